@@ -1,0 +1,160 @@
+"""Puts a run's parts together from its configuration. Each function makes one part.
+
+Shapes: V token types.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+
+from amlm.components import build
+from amlm.config import Config, MaskingConfig
+from amlm.data.module import TextDataModule
+from amlm.data.plan import BatchPlan, make_plan
+from amlm.data.store import TokenStore
+from amlm.errors import InputError
+from amlm.masking.policy import MaskingPolicy, SpecialIds
+from amlm.masking.replacement import Replacement
+from amlm.masking.sampler import Fixed
+from amlm.masking.schedule import Constant
+from amlm.masking.signals.uniform import Uniform
+from amlm.models.build import build_model
+from amlm.models.module import AdaptiveMaskedLM
+from amlm.models.substrings import cached_substring_table, surfaces_of
+
+
+def make_policy(
+    config: MaskingConfig, vocab_size: int, total_steps: int, seed: int
+) -> MaskingPolicy:
+    """The masking policy of a configuration."""
+    parts = {
+        part: build(getattr(config, part), f"masking.{part}")
+        for part in ("signal", "schedule", "sampler", "replacement")
+    }
+    return MaskingPolicy(
+        vocab_size,
+        total_steps,
+        **parts,
+        special=SpecialIds(),
+        smoothing=config.smoothing,
+        floor=config.floor,
+        normalization=config.normalization,
+        mask_special_tokens=config.mask_special_tokens,
+        counters=config.counters,
+        seed=seed,
+    )
+
+
+def validation_policy(config: Config, vocab_size: int) -> MaskingPolicy:
+    """Plain masked language modeling with 80/10/10 and masks of its own seed."""
+    return MaskingPolicy(
+        vocab_size,
+        total_steps=1,
+        signal=Uniform(),
+        schedule=Constant(config.validation.ratio),
+        sampler=Fixed(),
+        replacement=Replacement(),
+        special=SpecialIds(),
+        seed=config.validation.seed,
+    )
+
+
+def make_module(config: Config, store: TokenStore, total_steps: int) -> AdaptiveMaskedLM:
+    """Model, masking policy and optimizer of a configuration, with weights drawn from its seed."""
+    substrings = None
+    if config.model.nhot.fusion != "none":
+        substrings = cached_substring_table(
+            surfaces_of(store.tokenizer),
+            config.model.nhot.include_self,
+            store.folder / "tokenizer",
+        )
+    return AdaptiveMaskedLM(
+        build_model(config.model, store.vocab_size, substrings, config.seed),
+        make_policy(config.masking, store.vocab_size, total_steps, config.seed),
+        validation_policy(config, store.vocab_size),
+        config.optimizer,
+        total_steps=total_steps,
+        seed=config.seed,
+        accumulate=config.trainer.accumulate,
+        compare=config.validation.compare,
+    )
+
+
+def make_data(config: Config, store: TokenStore, plan: BatchPlan) -> TextDataModule:
+    """Batches of a configuration over a store."""
+    special = SpecialIds()
+    return TextDataModule(
+        store,
+        plan,
+        config.data,
+        not_maskable=special.not_maskable(config.masking.mask_special_tokens),
+        validation_not_maskable=special.not_maskable(False),
+        batch_tokens=config.validation.batch_tokens,
+        accumulate=config.trainer.accumulate,
+        overfit=config.trainer.overfit,
+    )
+
+
+def make_plan_of(config: Config, store: TokenStore) -> BatchPlan:
+    """The batch plan of a configuration over a store."""
+    return make_plan(
+        len(store.ids("train")),
+        sequence_length=config.data.sequence_length,
+        tokens_per_step=config.data.tokens_per_step,
+        epochs=config.data.epochs,
+        max_steps=config.trainer.max_steps,
+        seed=config.seed,
+    )
+
+
+def _precision(config: Config) -> Any:
+    choice = config.trainer.precision
+    if choice != "auto":
+        return {"32": "32-true"}.get(choice, choice)
+    on_gpu = config.trainer.accelerator != "cpu" and torch.cuda.is_available()
+    return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true"
+
+
+def _profiler(config: Config, folder: Path) -> Any:
+    from lightning.pytorch.profilers import PyTorchProfiler, SimpleProfiler
+
+    if config.trainer.profiler == "simple":
+        return SimpleProfiler(dirpath=folder, filename="profile")
+    if config.trainer.profiler == "pytorch":
+        return PyTorchProfiler(dirpath=folder, filename="profile", export_to_chrome=True)
+    return None
+
+
+def make_trainer(
+    config: Config, plan: BatchPlan, folder: Path, callbacks: list[L.Callback]
+) -> L.Trainer:
+    """The Lightning trainer of a configuration."""
+    options = config.trainer
+    micro_steps = plan.total_steps * options.accumulate
+    if options.accelerator == "gpu" and not torch.cuda.is_available():
+        raise InputError("impl=gpu asks for a GPU and torch sees none: use impl=cpu")
+    return L.Trainer(
+        accelerator=options.accelerator,
+        devices=options.devices or "auto",
+        strategy=options.strategy,
+        precision=_precision(config),
+        max_steps=plan.total_steps,
+        max_epochs=-1,
+        accumulate_grad_batches=options.accumulate,
+        gradient_clip_val=config.optimizer.clip or None,
+        # One "epoch" is the whole run; past its end means never.
+        val_check_interval=options.validate_every * options.accumulate or micro_steps + 1,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        callbacks=callbacks,
+        profiler=_profiler(config, folder),
+        default_root_dir=folder,
+    )

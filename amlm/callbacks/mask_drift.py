@@ -1,0 +1,110 @@
+"""Records what each update of the masking table changed.
+
+Shapes: V token types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import lightning as L
+import numpy as np
+from numpy.typing import NDArray
+
+from amlm.callbacks import Update
+from amlm.data.tokenizer import BOUNDARY, RESERVED, SPECIAL_TOKENS
+from amlm.masking.table import drift
+from amlm.models.module import AdaptiveMaskedLM
+from amlm.record import RunLog
+
+RANK_BINS = 12
+
+
+def rank_bins(counts_V: NDArray[np.int64], bins: int = RANK_BINS) -> list[tuple[int, int]]:
+    """Bounds ``[from, to)`` of frequency-rank bins of equal width in log rank; types that occur."""
+    occurring = int((counts_V > 0).sum())
+    edges = np.unique(np.geomspace(1, occurring + 1, bins + 1).round().astype(int))
+    return [(int(a) - 1, int(b) - 1) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def by_frequency_rank(
+    table_V: NDArray[np.float32], counts_V: NDArray[np.int64]
+) -> dict[str, float]:
+    """Mean masking probability by frequency rank, e.g. ``{"1-2": 0.1, "3-5": 0.2}`` (rank 1 first)."""
+    order = np.argsort(-counts_V, kind="stable")
+    return {
+        f"{start + 1}-{stop}": float(table_V[order[start:stop]].mean())
+        for start, stop in rank_bins(counts_V)
+    }
+
+
+def kind_of(piece: str) -> str:
+    """``word`` (starts one), ``continuation``, ``number``, ``punctuation``, ``byte`` or ``special``."""
+    if piece in SPECIAL_TOKENS:
+        return "special"
+    if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
+        return "byte"
+    bare = piece.removeprefix(BOUNDARY)
+    if any(character.isalpha() for character in bare):
+        return "word" if piece.startswith(BOUNDARY) else "continuation"
+    return "number" if any(character.isdigit() for character in bare) else "punctuation"
+
+
+def by_kind(table_V: NDArray[np.float32], kinds: Sequence[str]) -> dict[str, float]:
+    """Mean masking probability by kind of token."""
+    kinds_V = np.asarray(kinds)
+    return {str(kind): float(table_V[kinds_V == kind].mean()) for kind in np.unique(kinds_V)}
+
+
+def extremes(
+    table_V: NDArray[np.float32], pieces: Sequence[str], counts_V: NDArray[np.int64], top: int
+) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
+    """The ``top`` types with the highest and with the lowest probability, among those that occur
+    at least ten times in the training text (rarer ones have hardly been measured)."""
+    frequent = np.flatnonzero(counts_V >= 10)
+    frequent = frequent[frequent >= RESERVED]
+    order = frequent[np.argsort(table_V[frequent], kind="stable")]
+    named = [(pieces[v], float(table_V[v])) for v in order]
+    return named[::-1][:top], named[:top]
+
+
+class MaskDrift(L.Callback):
+    """Writes the quantities of `amlm.masking.table.drift`, means by frequency rank and kind, the
+    extreme types, and the whole table to the run's log at every update.
+
+    Args:
+        log: where to.
+        pieces: the vocabulary in the order of its ids.
+        counts_V: how often each type occurs in the training text.
+        top: number of extreme types to name.
+    """
+
+    def __init__(
+        self, log: RunLog, pieces: Sequence[str], counts_V: NDArray[np.int64], top: int = 20
+    ) -> None:
+        self.log = log
+        self.pieces = pieces
+        self.counts_V = counts_V
+        self.kinds = [kind_of(piece) for piece in pieces]
+        self.top = top
+
+    def on_mask_update(
+        self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM, update: Update
+    ) -> None:
+        if not trainer.is_global_zero:
+            return
+        table_V = update.table_V.cpu().numpy()
+        highest, lowest = extremes(table_V, self.pieces, self.counts_V, self.top)
+        self.log.write(
+            "mask_update",
+            table_V=table_V,
+            step=update.step,
+            vocab_size=len(table_V),
+            ratio=pl_module.masking.ratio(update.step),
+            **drift(update.table_V, update.previous_V, pl_module.masking.first_V),
+            at_floor=float(update.floored),
+            by_frequency_rank=by_frequency_rank(table_V, self.counts_V),
+            by_kind=by_kind(table_V, self.kinds),
+            highest=highest,
+            lowest=lowest,
+        )

@@ -1,0 +1,49 @@
+"""Updates the masking table every so many optimizer steps."""
+
+from __future__ import annotations
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from amlm.callbacks import Update
+from amlm.data.module import StepBatch
+from amlm.models.module import AdaptiveMaskedLM
+
+
+class MaskUpdate(L.Callback):
+    """Recomputes the table after steps ``every, 2·every, ...`` and tells the other callbacks.
+
+    Args:
+        every: optimizer steps between two updates.
+        first: no update before this many steps.
+    """
+
+    def __init__(self, every: int, first: int = 0) -> None:
+        self.every = every
+        self.first = first
+
+    def on_train_batch_end(  # type: ignore[override]
+        self,
+        trainer: L.Trainer,
+        pl_module: AdaptiveMaskedLM,
+        outputs: object,
+        batch: StepBatch,
+        batch_idx: int,
+    ) -> None:
+        step = batch.step + 1
+        if not batch.last_part or step % self.every or step < self.first:
+            return
+
+        def over_ranks(sums: Tensor) -> Tensor:
+            reduced = trainer.strategy.reduce(sums, reduce_op="sum")
+            assert isinstance(reduced, torch.Tensor)
+            return reduced
+
+        policy = pl_module.masking
+        previous_V = policy.table_V.clone()
+        floored = policy.update(step, over_ranks)
+        update = Update(step, previous_V, policy.table_V, floored)
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if hook := getattr(callback, "on_mask_update", None):
+                hook(trainer, pl_module, update)

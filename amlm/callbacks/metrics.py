@@ -1,0 +1,92 @@
+"""Writes training and validation metrics to the run's log, and stops a run that broke."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from amlm.data.module import StepBatch
+from amlm.data.plan import BatchPlan
+from amlm.data.words import WordCounter
+from amlm.errors import InputError
+from amlm.models.module import AdaptiveMaskedLM
+from amlm.record import RunLog
+
+
+class Metrics(L.Callback):
+    """One ``train`` record every ``every`` optimizer steps, one ``validation`` record each time.
+
+    Args:
+        log: where to.
+        plan: for the epoch.
+        words: for the number of words seen.
+        every: optimizer steps between two records; reading them is the only time that the host
+            waits for the device.
+    """
+
+    def __init__(self, log: RunLog, plan: BatchPlan, words: WordCounter, every: int) -> None:
+        self.log = log
+        self.plan = plan
+        self.words = words
+        self.every = every
+        self._since = time.perf_counter()
+        self._tokens = 0
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._since, self._tokens = time.perf_counter(), 0
+
+    def on_train_batch_end(  # type: ignore[override]
+        self,
+        trainer: L.Trainer,
+        pl_module: AdaptiveMaskedLM,
+        outputs: object,
+        batch: StepBatch,
+        batch_idx: int,
+    ) -> None:
+        if not batch.last_part:
+            return
+        step = batch.step + 1
+        self._tokens += batch.ids_GL.numel()
+        if step % self.every and step != self.plan.total_steps:
+            return
+
+        def over_ranks(sums: Tensor) -> Tensor:
+            reduced = trainer.strategy.reduce(sums, reduce_op="sum")
+            assert isinstance(reduced, torch.Tensor)
+            return reduced
+
+        values = pl_module.window.close(over_ranks)
+        now = time.perf_counter()
+        self.log.write(
+            "train",
+            step=step,
+            **values,
+            ratio=pl_module.masking.ratio(batch.step),
+            lr=trainer.optimizers[0].param_groups[0]["lr"],
+            epoch=self.plan.epoch(step),
+            words_seen=self.words.seen(step),
+            tokens_per_second=self._tokens / (now - self._since),
+        )
+        self._since, self._tokens = now, 0
+        if not math.isfinite(values["loss"]):
+            raise InputError(
+                f"the loss is {values['loss']} at step {step}: the run has diverged. Try a smaller "
+                "optimizer.lr or a longer optimizer.warmup; the last checkpoint is from before"
+            )
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._paused = time.perf_counter()
+
+    def on_validation_end(  # type: ignore[override]
+        self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM
+    ) -> None:
+        loss, accuracy = pl_module.validation_loss, pl_module.validation_accuracy
+        values = {"loss": float(loss.compute()), "accuracy": float(accuracy.compute())}
+        loss.reset()
+        accuracy.reset()
+        self.log.write("validation", step=trainer.global_step, **values)
+        self._since += time.perf_counter() - self._paused  # speed is that of training alone

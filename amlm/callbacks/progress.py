@@ -1,0 +1,29 @@
+"""A progress bar that shows the latest records of the run's log."""
+
+from __future__ import annotations
+
+import lightning as L
+from lightning.pytorch.callbacks import TQDMProgressBar
+
+from amlm.record import RunLog
+
+
+class Progress(TQDMProgressBar):
+    """Counts micro-steps of the whole run; loss and accuracy are those of the last log line."""
+
+    def __init__(self, log: RunLog, refresh: int) -> None:
+        super().__init__(refresh_rate=refresh)
+        self.log_ = log
+
+    def get_metrics(
+        self, trainer: L.Trainer, pl_module: L.LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
+        shown: dict[str, int | str | float | dict[str, float]] = {}
+        if train := self.log_.latest.get("train"):
+            shown["loss"] = f"{train['loss']:.2f}"
+            shown["acc"] = f"{train['accuracy']:.1%}"
+        if validation := self.log_.latest.get("validation"):
+            shown["val_acc"] = f"{validation['accuracy']:.1%}"
+        if update := self.log_.latest.get("mask_update"):
+            shown["types"] = f"{update['effective_types']:.0f}"
+        return shown

@@ -1,0 +1,98 @@
+"""Exports the model each time a round number of words has been seen (BabyLM ``chck_1M`` ...)."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import lightning as L
+from tokenizers import Tokenizer
+
+from amlm.data.module import StepBatch
+from amlm.data.plan import BatchPlan
+from amlm.data.tokenizer import save_tokenizer
+from amlm.data.words import WordCounter
+from amlm.models.build import save_hugging_face
+from amlm.models.module import AdaptiveMaskedLM
+from amlm.record import RunLog
+
+MILLION = 1_000_000
+# The BabyLM 2025 rules: every million to ten, every ten to a hundred, every hundred to a billion.
+THRESHOLDS = [millions * scale * MILLION for scale in (1, 10, 100) for millions in range(1, 10)] + [
+    1_000 * MILLION
+]
+STRICT_SMALL_WORDS = 100 * MILLION
+
+
+def crossed(before: float, after: float) -> list[int]:
+    """Thresholds (in words) that lie above ``before`` and at or below ``after``."""
+    return [words for words in THRESHOLDS if before < words <= after]
+
+
+class WordCheckpoints(L.Callback):
+    """Writes ``checkpoints/chck_<n>M`` at the first step at which n million words have been seen.
+
+    Args:
+        folder: the run folder.
+        log: is told of each export.
+        tokenizer: goes into each export.
+        plan: steps of the run.
+        words: words seen by step.
+        by: ``words``, or ``steps``: as the authors' script, by the share of all steps, taking the
+            whole run for 100 million words.
+        max_length: longest sequence, for the tokenizer's settings.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        log: RunLog,
+        tokenizer: Tokenizer,
+        plan: BatchPlan,
+        words: WordCounter,
+        by: str,
+        max_length: int,
+    ) -> None:
+        self.folder = folder / "checkpoints"
+        self.log = log
+        self.tokenizer = tokenizer
+        self.plan = plan
+        self.words = words
+        self.by = by
+        self.max_length = max_length
+        self._before = 0.0
+
+    def progress(self, step: int) -> float:
+        """Words seen before a step, or what stands in for them."""
+        if self.by == "steps":
+            return step / self.plan.total_steps * STRICT_SMALL_WORDS
+        return self.words.seen(step)
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._before = self.progress(trainer.global_step)
+
+    def on_train_batch_end(  # type: ignore[override]
+        self,
+        trainer: L.Trainer,
+        pl_module: AdaptiveMaskedLM,
+        outputs: object,
+        batch: StepBatch,
+        batch_idx: int,
+    ) -> None:
+        if not batch.last_part or not trainer.is_global_zero:
+            return
+        before, self._before = self._before, self.progress(batch.step + 1)
+        for words in crossed(before, self._before):
+            name = f"chck_{words // MILLION}M"
+            aside = self.folder / f".{name}.aside"
+            shutil.rmtree(aside, ignore_errors=True)
+            save_hugging_face(pl_module.model, aside)
+            save_tokenizer(self.tokenizer, aside, self.max_length)
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+            aside.rename(self.folder / name)
+            self.log.write(
+                "checkpoint",
+                step=batch.step + 1,
+                name=name,
+                words_seen=self.words.seen(batch.step + 1),
+            )

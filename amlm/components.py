@@ -1,0 +1,85 @@
+"""Components: config nodes with a ``_target_`` that names a class, its options next to it.
+
+A new masking signal (or schedule, sampler, callback ...) is one dataclass in one file and one
+YAML. The dataclass's fields are its options: typed, documented and range-checked with the same
+`amlm.config.option` as the rest, so that a misspelt key is caught before any work starts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from amlm.config import check_ranges
+from amlm.errors import InputError
+
+# Classes outside these packages are not built from a config: a config file is data, not code.
+ALLOWED_PACKAGES = ("amlm.", "lightning.", "torch.")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint that names the closest of some known words, or nothing: `` (did you mean ...?)``."""
+    known = list(known)
+    # A key is more often put in the wrong section than spelt badly, so its last part counts too.
+    last = word.rsplit(".", 1)[-1]
+    same_end = [name for name in known if name.rsplit(".", 1)[-1] == last]
+    found = same_end[:1] or get_close_matches(word, known, n=1, cutoff=0.6)
+    if not found:
+        ends = {name.rsplit(".", 1)[-1]: name for name in known}
+        found = [ends[end] for end in get_close_matches(last, ends, n=1, cutoff=0.6)]
+    return f" (did you mean {found[0]}?)" if found else ""
+
+
+def _resolve(target: str, where: str) -> type:
+    if not target.startswith(ALLOWED_PACKAGES):
+        raise InputError(
+            f"{where}._target_={target}: only classes of {', '.join(ALLOWED_PACKAGES)} are built "
+            "from a configuration"
+        )
+    module_name, _, class_name = target.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"{where}._target_={target} does not exist: {error}") from error
+    if not isinstance(found, type):
+        raise InputError(f"{where}._target_={target} is not a class")
+    return found
+
+
+def build(node: Any, where: str) -> Any:
+    """Builds the component that a config node describes.
+
+    Args:
+        node: a mapping with ``_target_`` and the class's options.
+        where: the node's place in the configuration, for messages, e.g. ``masking.signal``.
+
+    Raises:
+        InputError: no ``_target_``, an unknown class or option, a wrong type or range.
+    """
+    if not isinstance(node, Mapping) or "_target_" not in node:
+        raise InputError(f"{where} is not set: choose one, e.g. {where.replace('.', '/')}=...")
+    given = {key: value for key, value in dict(node).items() if key != "_target_"}
+    cls = _resolve(str(node["_target_"]), where)
+    if dataclasses.is_dataclass(cls):
+        names = [each.name for each in dataclasses.fields(cls) if each.init]
+        for key in given:
+            if key not in names:
+                raise InputError(f"unknown option {where}.{key}{nearest(key, names)}")
+        try:
+            typed = OmegaConf.merge(OmegaConf.structured(cls), given)
+            given = {str(k): v for k, v in dict(OmegaConf.to_container(typed) or {}).items()}  # type: ignore[arg-type]
+        except OmegaConfBaseException as error:
+            raise InputError(f"{where}: {str(error).splitlines()[0]}") from error
+    try:
+        component = cls(**given)
+    except TypeError as error:
+        raise InputError(f"{where}: {error}") from error
+    if dataclasses.is_dataclass(component):
+        check_ranges(component, f"{where}.")
+    return component

@@ -1,0 +1,284 @@
+"""Every option of a run: its type, its range and one line of meaning.
+
+The dataclasses below are the schema that Hydra composes into (``conf/config.yaml`` starts from
+them), so a wrong type or an unknown key fails while the configuration is put together. `check`
+adds ranges and the rules between options. Nothing heavy is imported here: ``--help`` must be quick.
+
+The masking policy's choices (signal, schedule, sampler, replacement) and the callbacks are
+*components*: nodes with a ``_target_`` that names one of our dataclasses, which carries its own
+typed and documented options (see `amlm.components`). Everything else is a plain section.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from amlm.errors import InputError
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+    choices: tuple[str, ...] | None = None,
+) -> Any:
+    """A dataclass field with its one line of meaning and the range its value must lie in."""
+    metadata = {"help": help, "ge": ge, "gt": gt, "le": le, "lt": lt, "choices": choices}
+    if isinstance(default, (dict, list)):
+        return field(default_factory=lambda: type(default)(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass
+class DataConfig:
+    source: str = option("sample", "what to train on", choices=("sample", "babylm"))
+    dir: str | None = option(None, "folder with <source>.train and <source>.dev files (babylm)")
+    sample_words: int = option(300_000, "words of the built-in sample corpus", ge=1_000)
+    sequence_length: dict[int, int] = option(
+        {0: 64}, "tokens per block from an epoch on, e.g. {0: 64, 5: 256}"
+    )
+    tokens_per_step: int = option(2_048, "tokens of one optimizer step, whatever the length", ge=8)
+    epochs: int = option(10, "passes over the text when trainer.max_steps is not given", ge=1)
+    validation_tokens: int = option(
+        65_536, "tokens of held-out text per validation, spread evenly over the dev files", ge=64
+    )
+
+
+@dataclass
+class TokenizerConfig:
+    vocab_size: int = option(
+        8_192, "token types of the BPE, special and byte tokens included", ge=300
+    )
+
+
+@dataclass
+class NHotConfig:
+    fusion: str = option(
+        "none",
+        "how substrings join a token's embedding: not at all, or added",
+        choices=("none", "add"),
+    )
+    dim: int | None = option(
+        None, "width d' of a substring vector; null is the model's width", ge=1
+    )
+    include_self: bool = option(True, "whether a token counts among its own substrings")
+
+
+@dataclass
+class ModelConfig:
+    hidden_size: int = option(128, "width of the encoder", ge=1)
+    layers: int = option(4, "transformer layers", ge=1)
+    heads: int = option(4, "attention heads; must divide hidden_size", ge=1)
+    intermediate_size: int = option(512, "width of the feed-forward layer", ge=1)
+    dropout: float = option(0.1, "dropout of hidden states and attention", ge=0, lt=1)
+    position_buckets: int = option(256, "log buckets of relative positions", ge=2)
+    max_positions: int = option(1_024, "longest sequence the model is declared for", ge=2)
+    layer_norm_eps: float = option(1e-7, "epsilon of every layer norm", gt=0)
+    initializer_range: float = option(0.02, "standard deviation of initial weights", gt=0)
+    nhot: NHotConfig = field(default_factory=NHotConfig)
+
+
+@dataclass
+class MaskingConfig:
+    signal: Any = option(None, "what a type's score is made of (config group masking/signal)")
+    schedule: Any = option(None, "mask ratio by step (config group masking/schedule)")
+    sampler: Any = option(None, "how positions are drawn (config group masking/sampler)")
+    replacement: Any = option(
+        None, "what a selected token becomes (config group masking/replacement)"
+    )
+    smoothing: float = option(0.2, "λ, the weight of the old table at an update", ge=0, lt=1)
+    floor: float = option(
+        0.005, "lower bound of a masking probability before rescaling", gt=0, lt=1
+    )
+    update_every: int = option(200, "optimizer steps between two updates of the table", ge=1)
+    first_update: int = option(0, "no update before this many optimizer steps", ge=0)
+    normalization: str = option(
+        "exact", "probabilities above 1: redistributed, or cut off", choices=("exact", "clipped")
+    )
+    mask_special_tokens: bool = option(False, "whether [CLS], [SEP] and [MASK] may be selected")
+    counters: str = option(
+        "exact",
+        "statistics in exact integers and float64, or in bfloat16 as in the authors' script",
+        choices=("exact", "bfloat16"),
+    )
+
+
+@dataclass
+class OptimizerConfig:
+    name: str = option("lamb", "optimizer", choices=("lamb", "adamw"))
+    lr: float = option(7e-3, "peak learning rate", gt=0)
+    beta1: float = option(0.9, "decay of the first moment", ge=0, lt=1)
+    beta2: float = option(0.98, "decay of the second moment", ge=0, lt=1)
+    eps: float = option(1e-8, "added to the root of the second moment", gt=0)
+    weight_decay: float = option(0.1, "decoupled weight decay of matrices", ge=0)
+    warmup: float = option(0.01, "share of all steps with a rising learning rate", ge=0, lt=1)
+    clip: float = option(1.0, "largest gradient norm; 0 switches clipping off", ge=0)
+
+
+@dataclass
+class TrainerConfig:
+    max_steps: int | None = option(
+        None, "optimizer steps of the run; null is data.epochs passes", ge=1
+    )
+    accelerator: str = option("auto", "device kind", choices=("auto", "cpu", "gpu"))
+    devices: int = option(1, "number of devices; 0 is all there are", ge=0)
+    strategy: str = option("auto", "how several devices work together", choices=("auto", "ddp"))
+    precision: str = option(
+        "auto",
+        "auto is bf16-mixed on GPUs that have it and float32 elsewhere",
+        choices=("auto", "32", "bf16-mixed", "bf16-true"),
+    )
+    accumulate: int = option(1, "parts that a step's batch is worked off in, to save memory", ge=1)
+    log_every: int = option(20, "optimizer steps between two lines of training metrics", ge=1)
+    validate_every: int = option(500, "optimizer steps between two validations; 0 is never", ge=0)
+    overfit: bool = option(False, "train on the first batch again and again (a test of the model)")
+    profiler: str = option(
+        "none", "profile the run into its folder", choices=("none", "simple", "pytorch")
+    )
+    threads: int = option(0, "CPU threads; 0 leaves the choice to torch", ge=0)
+
+
+@dataclass
+class ValidationConfig:
+    ratio: float = option(0.15, "mask ratio of the plain masked-LM validation", gt=0, lt=1)
+    batch_tokens: int = option(4_096, "tokens per validation batch", ge=64)
+    seed: int = option(0, "seed of the masks, the same at every validation of every run", ge=0)
+    compare: str = option(
+        "exact",
+        "compare predicted ids as integers, or after a cast to bfloat16 as in the authors' script",
+        choices=("exact", "bfloat16"),
+    )
+
+
+@dataclass
+class CheckpointConfig:
+    every: int = option(200, "optimizer steps between two checkpoints to resume from", ge=1)
+    words_by: str = option(
+        "words",
+        "when chck_1M, chck_2M ... are exported: by words really seen, or by share of the steps as "
+        "in the authors' script",
+        choices=("words", "steps"),
+    )
+
+
+@dataclass
+class LoggerConfig:
+    name: str = option(
+        "none", "mirror of the run's own log", choices=("none", "csv", "tensorboard", "wandb")
+    )
+    project: str = option("amlm", "W&B project")
+    entity: str | None = option(None, "W&B team or user; null is your default")
+    mode: str = option("offline", "W&B: offline needs no account", choices=("offline", "online"))
+
+
+@dataclass
+class PathsConfig:
+    outputs: str = option("outputs", "where run folders go: <outputs>/<name>/<time>-seed<seed>")
+    cache: str = option(
+        "~/.cache/amlm", "where tokenizers and tokenised text are kept between runs"
+    )
+
+
+@dataclass
+class Config:
+    name: str = option("unnamed", "name of the experiment; run folders are grouped under it")
+    seed: int = option(0, "seed of weights, masks, dropout and data order", ge=0, lt=2**31)
+    run_dir: str | None = option(
+        None, "this run's folder; null makes a new one under paths.outputs"
+    )
+    sweep: str | None = option(None, "name shared by the runs of a sweep; --multirun sets it")
+    data: DataConfig = field(default_factory=DataConfig)
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    masking: MaskingConfig = field(default_factory=MaskingConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
+    logger: LoggerConfig = field(default_factory=LoggerConfig)
+    callbacks: dict[str, Any] = option(
+        {}, "further Lightning callbacks by name, each with a _target_"
+    )
+    paths: PathsConfig = field(default_factory=PathsConfig)
+
+
+def options(section: Any, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field[Any], Any]]:
+    """Yields ``(dotted name, field, value)`` for every option at and below a section."""
+    for each in dataclasses.fields(section):
+        value = getattr(section, each.name)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            yield from options(value, f"{prefix}{each.name}.")
+        else:
+            yield f"{prefix}{each.name}", each, value
+
+
+def range_text(each: dataclasses.Field[Any]) -> str:
+    """The range of an option in words, e.g. ``at least 0, below 1``; empty if there is none."""
+    meta = each.metadata
+    words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+    parts = [f"{word} {meta[key]:g}" for key, word in words.items() if meta.get(key) is not None]
+    if meta.get("choices"):
+        parts.append("one of " + ", ".join(meta["choices"]))
+    return ", ".join(parts)
+
+
+def check_ranges(section: Any, prefix: str = "") -> None:
+    """Raises InputError for the first option of a dataclass that lies outside its range."""
+    for name, each, value in options(section, prefix):
+        meta = each.metadata
+        if value is None or isinstance(value, (bool, dict)):
+            continue
+        bad = (
+            (meta.get("ge") is not None and not value >= meta["ge"])
+            or (meta.get("gt") is not None and not value > meta["gt"])
+            or (meta.get("le") is not None and not value <= meta["le"])
+            or (meta.get("lt") is not None and not value < meta["lt"])
+            or (meta.get("choices") and value not in meta["choices"])
+        )
+        if bad:
+            raise InputError(
+                f"{name}={value} is out of range: it must be {range_text(each)} ({meta['help']})"
+            )
+
+
+def check(config: Config) -> None:
+    """Raises InputError if an option is out of range or two options contradict each other."""
+    check_ranges(config)
+    model, data, trainer = config.model, config.data, config.trainer
+    if model.hidden_size % model.heads:
+        raise InputError(
+            f"model.hidden_size={model.hidden_size} is not a multiple of model.heads={model.heads}: "
+            "every head has the same width"
+        )
+    lengths = data.sequence_length
+    if not lengths or min(lengths) != 0:
+        raise InputError(
+            f"data.sequence_length={dict(lengths)} must say the length from epoch 0 on, e.g. {{0: 64}}"
+        )
+    for epoch, length in lengths.items():
+        if not 4 <= length <= model.max_positions:
+            raise InputError(
+                f"data.sequence_length={{{epoch}: {length}}} is out of range: a block has at least 4 "
+                f"and at most model.max_positions={model.max_positions} tokens"
+            )
+        if data.tokens_per_step % (length * trainer.accumulate):
+            raise InputError(
+                f"data.tokens_per_step={data.tokens_per_step} must be a multiple of the sequence "
+                f"length {length} times trainer.accumulate={trainer.accumulate}"
+            )
+    if data.source == "babylm" and not data.dir:
+        raise InputError("data=babylm needs data.dir=<folder with the *.train and *.dev files>")
+    if data.source != "babylm" and data.dir:
+        raise InputError(
+            f"data.dir={data.dir} is given but data={data.source} reads no folder: add data=babylm"
+        )
+    nhot = model.nhot
+    if nhot.fusion == "none" and nhot.dim is not None:
+        raise InputError(f"model.nhot.dim={nhot.dim} has no effect without model/nhot=add")

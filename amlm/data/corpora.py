@@ -1,0 +1,124 @@
+"""Which lines a run trains and validates on: the built-in sample, or a folder of BabyLM files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from amlm.config import DataConfig
+from amlm.errors import InputError
+
+SAMPLE_SEEDS = {"train": 20_25, "dev": 10_20475}
+SAMPLE_VERSION = 1  # part of the cache key: raise it when the grammar changes
+SAMPLE_DEV_SHARE = 0.1
+READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Text of one split of one source.
+
+    Attributes:
+        name: name of the source, e.g. ``childes``.
+        path: its file, or None for the built-in sample.
+        words: words to generate, for the built-in sample.
+    """
+
+    name: str
+    path: Path | None
+    words: int = 0
+
+
+def find_corpora(config: DataConfig) -> dict[str, list[Corpus]]:
+    """The corpora of the ``train`` and ``dev`` splits.
+
+    Raises:
+        InputError: the folder is missing, or has no ``<source>.train`` or no ``<source>.dev``.
+    """
+    if config.source == "sample":
+        dev_words = int(config.sample_words * SAMPLE_DEV_SHARE)
+        return {
+            "train": [Corpus("sample", None, config.sample_words)],
+            "dev": [Corpus("sample", None, dev_words)],
+        }
+    assert config.dir is not None, "checked with the configuration"
+    folder = Path(config.dir).expanduser()
+    if not folder.is_dir():
+        raise InputError(
+            f"data.dir={folder} is not a folder; give one with *.train and *.dev files"
+        )
+    train = sorted(folder.rglob("*.train"))
+    dev = {path.stem: path for path in sorted(folder.rglob("*.dev"))}
+    if not train:
+        raise InputError(
+            f"data.dir={folder} has no *.train file in it or below: expected <source>.train, for "
+            "example childes.train, as in the BabyLM release"
+        )
+    names = [path.stem for path in train]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"data.dir={folder} has several files named {twice[0]}.train: point it at one release, "
+            "for example its train_10M folder's parent with only that split inside"
+        )
+    missing = [name for name in names if name not in dev]
+    if missing:
+        raise InputError(
+            f"data.dir={folder} has no {missing[0]}.dev beside {missing[0]}.train: every source is "
+            "validated on its own held-out text"
+        )
+    return {
+        "train": [Corpus(path.stem, path) for path in train],
+        "dev": [Corpus(name, dev[name]) for name in names],
+    }
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """Yields the non-empty lines of a UTF-8 text file, white space reduced to single spaces.
+
+    Raises:
+        InputError: the file is empty, not UTF-8 or binary; names the file and the line.
+    """
+    found = False
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, start=1):
+            if b"\0" in raw:
+                raise InputError(f"{path}, line {number}: a NUL byte: is this a text file?")
+            try:
+                text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise InputError(
+                    f"{path}, line {number}: not UTF-8 ({error.reason} at byte {error.start} of the "
+                    "line): convert the file, for example with iconv"
+                ) from error
+            if line := " ".join(text.split()):
+                found = True
+                yield line
+    if not found:
+        raise InputError(f"{path} has no text in it")
+
+
+def lines_of(corpus: Corpus, split: str) -> Iterator[str]:
+    """Yields the lines of a corpus; the sample's two splits come from differently seeded draws."""
+    if corpus.path is not None:
+        yield from read_lines(corpus.path)
+        return
+    from amlm.data.grammar import sample_lines
+
+    yield from sample_lines(SAMPLE_SEEDS[split], corpus.words)
+
+
+def fingerprint(corpora: dict[str, list[Corpus]]) -> str:
+    """A hash of all text that the corpora stand for: file contents, or the sample's parameters."""
+    digest = hashlib.blake2b(digest_size=16)
+    for split, each in ((split, each) for split, many in corpora.items() for each in many):
+        digest.update(f"{split}:{each.name}:".encode())
+        if each.path is None:
+            digest.update(f"sample:{SAMPLE_VERSION}:{SAMPLE_SEEDS[split]}:{each.words}".encode())
+            continue
+        with each.path.open("rb") as file:
+            while part := file.read(READ_BYTES):
+                digest.update(part)
+    return digest.hexdigest()

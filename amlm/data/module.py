@@ -1,0 +1,200 @@
+"""The Lightning data module: a step's batch of blocks, and held-out batches for validation.
+
+Shapes: G blocks of a step, R of them for one rank and accumulation part, B blocks of a validation
+batch, L tokens a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import lightning as L
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from amlm.config import DataConfig
+from amlm.data.plan import BatchPlan
+from amlm.data.store import TokenStore
+from amlm.errors import InputError
+
+
+@dataclass
+class StepBatch:
+    """One rank's share of one accumulation part of a step.
+
+    The masks of a step are drawn over its whole batch, so every rank gets all of it (a few
+    kilobytes) and computes its own rows.
+    """
+
+    ids_GL: Tensor
+    rows: slice
+    maskable: tuple[int, ...]  # maskable positions of each of these rows
+    step: int
+    part: int
+    last_part: bool
+
+
+@dataclass
+class ValidationBatch:
+    ids_BL: Tensor
+    maskable: tuple[int, ...]
+    index: int
+
+
+def _row_counts(ids_RL: NDArray[np.int64], not_maskable: NDArray[np.int64]) -> tuple[int, ...]:
+    return tuple((~np.isin(ids_RL, not_maskable)).sum(1).tolist())
+
+
+class StepDataset(Dataset[StepBatch]):
+    """Maps the number of a micro-step to its batch."""
+
+    def __init__(
+        self,
+        store: TokenStore,
+        plan: BatchPlan,
+        *,
+        not_maskable: list[int],
+        accumulate: int,
+        rank: int,
+        world_size: int,
+        overfit: bool,
+    ) -> None:
+        self.ids = store.ids("train")
+        self.plan = plan
+        self.not_maskable = np.array(not_maskable)
+        self.accumulate = accumulate
+        self.rank = rank
+        self.world_size = world_size
+        self.overfit = overfit
+
+    def __getitem__(self, micro_step: int) -> StepBatch:
+        step, part = divmod(micro_step, self.accumulate)
+        blocks, length = self.plan.blocks(0 if self.overfit else step)
+        size = len(blocks) // (self.accumulate * self.world_size)
+        first = (part * self.world_size + self.rank) * size
+        rows = slice(first, first + size)
+        at_GL = blocks[:, None] * length + np.arange(length)
+        ids_GL = self.ids[at_GL].astype(np.int64)
+        maskable = _row_counts(ids_GL[rows], self.not_maskable)
+        last_part = part + 1 == self.accumulate
+        return StepBatch(torch.from_numpy(ids_GL), rows, maskable, step, part, last_part)
+
+
+class ValidationDataset(Dataset[ValidationBatch]):
+    """The same held-out blocks for every run: spread evenly over the split."""
+
+    def __init__(
+        self,
+        store: TokenStore,
+        *,
+        length: int,
+        tokens: int,
+        batch_tokens: int,
+        not_maskable: list[int],
+    ) -> None:
+        self.ids = store.ids("dev")
+        self.length = length
+        self.not_maskable = np.array(not_maskable)
+        available = len(self.ids) // length
+        if available == 0:
+            raise InputError(
+                f"the held-out text has {len(self.ids)} tokens, less than one block of {length}"
+            )
+        wanted = min(max(tokens // length, 1), available)
+        blocks = np.arange(wanted) * available // wanted
+        per_batch = max(batch_tokens // length, 1)
+        self.batches = [blocks[i : i + per_batch] for i in range(0, wanted, per_batch)]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> ValidationBatch:
+        at_BL = self.batches[index][:, None] * self.length + np.arange(self.length)
+        ids_BL = self.ids[at_BL].astype(np.int64)
+        maskable = _row_counts(ids_BL, self.not_maskable)
+        return ValidationBatch(torch.from_numpy(ids_BL), maskable, index)
+
+
+class _MicroSteps:
+    """Numbers of the micro-steps still to do; as long as the whole run, as Lightning counts it."""
+
+    def __init__(self, start: int, stop: int) -> None:
+        self.start, self.stop = start, stop
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.start, self.stop))
+
+    def __len__(self) -> int:
+        return self.stop
+
+
+def _identity(batch: StepBatch | ValidationBatch) -> StepBatch | ValidationBatch:
+    return batch
+
+
+class TextDataModule(L.LightningDataModule):
+    """Serves a store by a plan.
+
+    Args:
+        store: tokenised text.
+        plan: which blocks make up each step.
+        config: the ``data`` section.
+        not_maskable: ids that training never masks, to know the number of labels beforehand.
+        validation_not_maskable: the same for validation.
+        batch_tokens: tokens of a validation batch.
+        accumulate: accumulation parts per step.
+        overfit: serve the first step's batch at every step.
+    """
+
+    def __init__(
+        self,
+        store: TokenStore,
+        plan: BatchPlan,
+        config: DataConfig,
+        *,
+        not_maskable: list[int],
+        validation_not_maskable: list[int],
+        batch_tokens: int,
+        accumulate: int = 1,
+        overfit: bool = False,
+    ) -> None:
+        super().__init__()
+        self.store = store
+        self.plan = plan
+        self.not_maskable = not_maskable
+        self.accumulate = accumulate
+        self.overfit = overfit
+        self.validation = ValidationDataset(
+            store,
+            length=min(config.sequence_length.values()),
+            tokens=config.validation_tokens,
+            batch_tokens=batch_tokens,
+            not_maskable=validation_not_maskable,
+        )
+
+    def train_dataloader(self) -> DataLoader[StepBatch]:
+        trainer = self.trainer
+        assert trainer is not None
+        dataset = StepDataset(
+            self.store,
+            self.plan,
+            not_maskable=self.not_maskable,
+            accumulate=self.accumulate,
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
+            overfit=self.overfit,
+        )
+        steps = _MicroSteps(
+            trainer.global_step * self.accumulate, self.plan.total_steps * self.accumulate
+        )
+        return DataLoader(dataset, batch_size=None, sampler=steps, collate_fn=_identity)
+
+    def val_dataloader(self) -> DataLoader[ValidationBatch]:
+        trainer = self.trainer
+        assert trainer is not None
+        share = range(trainer.global_rank, len(self.validation), trainer.world_size)
+        return DataLoader(self.validation, batch_size=None, sampler=share, collate_fn=_identity)

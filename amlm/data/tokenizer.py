@@ -1,0 +1,137 @@
+"""BPE with byte fallback: trained with `tokenizers`, saved as a Hugging Face fast tokenizer.
+
+Ids: ``[PAD]`` 0, ``[CLS]`` 1, ``[SEP]`` 2, ``[UNK]`` 3, ``[MASK]`` 4, then the 256 bytes
+``<0x00>`` ... ``<0xFF>``, then characters and merges. A space is written as the word-boundary mark
+``▁`` in front of its word; a character outside the alphabet becomes its UTF-8 bytes. A literal
+``▁`` is escaped, so that any text comes back as it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers.processors import TemplateProcessing
+
+from amlm.masking.policy import SpecialIds
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+BOUNDARY = "▁"
+SPECIAL_TOKENS = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
+BYTE_TOKENS = [f"<0x{byte:02X}>" for byte in range(256)]
+RESERVED = len(SPECIAL_TOKENS) + len(BYTE_TOKENS)
+# Characters beyond this share of the vocabulary are left to the byte fallback.
+ALPHABET_SHARE = 0.05
+# A literal boundary mark would read as a space. A private-use character escapes it (and itself).
+ESCAPE = "\ue000"
+ESCAPES = [(ESCAPE, ESCAPE + "0"), (BOUNDARY, ESCAPE + "1")]
+# Clitics, digits one by one, runs of one punctuation mark; letters stay with the boundary mark.
+PIECES = r"'(?i:s|t|re|ve|m|ll|d)(?![\p{L}\p{M}])|\p{N}|([^\p{L}\p{M}\p{N}▁])\1*"
+
+
+def _pipeline(tokenizer: Tokenizer) -> Tokenizer:
+    tokenizer.normalizer = normalizers.Sequence(
+        [
+            *(normalizers.Replace(character, escaped) for character, escaped in ESCAPES),
+            normalizers.Replace(" ", BOUNDARY),
+            normalizers.Prepend(BOUNDARY),
+        ]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(BOUNDARY, "merged_with_next"),
+            pre_tokenizers.Split(Regex(PIECES), "isolated"),
+        ]
+    )
+    unescape = [decoders.Replace(escaped, character) for character, escaped in reversed(ESCAPES)]
+    tokenizer.decoder = decoders.Sequence(
+        [
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            decoders.Replace(BOUNDARY, " "),
+            decoders.Strip(" ", 1, 0),
+            *unescape,
+        ]
+    )
+    return tokenizer
+
+
+def train_tokenizer(lines: Iterable[str], vocab_size: int) -> Tokenizer:
+    """Trains a BPE tokenizer.
+
+    Args:
+        lines: training text.
+        vocab_size: upper bound V of token types; a small corpus may have fewer merges to offer.
+
+    Returns: a tokenizer that adds ``[CLS] ... [SEP]`` and knows the special tokens.
+    """
+    learner = _pipeline(Tokenizer(models.BPE()))
+    learner.train_from_iterator(
+        lines,
+        trainers.BpeTrainer(
+            vocab_size=vocab_size - RESERVED,
+            min_frequency=2,
+            limit_alphabet=max(64, int(vocab_size * ALPHABET_SHARE)),
+            show_progress=False,
+        ),
+    )
+    learned: dict[str, Any] = json.loads(learner.to_str())["model"]
+    pieces = sorted(learned["vocab"], key=learned["vocab"].__getitem__)
+    vocab = {piece: i for i, piece in enumerate([*SPECIAL_TOKENS, *BYTE_TOKENS, *pieces])}
+    tokenizer = _pipeline(
+        Tokenizer(
+            models.BPE(
+                vocab=vocab,
+                merges=[tuple(merge) for merge in learned["merges"]],
+                unk_token=SPECIAL_TOKENS[SpecialIds.unk],
+                byte_fallback=True,
+            )
+        )
+    )
+    tokenizer.add_special_tokens(SPECIAL_TOKENS)
+    cls, sep = SPECIAL_TOKENS[SpecialIds.cls], SPECIAL_TOKENS[SpecialIds.sep]
+    tokenizer.post_processor = TemplateProcessing(
+        single=f"{cls} $A {sep}",
+        pair=f"{cls} $A {sep} $B:1 {sep}:1",
+        special_tokens=[(cls, SpecialIds.cls), (sep, SpecialIds.sep)],
+    )
+    return tokenizer
+
+
+def hugging_face_tokenizer(tokenizer: Tokenizer, max_length: int) -> PreTrainedTokenizerFast:
+    """Wraps a tokenizer for `transformers`."""
+    from transformers import PreTrainedTokenizerFast
+
+    names = ("pad_token", "cls_token", "sep_token", "unk_token", "mask_token")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        model_max_length=max_length,
+        model_input_names=["input_ids", "attention_mask"],
+        **dict(zip(names, SPECIAL_TOKENS, strict=True)),
+    )
+
+
+def save_tokenizer(tokenizer: Tokenizer, folder: Path, max_length: int) -> None:
+    """Saves a Hugging Face fast tokenizer that every version of `transformers` from 4 on loads."""
+    hugging_face_tokenizer(tokenizer, max_length).save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    # transformers 5 writes a class name that transformers 4 does not know.
+    settings["tokenizer_class"] = "PreTrainedTokenizerFast"
+    path.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """Loads what `save_tokenizer` wrote."""
+    return Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+def pieces_of(tokenizer: Tokenizer) -> list[str]:
+    """The vocabulary in the order of its ids."""
+    vocab = tokenizer.get_vocab()
+    return sorted(vocab, key=vocab.__getitem__)

@@ -1,0 +1,7 @@
+"""The one exception for everything a user can put right."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """What was wrong, where, and what to do. The command line prints it without a traceback."""

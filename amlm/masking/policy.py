@@ -1,0 +1,241 @@
+"""The masking policy: corrupts batches by its table and learns the table from predictions.
+
+Shapes: G sequences of a step's whole batch, R consecutive rows of it (one rank's share of one
+accumulation part), L positions, M slots for labelled positions of R rows, V token types.
+
+The masks of a step are a function of (seed, step, the step's whole batch, the table). Every rank
+and every accumulation part draws them for the whole batch and takes its rows, so the same masks
+come out however the batch is divided; the draw itself is a few thousand random numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from amlm.masking.marginals import clipped_marginals, exact_marginals
+from amlm.masking.replacement import Replacement
+from amlm.masking.sampler import Sampler
+from amlm.masking.schedule import Schedule
+from amlm.masking.signals import Predictions, Signal
+from amlm.masking.table import updated_table
+
+
+@dataclass(frozen=True)
+class SpecialIds:
+    """Ids of the special tokens. All but ``unk`` are never masked by default."""
+
+    pad: int = 0
+    cls: int = 1
+    sep: int = 2
+    unk: int = 3
+    mask: int = 4
+
+    def all(self) -> list[int]:
+        return [self.pad, self.cls, self.sep, self.unk, self.mask]
+
+    def not_maskable(self, mask_special_tokens: bool) -> list[int]:
+        return [self.pad] if mask_special_tokens else [self.pad, self.cls, self.sep, self.mask]
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """A step's whole batch, corrupted."""
+
+    inputs_GL: Tensor  # int64, what the model sees
+    selected_GL: Tensor  # bool, positions that carry a label
+    masked_GL: Tensor  # bool, positions that show [MASK]
+    saturated: Tensor  # scalar, share of maskable positions selected for certain
+
+
+@dataclass(frozen=True)
+class MaskedRows:
+    """R rows of a corrupted batch with their labelled positions gathered into M slots."""
+
+    inputs_RL: Tensor  # int64
+    positions_M: Tensor  # int64, index into the flattened [R·L]; 0 at unused slots
+    labels_M: Tensor  # int64, the original ids; the id at position 0 at unused slots
+    shows_mask_M: Tensor  # bool
+    valid_M: Tensor  # bool, false at unused slots
+
+
+def derived_seed(seed: int, purpose: str, *counters: int) -> int:
+    """A seed of 63 bits for one purpose at one point of a run, e.g. ``("masking", step)``.
+
+    Nothing depends on who drew before, so a resumed run draws what it would have drawn.
+    """
+    text = ":".join([str(seed), purpose, *map(str, counters)])
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def gather_rows(ids_GL: Tensor, corruption: Corruption, rows: slice, capacity: int) -> MaskedRows:
+    """Takes rows of a corruption and gathers their labelled positions into ``capacity`` slots.
+
+    No question is asked to the device: unused slots are marked, positions beyond are left out.
+    """
+    inputs_RL = corruption.inputs_GL[rows]
+    selected = corruption.selected_GL[rows].flatten()
+    slot = torch.where(selected, selected.cumsum(0) - 1, capacity).clamp(max=capacity)
+    positions = torch.full((capacity + 1,), -1, dtype=torch.int64, device=ids_GL.device)
+    every = torch.arange(selected.numel(), device=ids_GL.device)
+    positions_M = positions.scatter_(0, slot, every)[:capacity]
+    valid_M = positions_M >= 0
+    positions_M = positions_M.clamp(min=0)
+    return MaskedRows(
+        inputs_RL=inputs_RL,
+        positions_M=positions_M,
+        labels_M=ids_GL[rows].flatten()[positions_M],
+        shows_mask_M=corruption.masked_GL[rows].flatten()[positions_M],
+        valid_M=valid_M,
+    )
+
+
+class MaskingPolicy(nn.Module):
+    """Signal, schedule, sampler and replacement around one table of masking probabilities.
+
+    Buffers (all part of a checkpoint): ``table_V`` float32, ``first_V`` its first value, one
+    ``statistics_<name>`` per counter of the signal, for the unfinished window.
+
+    Args:
+        vocab_size: V.
+        total_steps: optimizer steps of the run, which the schedule spans.
+        signal, schedule, sampler, replacement: the policy's choices.
+        special: ids of the special tokens.
+        smoothing, floor: see `amlm.masking.table.updated_table`.
+        normalization: ``exact`` or ``clipped`` (see `amlm.masking.marginals`).
+        mask_special_tokens: whether special tokens other than padding may be selected.
+        counters: ``exact``, or ``bfloat16`` to count as the authors' script does, where a sum of
+            ones stalls at 256.
+        seed: source of the masks, with the step.
+    """
+
+    table_V: Tensor
+    first_V: Tensor
+    maskable_V: Tensor
+    candidates_C: Tensor
+
+    def __init__(
+        self,
+        vocab_size: int,
+        total_steps: int,
+        *,
+        signal: Signal,
+        schedule: Schedule,
+        sampler: Sampler,
+        replacement: Replacement,
+        special: SpecialIds,
+        smoothing: float = 0.2,
+        floor: float = 0.005,
+        normalization: str = "exact",
+        mask_special_tokens: bool = False,
+        counters: str = "exact",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.total_steps = total_steps
+        self.signal = signal
+        self.schedule = schedule
+        self.sampler = sampler
+        self.replacement = replacement
+        self.special = special
+        self.smoothing = smoothing
+        self.floor = floor
+        self.marginals = {"exact": exact_marginals, "clipped": clipped_marginals}[normalization]
+        self.seed = seed
+
+        start_V = torch.full((vocab_size,), schedule(0, total_steps))
+        self.register_buffer("table_V", start_V)
+        self.register_buffer("first_V", start_V.clone())
+        for name, dtype in signal.counters().items():
+            dtype = torch.bfloat16 if counters == "bfloat16" else dtype
+            self.register_buffer(f"statistics_{name}", torch.zeros(vocab_size, dtype=dtype))
+
+        maskable_V = torch.ones(vocab_size, dtype=torch.bool)
+        maskable_V[special.not_maskable(mask_special_tokens)] = False
+        self.register_buffer("maskable_V", maskable_V, persistent=False)
+        candidates_V = torch.ones(vocab_size, dtype=torch.bool)
+        if replacement.random_ids == "ordinary":
+            candidates_V[special.all()] = False
+        self.register_buffer("candidates_C", candidates_V.nonzero().squeeze(1), persistent=False)
+        self._generators: dict[torch.device, torch.Generator] = {}
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> MaskingPolicy:
+        # Moves between devices pass; casts do not: a model in bfloat16 keeps its table in float32
+        # and its counters as they are.
+        super()._apply(lambda tensor: fn(tensor).to(tensor.dtype), recurse)
+        return self
+
+    @property
+    def statistics(self) -> dict[str, Tensor]:
+        """The sums of the unfinished window, by name; these are the buffers themselves."""
+        return {name: getattr(self, f"statistics_{name}") for name in self.signal.counters()}
+
+    def ratio(self, step: int) -> float:
+        """The mask ratio p at a step."""
+        return self.schedule(step, self.total_steps)
+
+    def generator(self, seed: int) -> torch.Generator:
+        """The generator of this policy's device, set to a seed."""
+        device = self.table_V.device
+        if device not in self._generators:
+            self._generators[device] = torch.Generator(device)
+        return self._generators[device].manual_seed(seed)
+
+    @torch.no_grad()
+    def corrupt(self, ids_GL: Tensor, step: int) -> Corruption:
+        """Draws the masks of a step for its whole batch ``ids_GL``."""
+        generator = self.generator(derived_seed(self.seed, "masking", step))
+        maskable_GL = self.maskable_V[ids_GL]
+        q_GL = self.marginals(self.table_V[ids_GL], maskable_GL, self.ratio(step))
+        selected_GL = self.sampler.select(q_GL, generator)
+        inputs_GL, masked_GL = self.replacement.apply(
+            ids_GL, selected_GL, self.special.mask, self.candidates_C, generator
+        )
+        saturated = (q_GL >= 1).sum() / maskable_GL.sum().clamp(min=1)
+        return Corruption(inputs_GL, selected_GL, masked_GL, saturated)
+
+    def rows(
+        self,
+        ids_GL: Tensor,
+        corruption: Corruption,
+        rows: slice,
+        maskable: Sequence[int],
+        step: int,
+    ) -> MaskedRows:
+        """Takes one rank's share of one accumulation part from a step's corruption.
+
+        Args:
+            maskable: number of maskable positions of each of these rows, known on the host.
+        """
+        ratio = self.ratio(step)
+        expected = sum(min(count, max(ratio * count, 1.0)) for count in maskable)
+        capacity = min(self.sampler.capacity(expected), sum(maskable))
+        return gather_rows(ids_GL, corruption, rows, max(capacity, 1))
+
+    @torch.no_grad()
+    def observe(self, batch: Predictions) -> None:
+        """Adds predictions to the statistics of the window, in place on the device."""
+        self.signal.observe(self.statistics, batch)
+
+    @torch.no_grad()
+    def update(self, step: int, reduce: Callable[[Tensor], Tensor] = lambda sums: sums) -> Tensor:
+        """Recomputes the table and starts a new window.
+
+        Args:
+            step: optimizer steps done, which sets p.
+            reduce: sums a tensor over ranks; every rank then computes the same table.
+
+        Returns: the share of types that the floor held up, a scalar tensor.
+        """
+        score_V = self.signal.score({name: reduce(s) for name, s in self.statistics.items()})
+        table_V, floored = updated_table(
+            self.table_V, score_V, self.ratio(step), smoothing=self.smoothing, floor=self.floor
+        )
+        self.table_V.copy_(table_V)
+        for sums in self.statistics.values():
+            sums.zero_()
+        return floored

@@ -1,0 +1,59 @@
+"""What a selected token becomes: 80 % ``[MASK]``, 10 % a random token, 10 % itself (BERT)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from amlm.config import option
+from amlm.errors import InputError
+
+
+@dataclass
+class Replacement:
+    """Shares of the selected positions; what is left over keeps its token."""
+
+    mask: float = option(0.8, "share that becomes [MASK]", ge=0, le=1)
+    random: float = option(0.1, "share that becomes a random token", ge=0, le=1)
+    random_ids: str = option(
+        "ordinary",
+        "random tokens: ordinary types only, or any id as in the authors' script",
+        choices=("ordinary", "any"),
+    )
+
+    def __post_init__(self) -> None:
+        if self.mask + self.random > 1 + 1e-9:
+            raise InputError(
+                f"masking.replacement: mask={self.mask} and random={self.random} add up to more than 1"
+            )
+
+    def apply(
+        self,
+        ids_BL: Tensor,
+        selected_BL: Tensor,
+        mask_id: int,
+        candidates_C: Tensor,
+        generator: torch.Generator,
+    ) -> tuple[Tensor, Tensor]:
+        """Corrupts the selected positions.
+
+        Args:
+            ids_BL: token ids.
+            selected_BL: bool.
+            mask_id: id of ``[MASK]``.
+            candidates_C: ids that a random replacement is drawn from.
+            generator: source of the draws, on the tensors' device.
+
+        Returns: corrupted ids ``[B, L]`` and bool ``[B, L]``, true where ``[MASK]`` was put.
+        """
+        device = ids_BL.device
+        u_BL = torch.rand(ids_BL.shape, device=device, generator=generator)
+        drawn_BL = torch.randint(
+            len(candidates_C), ids_BL.shape, device=device, generator=generator
+        )
+        masked_BL = selected_BL & (u_BL < self.mask)
+        random_BL = selected_BL & (u_BL >= self.mask) & (u_BL < self.mask + self.random)
+        ids_BL = torch.where(random_BL, candidates_C[drawn_BL], ids_BL)
+        return ids_BL.masked_fill(masked_BL, mask_id), masked_BL

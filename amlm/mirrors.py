@@ -1,0 +1,133 @@
+"""Mirrors of the run's log: CSV, TensorBoard and Weights & Biases (none of them is needed)."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amlm.config import Config
+from amlm.errors import InputError
+from amlm.record import Mirror, Record, scalars
+
+
+class CsvMirror:
+    """``metrics.csv`` in long form: step, name, value."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "metrics.csv"
+        if not self.path.exists():
+            self._append([("step", "name", "value")])
+
+    def _append(self, rows: list[tuple[Any, ...]]) -> None:
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(rows)
+
+    def write(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
+        step = record.get("step", "")
+        self._append([(step, name, value) for name, value in scalars(record).items()])
+
+    def close(self) -> None:
+        pass
+
+
+class TensorBoardMirror:
+    """Event files in ``tensorboard/``: every number, and a histogram of the table."""
+
+    def __init__(self, folder: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.writer = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+
+    def write(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
+        step = record.get("step")
+        for name, value in scalars(record).items():
+            self.writer.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
+        if table_V is not None:
+            self.writer.add_histogram("mask_update/table", table_V, step)  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        self.writer.close()  # type: ignore[no-untyped-call]
+
+
+class WandbMirror:
+    """A Weights & Biases run: every number, the table as a histogram, its curve over frequency
+    ranks, and the types masked most and least as a table.
+
+    Offline runs need no account; they lie in ``wandb/`` of the run folder until ``wandb sync``.
+    """
+
+    def __init__(self, folder: Path, config: Config, resolved: dict[str, Any]) -> None:
+        import wandb
+
+        self.wandb = wandb
+        self.run = wandb.init(
+            project=config.logger.project,
+            entity=config.logger.entity,
+            mode=config.logger.mode,  # type: ignore[arg-type]
+            dir=str(folder),
+            name=f"{config.name}-seed{config.seed}",
+            id=hashlib.blake2b(str(folder.resolve()).encode(), digest_size=6).hexdigest(),
+            resume="allow",
+            group=config.sweep,
+            job_type=config.name,
+            config=resolved,
+            settings=wandb.Settings(silent=True, console="off"),
+        )
+        self._curves: dict[str, list[float]] = {}
+
+    def write(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
+        step = record.get("step")
+        values: dict[str, Any] = dict(scalars(record))
+        if record["kind"] == "summary":
+            self.run.summary.update(values)
+            return
+        if record["kind"] == "mask_update":
+            assert table_V is not None
+            values["mask_update/table"] = self.wandb.Histogram(table_V, num_bins=64)
+            values["mask_update/extreme_types"] = self.wandb.Table(
+                columns=["masked most", "w", "masked least", "w "],
+                data=[
+                    [high, w_high, low, w_low]
+                    for (high, w_high), (low, w_low) in zip(
+                        record["highest"], record["lowest"], strict=True
+                    )
+                ],
+            )
+            curve = record["by_frequency_rank"]
+            self._curves[f"step {step}"] = list(curve.values())
+            values["mask_update/rank_curves"] = self.wandb.plot.line_series(
+                xs=[int(bin.split("-")[0]) for bin in curve],
+                ys=list(self._curves.values()),
+                keys=list(self._curves),
+                title="Mean masking probability by frequency rank",
+                xname="frequency rank",
+            )
+        self.run.log(values, step=step)
+
+    def close(self) -> None:
+        self.run.finish()
+
+
+def make_mirrors(config: Config, folder: Path, resolved: dict[str, Any]) -> list[Mirror]:
+    """The mirrors that ``logger=`` asks for; a missing package was caught by `check_logger`."""
+    name = config.logger.name
+    if name == "csv":
+        return [CsvMirror(folder)]
+    if name == "tensorboard":
+        return [TensorBoardMirror(folder)]
+    if name == "wandb":
+        return [WandbMirror(folder, config, resolved)]
+    return []
+
+
+def check_logger(config: Config) -> None:
+    """Raises InputError if the package of ``logger=`` is not installed."""
+    name = config.logger.name
+    if name in ("wandb", "tensorboard") and find_spec(name) is None:
+        raise InputError(f"logger={name} needs its package: pip install 'amlm[{name}]'")

@@ -1,0 +1,116 @@
+"""From the ``model`` section of a configuration to a model, and from a model to Hugging Face."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from amlm.config import ModelConfig
+from amlm.masking.policy import SpecialIds, derived_seed
+from amlm.models.deberta import DebertaV2MaskedLM
+from amlm.models.nhot import NHotEmbedding
+from amlm.models.substrings import SubstringTable
+
+if TYPE_CHECKING:
+    from transformers import DebertaV2Config, DebertaV2ForMaskedLM
+
+
+def encoder_config(model: ModelConfig, vocab_size: int) -> DebertaV2Config:
+    """The shape as `transformers` describes it: DeBERTa-v3-base's choices, our sizes."""
+    from transformers import DebertaV2Config
+
+    special = SpecialIds()
+    return DebertaV2Config(
+        vocab_size=vocab_size,
+        hidden_size=model.hidden_size,
+        num_hidden_layers=model.layers,
+        num_attention_heads=model.heads,
+        intermediate_size=model.intermediate_size,
+        hidden_act="gelu",
+        hidden_dropout_prob=model.dropout,
+        attention_probs_dropout_prob=model.dropout,
+        max_position_embeddings=model.max_positions,
+        type_vocab_size=0,
+        initializer_range=model.initializer_range,
+        layer_norm_eps=model.layer_norm_eps,
+        relative_attention=True,
+        max_relative_positions=-1,
+        position_buckets=model.position_buckets,
+        norm_rel_ebd="layer_norm",
+        share_att_key=True,
+        pos_att_type=["p2c", "c2p"],
+        position_biased_input=False,
+        pad_token_id=special.pad,
+        cls_token_id=special.cls,
+        bos_token_id=special.cls,
+        eos_token_id=special.sep,
+        sep_token_id=special.sep,
+        tie_word_embeddings=True,
+    )
+
+
+@torch.no_grad()
+def _initialise(model: nn.Module, seed: int, std: float) -> None:
+    # One generator per parameter, seeded by its name: the weights do not depend on the order in
+    # which an implementation creates its parts.
+    for name, parameter in model.named_parameters():
+        if parameter.ndim > 1:
+            generator = torch.Generator().manual_seed(derived_seed(seed, f"weights:{name}"))
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * std)
+
+
+def build_model(
+    config: ModelConfig, vocab_size: int, substrings: SubstringTable | None, seed: int
+) -> DebertaV2MaskedLM:
+    """A fresh model with weights drawn from a seed.
+
+    Args:
+        config: sizes, and how substrings join the embedding.
+        vocab_size: V.
+        substrings: substrings of each type; needed for ``model.nhot.fusion=add`` only.
+        seed: of the weights.
+    """
+    model = DebertaV2MaskedLM(encoder_config(config, vocab_size))
+    _initialise(model, seed, config.initializer_range)
+    embeddings = model.deberta.embeddings
+    tokens = embeddings.word_embeddings
+    assert isinstance(tokens, nn.Embedding)
+    with torch.no_grad():
+        tokens.weight[SpecialIds.pad] = 0
+    if config.nhot.fusion == "add":
+        assert substrings is not None, "n-hot embeddings need their table"
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derived_seed(seed, "weights:nhot"))
+            embeddings.word_embeddings = NHotEmbedding(tokens, substrings, config.nhot.dim)
+    return model
+
+
+@torch.no_grad()
+def to_hugging_face(model: DebertaV2MaskedLM) -> DebertaV2ForMaskedLM:
+    """A plain Hugging Face model of the same function, float32, on the CPU.
+
+    N-hot embeddings are folded into an ordinary embedding matrix. The head then keeps its own
+    weights: it was tied to the token part alone.
+    """
+    from transformers import DebertaV2ForMaskedLM
+
+    config = model.config
+    state = {name: value.detach().float().cpu() for name, value in model.state_dict().items()}
+    embedding = model.deberta.embeddings.word_embeddings
+    if isinstance(embedding, NHotEmbedding):
+        config = type(config).from_dict({**config.to_dict(), "tie_word_embeddings": False})
+        name = "deberta.embeddings.word_embeddings."
+        state = {k: v for k, v in state.items() if not k.startswith(name)}
+        state[f"{name}weight"] = embedding.folded_weight().cpu()
+    config = type(config).from_dict({**config.to_dict(), "architectures": ["DebertaV2ForMaskedLM"]})
+    twin = DebertaV2ForMaskedLM(config)
+    twin.load_state_dict({k: v for k, v in state.items() if k in twin.state_dict()}, strict=True)
+    return twin.eval()
+
+
+def save_hugging_face(model: DebertaV2MaskedLM, folder: Path) -> None:
+    """Writes ``config.json`` and ``model.safetensors`` for plain `transformers`."""
+    to_hugging_face(model).save_pretrained(folder)

@@ -1,0 +1,173 @@
+"""The LightningModule: one training step of adaptive masked language modeling.
+
+Shapes: G sequences of a step's whole batch, R rows of it here, L positions, D hidden width,
+M labelled positions, V token types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+from torchmetrics import MeanMetric
+
+from amlm.config import OptimizerConfig
+from amlm.data.module import StepBatch, ValidationBatch
+from amlm.masking.policy import Corruption, MaskedRows, MaskingPolicy, derived_seed
+from amlm.masking.signals import Predictions
+from amlm.models.deberta import DebertaV2MaskedLM
+from amlm.models.loss import predictions
+from amlm.optim.lamb import Lamb
+from amlm.optim.schedule import cosine_with_warmup, warmup_steps
+
+
+class Window(nn.Module):
+    """Sums over the steps since the last line of training metrics, kept on the device.
+
+    What the host knows anyway (maskable positions, steps) is counted there.
+    """
+
+    sums_4: Tensor  # loss, correct, labelled, saturated share
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("sums_4", torch.zeros(4, dtype=torch.float64), persistent=False)
+        self.maskable = 0
+        self.steps = 0.0
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Window:
+        super()._apply(lambda tensor: fn(tensor).to(tensor.dtype), recurse)  # moves, no casts
+        return self
+
+    @torch.no_grad()
+    def add(self, seen: Predictions, maskable: int, saturated: Tensor, share: float) -> None:
+        """Adds a part of a step; ``share`` is how much of the step it is."""
+        sums = [seen.nll_M.sum(), seen.correct_M.sum(), seen.valid_M.sum(), saturated * share]
+        self.sums_4 += torch.stack([each.double() for each in sums])
+        self.maskable += maskable
+        self.steps += share
+
+    def close(self, reduce: Callable[[Tensor], Tensor]) -> dict[str, float]:
+        """Means over the window, which then starts anew.
+
+        Args:
+            reduce: sums a tensor over ranks.
+
+        Returns: loss (nats per label), accuracy, realised mask ratio, share of maskable positions
+            that were selected for certain.
+        """
+        host_2 = torch.tensor([self.maskable, self.steps], dtype=torch.float64)
+        totals = reduce(torch.cat([self.sums_4, host_2.to(self.sums_4.device)])).tolist()
+        nll, correct, labelled, saturated, maskable, steps = totals
+        self.sums_4.zero_()
+        self.maskable, self.steps = 0, 0.0
+        return {
+            "loss": nll / max(labelled, 1),
+            "accuracy": correct / max(labelled, 1),
+            "realised_ratio": labelled / max(maskable, 1),
+            "saturated": saturated / max(steps, 1e-9),
+        }
+
+
+class AdaptiveMaskedLM(L.LightningModule):
+    """A model and a masking policy in training.
+
+    Args:
+        model: the encoder with its head.
+        masking: the policy; its table and statistics are part of the checkpoint.
+        validation_masking: plain masked language modeling with masks of its own seed.
+        optimizer: the ``optimizer`` section.
+        total_steps: optimizer steps of the run.
+        seed: source of dropout, with the step.
+        accumulate: accumulation parts per step.
+        compare: how validation compares ids (see `amlm.models.loss.predictions`).
+    """
+
+    def __init__(
+        self,
+        model: DebertaV2MaskedLM,
+        masking: MaskingPolicy,
+        validation_masking: MaskingPolicy,
+        optimizer: OptimizerConfig,
+        *,
+        total_steps: int,
+        seed: int,
+        accumulate: int = 1,
+        compare: str = "exact",
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.masking = masking
+        self.validation_masking = validation_masking
+        self.optimizer_config = optimizer
+        self.total_steps = total_steps
+        self.seed = seed
+        self.accumulate = accumulate
+        self.compare = compare
+        self.window = Window()
+        self.validation_loss = MeanMetric()
+        self.validation_accuracy = MeanMetric()
+        self._corruption: tuple[int, Corruption] | None = None
+
+    def predict_rows(self, rows: MaskedRows, compare: str = "exact") -> Predictions:
+        """Runs the encoder on corrupted rows and the head at their labelled positions only."""
+        hidden_RLD = self.model.encode(rows.inputs_RL)
+        hidden_MD = hidden_RLD.flatten(0, 1).index_select(0, rows.positions_M)
+        return predictions(self.model.predict(hidden_MD), rows, compare)
+
+    def training_step(self, batch: StepBatch, batch_idx: int) -> Tensor:
+        # Dropout depends on (seed, step, part, rank) alone, so a resumed run draws the same.
+        torch.manual_seed(
+            derived_seed(self.seed, "dropout", batch.step, batch.part, self.trainer.global_rank)
+        )
+        if self._corruption is None or self._corruption[0] != batch.step:
+            self._corruption = (batch.step, self.masking.corrupt(batch.ids_GL, batch.step))
+        corruption = self._corruption[1]
+        rows = self.masking.rows(batch.ids_GL, corruption, batch.rows, batch.maskable, batch.step)
+        seen = self.predict_rows(rows)
+        self.masking.observe(seen)
+        self.window.add(seen, sum(batch.maskable), corruption.saturated, 1 / self.accumulate)
+        # The mean over all labels of the step. Lightning divides by the number of parts and
+        # averages over ranks, whose shares need not have equally many labels.
+        labels = corruption.selected_GL.sum().clamp(min=1)
+        return seen.nll_M.sum() / labels * (self.accumulate * self.trainer.world_size)
+
+    def validation_step(self, batch: ValidationBatch, batch_idx: int) -> None:
+        corruption = self.validation_masking.corrupt(batch.ids_BL, batch.index)
+        whole = slice(0, len(batch.ids_BL))
+        rows = self.validation_masking.rows(
+            batch.ids_BL, corruption, whole, batch.maskable, batch.index
+        )
+        seen = self.predict_rows(rows, self.compare)
+        weight_M = seen.valid_M.float()
+        self.validation_loss.update(seen.nll_M, weight_M)
+        self.validation_accuracy.update(seen.correct_M.float(), weight_M)
+
+    def configure_optimizers(self) -> Any:
+        config = self.optimizer_config
+        # Weight decay acts on matrices; biases and layer norms are left alone, as is usual.
+        named = [p for p in self.model.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in named if p.ndim > 1], "weight_decay": config.weight_decay},
+            {"params": [p for p in named if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        betas = (config.beta1, config.beta2)
+        optimizer: Optimizer
+        if config.name == "lamb":
+            optimizer = Lamb(groups, lr=config.lr, betas=betas, eps=config.eps)
+        else:
+            optimizer = AdamW(groups, lr=config.lr, betas=betas, eps=config.eps, fused=True)
+        warmup = warmup_steps(self.total_steps, config.warmup)
+        scheduler = LambdaLR(
+            optimizer,
+            lambda step: cosine_with_warmup(min(step, self.total_steps), self.total_steps, warmup),
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }

@@ -1,0 +1,177 @@
+"""N-hot token embeddings: a token is also the sum of the vocabulary items inside it.
+
+    E'[v] = E[v] + (h_v W) P        (the paper, Edman & Fraser 2025: "added" to the embedding)
+
+h_v is the row of `SubstringTable` for token type v, W one vector per vocabulary item, and P a
+projection that exists when W is narrower than E. E' depends on the token type only, so at export
+`folded_weight` turns it into an ordinary embedding matrix; the output head stays with E.
+
+Shapes: V vocabulary size, D hidden size, S width of W, Z ones in h, N tokens in the batch,
+U types in the batch (or an upper bound), T ones in the rows of those types (or an upper bound).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from amlm.models.substrings import SubstringTable
+
+TOKEN_STD = 0.02  # what Hugging Face draws the token embedding E with
+FOLD_ROWS = 4096  # rows of E' computed at a time; bounds the memory of `folded_weight`
+
+
+def static_length(exact: Tensor, bound: int) -> int:
+    """Length of a tensor whose exact length, a scalar on the device, depends on the batch.
+
+    A CPU reads it for nothing. An accelerator would have to wait for the whole queue, so there the
+    bound stands in: no host synchronisation, and the same shape at every step.
+    """
+    return int(exact) if exact.device.type == "cpu" else bound
+
+
+def distinct_types(ids_N: Tensor, vocab_size: int) -> tuple[Tensor, Tensor]:
+    """The types in a batch, ascending, and where each token finds its own: `types_U[rank_N]`.
+
+    `torch.unique` without its host synchronisation. Where U is the bound min(N, V), the surplus at
+    the end of `types_U` is filled with the non-existent type V.
+    """
+    present_V = torch.zeros(vocab_size, dtype=torch.int64, device=ids_N.device)
+    count_V = present_V.index_fill_(0, ids_N, 1).cumsum(0)
+    size = static_length(count_V[-1], min(len(ids_N), vocab_size))
+    nth_U = torch.arange(1, size + 1, device=ids_N.device)
+    return torch.searchsorted(count_V, nth_U), count_V[ids_N] - 1
+
+
+def select_rows(
+    types_U: Tensor, indices_Z: Tensor, starts: Tensor, bound: int, filler: int
+) -> tuple[Tensor, Tensor]:
+    """Cut the rows `types_U` out of compressed rows and lay them end to end.
+
+    Args:
+        types_U: row numbers, 0 ... V; row V is empty.
+        indices_Z: the table's ids.
+        starts: [V + 2], first index of each row, of the empty row V, and of the end.
+        bound: what the rows cannot exceed in total.
+        filler: id for the surplus at the end of `slots_T` where T is the bound.
+
+    Returns:
+        slots_T: ids of the rows, and offsets_U: where each row begins; the last one takes the
+        surplus in.
+    """
+    first_U = starts[types_U]
+    size_U = starts[types_U + 1] - first_U
+    end_U = size_U.cumsum(0)
+    total = end_U[-1]
+    slot_T = torch.arange(static_length(total, bound), device=types_U.device)
+    owner_T = torch.searchsorted(end_U, slot_T, right=True).clamp_(max=len(types_U) - 1)
+    offsets_U = end_U - size_U
+    source_T = (slot_T + (first_U - offsets_U)[owner_T]).clamp_(max=len(indices_Z) - 1)
+    return torch.where(slot_T < total, indices_Z[source_T], filler), offsets_U
+
+
+class NHotEmbedding(nn.Module):
+    """Drop-in replacement of a token embedding: adds the n-hot part to it.
+
+    It takes over the very Parameter of `word_embeddings` under the name `weight`. So an output head
+    that is tied to the token embedding stays tied to E (Hugging Face ties by the name
+    `deberta.embeddings.word_embeddings.weight`, which still exists and is still E), and the names
+    in a checkpoint do not change; W and P are added to them. The table is not in the checkpoint: it
+    follows from the tokenizer.
+
+    Cost. Tokens repeat (2,048 of them are some 500 types), so rows of W are summed per type of the
+    batch and then looked up per token, as in an embedding. Forward and backward of the n-hot part
+    in ms, 2 CPU threads, English BPE (8 ones per token); each writes a dense gradient of W:
+
+    ======================================================  ===========  ============  ============
+    types, width, tokens of the batch                       8k 128 2048  40k 384 1024  40k 384 16k
+    ======================================================  ===========  ============  ============
+    an ordinary embedding of that size, to compare          0.3          14            20
+    all of h W every step, then look up                     8.0          183           192
+    rows padded to the longest, per token                   3.7          18            94
+    ragged rows, per token                                  1.9          15            44
+    ragged rows, per type; lengths as bounds (accelerator)  2.5          18            48
+    ragged rows, per type; exact lengths (CPU)              1.6          17            30
+    ======================================================  ===========  ============  ============
+
+    Start: W ~ N(0, 0.02² / n) with n the mean number of substrings of a type, and P ~ N(0, 1 / S).
+    Then h_v W P has, on average over types, the variance of E: neither drowns the other. The paper
+    is silent. Zeros for W would start at the plain model, but LAMB's step is proportional to the
+    norm of the weights, and a matrix near zero takes hundreds of steps to get away from it.
+
+    Args:
+        word_embeddings: the token embedding, [V, D].
+        table: substrings of each of the V types.
+        dim: S; None for D, without projection.
+
+    Raises:
+        ValueError: table and embedding differ in V, or every type is a substring of another one
+            (one that is none, such as [PAD], has to lend its id as a filler).
+    """
+
+    indices_Z: Tensor
+    starts: Tensor
+
+    def __init__(
+        self, word_embeddings: nn.Embedding, table: SubstringTable, dim: int | None = None
+    ) -> None:
+        super().__init__()
+        vocab_size, width = word_embeddings.weight.shape
+        if len(table) != vocab_size:
+            raise ValueError(
+                f"the substring table has {len(table)} types and the token embedding {vocab_size}: "
+                "build the table from the tokenizer that the model was made for"
+            )
+        unused = np.setdiff1d(np.arange(vocab_size), table.indices)
+        if not len(unused):
+            raise ValueError(
+                "every type is a substring of some type: the vocabulary needs a special token"
+            )
+        dim = width if dim is None else dim
+        self.weight = word_embeddings.weight
+        self.padding_idx = word_embeddings.padding_idx
+        self.substring_weight = nn.Parameter(self.weight.new_empty(vocab_size, dim))
+        self.projection = nn.Linear(dim, width, bias=False) if dim != width else None
+        if self.projection is not None:
+            self.projection.to(self.weight)
+
+        starts = np.append(table.offsets, table.offsets[-1])
+        for name, numbers in (("indices_Z", table.indices), ("starts", starts)):
+            ids = torch.tensor(numbers, dtype=torch.int64, device=self.weight.device)
+            self.register_buffer(name, ids, persistent=False)
+        sizes_V = np.diff(table.offsets)
+        # Types of a batch are distinct: u of them have no more ones than the u longest rows.
+        self._ones_of_longest: list[int] = [0, *np.sort(sizes_V)[::-1].cumsum().tolist()]
+        self._filler = int(unused[0])
+        self._mean_size = len(table.indices) / max(1, int(np.count_nonzero(sizes_V)))
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw W and P anew (see the class); E is left alone."""
+        self.substring_weight.normal_(0.0, TOKEN_STD / max(1.0, self._mean_size) ** 0.5)
+        if self.projection is not None:
+            self.projection.weight.normal_(0.0, self.projection.in_features**-0.5)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Embed int64 `ids` of any shape [...] as [..., D]."""
+        tokens = F.embedding(ids, self.weight, padding_idx=self.padding_idx)
+        types_U, rank_N = distinct_types(ids.reshape(-1), len(self.weight))
+        slots_T, offsets_U = select_rows(
+            types_U, self.indices_Z, self.starts, self._ones_of_longest[len(types_U)], self._filler
+        )
+        nhot_UD = F.embedding_bag(
+            slots_T, self.substring_weight, offsets_U, mode="sum", padding_idx=self._filler
+        )
+        if self.projection is not None:
+            nhot_UD = self.projection(nhot_UD)
+        return tokens + F.embedding(rank_N.view(ids.shape), nhot_UD)
+
+    @torch.no_grad()
+    def folded_weight(self) -> Tensor:
+        """E' as an ordinary embedding matrix, float32 [V, D], on the device of E."""
+        ids_V = torch.arange(len(self.weight), device=self.weight.device)
+        with torch.autocast(self.weight.device.type, enabled=False):
+            return torch.cat([self(ids_N).float() for ids_N in torch.split(ids_V, FOLD_ROWS)])

@@ -1,0 +1,176 @@
+"""Which vocabulary items are substrings of which: the sparse matrix behind n-hot embeddings.
+
+The n-hot vector h_v of a token type v (the paper, Edman & Fraser 2025, "token-level n-hot
+embeddings") has a one at every vocabulary item that occurs in v's surface form. The V x V matrix h
+is kept as compressed rows: for 40,000 types that is some 600,000 int32 instead of 1.6 billion.
+
+V vocabulary size, Z number of ones in h.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+log = logging.getLogger(__name__)
+
+FORMAT_VERSION = 1  # part of the fingerprint: raise it when the meaning of the table changes
+BYTE_TOKEN = re.compile(r"<0x[0-9A-F]{2}>")
+
+
+@dataclass(frozen=True)
+class SubstringTable:
+    """Rows of h in {0,1}^{V x V}: row v is `indices[offsets[v] : offsets[v + 1]]`, ascending.
+
+    Attributes:
+        indices: int32, shape [Z], ids of vocabulary items.
+        offsets: int64, shape [V + 1], the last one is Z.
+    """
+
+    indices: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """The number of rows, V."""
+        return len(self.offsets) - 1
+
+    def row(self, v: int) -> NDArray[np.int32]:
+        """Ids of the vocabulary items in the surface form of type `v`, ascending."""
+        return self.indices[self.offsets[v] : self.offsets[v + 1]]
+
+
+def build_substring_table(
+    surfaces: Sequence[str | None], include_self: bool = True
+) -> SubstringTable:
+    """Find all vocabulary items that occur in each vocabulary item.
+
+    Args:
+        surfaces: surface form of each id, the word-boundary mark "▁" included as an ordinary
+            character; None for types that take no part (special and byte tokens): their rows are
+            empty and they are nobody's substring.
+        include_self: whether v is in row v. Another id with the same surface always is.
+
+    A surface of n characters costs n look-ups per distinct length in the vocabulary, not n per
+    vocabulary item: 40,000 types take half a second.
+    """
+    ids_of: dict[str, list[int]] = defaultdict(list)
+    for v, surface in enumerate(surfaces):
+        if surface is not None:
+            ids_of[surface].append(v)
+    lengths = sorted({len(surface) for surface in ids_of})
+
+    indices: list[int] = []
+    offsets = np.zeros(len(surfaces) + 1, dtype=np.int64)
+    for v, surface in enumerate(surfaces):
+        if surface is not None:
+            row = _ids_inside(surface, ids_of, lengths)
+            if not include_self:
+                row.remove(v)
+            indices += row
+        offsets[v + 1] = len(indices)
+    return SubstringTable(np.array(indices, dtype=np.int32), offsets)
+
+
+def _ids_inside(surface: str, ids_of: dict[str, list[int]], lengths: list[int]) -> list[int]:
+    """Ascending ids of the vocabulary items that occur in `surface`, itself included."""
+    size = len(surface)
+    found: set[str] = set()
+    for length in lengths:
+        if length > size:
+            break
+        found.update([surface[i : i + length] for i in range(size - length + 1)])
+    return sorted(v for piece in ids_of.keys() & found for v in ids_of[piece])
+
+
+def surfaces_of(tokenizer: Tokenizer | PreTrainedTokenizerFast) -> list[str | None]:
+    """Surface form of each id 0 ... V-1; None for special tokens, byte tokens and unused ids.
+
+    A surface form is the string under which the vocabulary itself holds the type. With our BPE
+    (word-boundary mark and byte fallback) that is the text; a byte-level vocabulary in the manner
+    of GPT-2 spells bytes as other characters, and its substrings are those of that spelling.
+    """
+    backend: Tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    ids = backend.get_vocab(with_added_tokens=True)
+    special = {v for v, token in backend.get_added_tokens_decoder().items() if token.special}
+    surfaces: list[str | None] = [None] * (max(ids.values()) + 1)
+    for surface, v in ids.items():
+        if v not in special and not BYTE_TOKEN.fullmatch(surface):
+            surfaces[v] = surface
+    return surfaces
+
+
+def fingerprint_of(surfaces: Sequence[str | None], include_self: bool) -> str:
+    """SHA-256 (hexadecimal) of everything that the table depends on."""
+    content = json.dumps([FORMAT_VERSION, include_self, list(surfaces)])
+    return hashlib.sha256(content.encode("ascii")).hexdigest()
+
+
+def save_table(table: SubstringTable, path: Path, fingerprint: str) -> None:
+    """Write `table` to `path` (.npz), aside first: no reader ever sees half a file."""
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with aside.open("wb") as file:
+            np.savez(file, indices=table.indices, offsets=table.offsets, fingerprint=fingerprint)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def load_table(path: Path, fingerprint: str) -> SubstringTable:
+    """Read what `save_table` wrote.
+
+    Raises:
+        ValueError: the file is torn, or was made for another vocabulary, option or version.
+        FileNotFoundError: there is none.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = str(file["fingerprint"])
+            table = SubstringTable(file["indices"], file["offsets"])
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # zip, zlib, numpy and the OS each have their own word for "torn"
+        raise ValueError(f"{path} is not a readable substring table: {error!r}") from error
+    if found != fingerprint:
+        raise ValueError(f"{path} belongs to another vocabulary: fingerprint {found}")
+    return table
+
+
+def cached_substring_table(
+    surfaces: Sequence[str | None], include_self: bool, folder: Path
+) -> SubstringTable:
+    """`build_substring_table`, remembered in `folder` (next to the tokenizer).
+
+    The name of the file holds the fingerprint, so that vocabularies and options do not evict each
+    other. A file that cannot be read is built again, and a folder that cannot be written to costs
+    a warning and the half second of the next build, never the run.
+    """
+    fingerprint = fingerprint_of(surfaces, include_self)
+    path = folder / f"substrings-{fingerprint[:16]}.npz"
+    try:
+        return load_table(path, fingerprint)
+    except FileNotFoundError:
+        pass
+    except ValueError as error:
+        log.warning("building the substring table again: %s", error)
+    table = build_substring_table(surfaces, include_self)
+    try:
+        save_table(table, path, fingerprint)
+    except OSError as error:
+        log.warning("the substring table is not cached: %s", error)
+    return table

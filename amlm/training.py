@@ -1,0 +1,189 @@
+"""One pretraining run, from text to exported model. `amlm.train` is its command line."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from omegaconf import OmegaConf
+
+from amlm import run_folder
+from amlm.assemble import make_data, make_module, make_plan_of, make_trainer
+from amlm.callbacks.checkpoints import Checkpoints
+from amlm.callbacks.mask_drift import MaskDrift
+from amlm.callbacks.mask_update import MaskUpdate
+from amlm.callbacks.metrics import Metrics
+from amlm.callbacks.progress import Progress
+from amlm.callbacks.word_checkpoints import WordCheckpoints
+from amlm.components import build
+from amlm.config import Config
+from amlm.data.plan import BatchPlan
+from amlm.data.store import TokenStore, open_store
+from amlm.data.tokenizer import save_tokenizer
+from amlm.data.words import WordCounter
+from amlm.errors import InputError
+from amlm.mirrors import check_logger, make_mirrors
+from amlm.models.build import save_hugging_face
+from amlm.models.module import AdaptiveMaskedLM
+from amlm.record import RunLog, read_log
+from amlm.run_folder import RunFolder
+from amlm.summary import constant_guess, summarise, summary_text
+
+RANK_FOLDER = "AMLM_RUN_DIR"  # tells the processes of other ranks which folder the first claimed
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run leaves behind: its folder and the numbers of its summary."""
+
+    folder: Path
+    summary: dict[str, Any]
+
+
+def say(text: str) -> None:
+    """Tells the person who waits; the first process of several speaks for all."""
+    if RANK_FOLDER not in os.environ:
+        print(text, flush=True)  # noqa: T201
+
+
+def _quiet() -> None:
+    # Lightning's banners and advice speak about choices that are made here.
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="lightning")
+
+
+def _announce(config: Config, store: TokenStore, plan: BatchPlan, module: AdaptiveMaskedLM) -> None:
+    parameters = sum(p.numel() for p in module.model.parameters())
+    ratio, model = module.masking.ratio, config.model
+    say(
+        f"data     {store.words('train'):,} words, {len(store.ids('train')):,} tokens, "
+        f"{store.vocab_size:,} types"
+    )
+    say(
+        f"model    {parameters:,} parameters: {model.layers} layers, {model.hidden_size} wide, "
+        f"n-hot {model.nhot.fusion}"
+    )
+    say(
+        f"masking  {type(module.masking.signal).__name__.lower()} signal, mask ratio "
+        f"{ratio(0):.2f} to {ratio(plan.total_steps):.2f}, "
+        f"updated every {config.masking.update_every} steps"
+    )
+    say(
+        f"run      {plan.total_steps:,} steps of {config.data.tokens_per_step:,} tokens, "
+        f"{plan.epoch(plan.total_steps):.1f} epochs"
+    )
+
+
+def _callbacks(
+    config: Config, folder: Path, run_log: RunLog, store: TokenStore, plan: BatchPlan
+) -> list[L.Callback]:
+    words = WordCounter(store, plan, config.trainer.overfit)
+    return [
+        MaskUpdate(config.masking.update_every, config.masking.first_update),
+        MaskDrift(run_log, store.pieces, store.type_counts("train")),
+        Metrics(run_log, plan, words, config.trainer.log_every),
+        WordCheckpoints(
+            folder,
+            run_log,
+            store.tokenizer,
+            plan,
+            words,
+            config.checkpoints.words_by,
+            config.model.max_positions,
+        ),
+        Checkpoints(folder, config.checkpoints.every),
+        Progress(run_log, refresh=config.trainer.log_every),
+        *(build(node, f"callbacks.{name}") for name, node in config.callbacks.items()),
+    ]
+
+
+def _check_division(config: Config, world_size: int) -> None:
+    for length in config.data.sequence_length.values():
+        if config.data.tokens_per_step % (length * config.trainer.accumulate * world_size):
+            raise InputError(
+                f"data.tokens_per_step={config.data.tokens_per_step} can't be divided into blocks "
+                f"of {length} over {world_size} devices and trainer.accumulate="
+                f"{config.trainer.accumulate} parts"
+            )
+
+
+def run(config: Config) -> Result:
+    """Runs one pretraining; see `amlm.train.train`."""
+    check_logger(config)
+    _quiet()
+    if config.trainer.threads:
+        torch.set_num_threads(config.trainer.threads)
+    cache = Path(config.paths.cache).expanduser()
+    store = open_store(config.data, config.tokenizer.vocab_size, cache, say)
+    plan = make_plan_of(config, store)
+    module = make_module(config, store, plan.total_steps)
+    if RANK_FOLDER in os.environ:
+        folder = Path(os.environ[RANK_FOLDER])
+        resumes = (folder / run_folder.CHECKPOINT).is_file()
+        return _train(RunFolder(folder, resumes, None), config, store, plan, module)
+    claimed = run_folder.claim(config)
+    try:
+        _announce(config, store, plan, module)
+        return _train(claimed, config, store, plan, module)
+    except (KeyboardInterrupt, SystemExit):
+        say(f"stopped; the same command with run_dir={claimed.path} goes on from its checkpoint")
+        raise
+    finally:
+        claimed.release()
+
+
+def _train(
+    claimed: RunFolder, config: Config, store: TokenStore, plan: BatchPlan, module: AdaptiveMaskedLM
+) -> Result:
+    started = time.perf_counter()
+    folder, first = claimed.path, RANK_FOLDER not in os.environ
+    checkpoint = folder / run_folder.CHECKPOINT
+    run_log = RunLog(folder, enabled=first)
+    trainer = make_trainer(config, plan, folder, _callbacks(config, folder, run_log, store, plan))
+    _check_division(config, trainer.world_size)
+    if first:
+        if claimed.resumes:
+            step = int(torch.load(checkpoint, weights_only=False)["global_step"])
+            run_log.rewind(step, store.vocab_size)
+            say(f"folder   {folder}, going on from step {step:,}")
+        else:
+            run_log.clear()
+            run_folder.describe(folder, config)
+            say(f"folder   {folder}")
+        resolved = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
+        assert isinstance(resolved, dict)
+        run_log.mirrors = make_mirrors(config, folder, {str(k): v for k, v in resolved.items()})
+
+    data = make_data(config, store, plan)
+    os.environ[RANK_FOLDER] = str(folder)
+    try:
+        if not claimed.resumes:
+            trainer.validate(module, datamodule=data, verbose=False)
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint if claimed.resumes else None)
+        if run_log.latest.get("validation", {}).get("step") != plan.total_steps:
+            trainer.validate(module, datamodule=data, verbose=False)
+        if not first:
+            return Result(folder, {})
+        del os.environ[RANK_FOLDER]
+        save_hugging_face(module.model, folder / "hf")
+        save_tokenizer(store.tokenizer, folder / "hf", config.model.max_positions)
+        values = {
+            **summarise(read_log(folder)),
+            "constant_guess": constant_guess(data, module.validation_masking),
+            "seconds": time.perf_counter() - started,
+        }
+        run_log.write("summary", **values)
+        run_folder.mark_finished(folder)
+        say(summary_text(values, folder))
+        return Result(folder, values)
+    finally:
+        if first:
+            os.environ.pop(RANK_FOLDER, None)
+            run_log.close()
