@@ -151,6 +151,8 @@ def make_trainer(
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
+        # Validation comes first, and what the encoder caches in it is used in training.
+        inference_mode=False,
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,

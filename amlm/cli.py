@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from amlm.components import nearest
 from amlm.config import Config, check, options, range_text
@@ -72,7 +72,13 @@ def typed(cfg: DictConfig) -> Config:
     from amlm.components import build
 
     try:
-        config = OmegaConf.to_object(cfg)
+        # `+key=value` adds keys to a composed configuration; the schema alone does not take them.
+        plain = OmegaConf.to_container(cfg, resolve=True)
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), plain))
+    except ConfigKeyError as error:
+        key = str(error.full_key)
+        known = [name for name, _, _ in options(Config())]
+        raise InputError(f"unknown option {key}{nearest(key, known)}") from error
     except OmegaConfBaseException as error:
         raise InputError(str(error).splitlines()[0]) from error
     assert isinstance(config, Config)
@@ -121,6 +127,7 @@ def _known_keys() -> list[str]:
 def _explain(error: Exception, overrides: list[str]) -> str:
     """Hydra's message in our words: what is wrong and the nearest valid name."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import MissingConfigException
 
     known = _known_keys()
     for override in OverridesParser.create().parse_overrides(overrides):
@@ -128,21 +135,19 @@ def _explain(error: Exception, overrides: list[str]) -> str:
         if key.startswith("hydra"):
             continue
         choices = groups().get(key)
-        if choices is not None and isinstance(value, str) and value not in choices:
-            if (conf_dir() / f"{key}.yaml").exists():
-                continue
-            hint = nearest(value, choices)
+        missing = isinstance(error, MissingConfigException)
+        if choices is not None and missing and str(value) not in choices:
+            hint = nearest(str(value), choices)
             return f"{key}={value} is not a choice{hint}: one of {', '.join(choices)}"
         if choices is None and key not in known:
             return f"unknown option {key}{nearest(key, known)}"
-    message = str(error).splitlines()[0]
-    cause = error.__cause__
-    if isinstance(cause, OmegaConfBaseException):
-        full_key = str(getattr(cause, "full_key", "") or "")
-        message = f"{message} {str(cause).splitlines()[0]}"
-        if full_key and full_key not in known:
-            message = f"unknown option {full_key}{nearest(full_key, known)} ({message})"
-    return message
+    lines = [line.strip() for line in str(error).splitlines()]
+    for line in lines:
+        full_key = line.removeprefix("full_key: ")
+        if full_key != line and full_key not in known:
+            return f"unknown option {full_key}{nearest(full_key, known)} ({lines[0].rstrip(':')})"
+    cause = str(error.__cause__ or "").splitlines()[:1]
+    return ": ".join([lines[0].rstrip(":"), *(cause or lines[1:2])])
 
 
 def check_command(overrides: list[str], config_dir: str | None = None) -> None:
@@ -174,7 +179,7 @@ def fail(error: Exception) -> NoReturn:
     sys.exit(2)
 
 
-def run(program: str, task: Callable[[Config], None]) -> None:
+def run(program: str, task: Callable[[Config], object]) -> None:
     """Runs ``task`` on the configuration that the command line describes.
 
     Args:
@@ -200,7 +205,9 @@ def run(program: str, task: Callable[[Config], None]) -> None:
         except InputError as error:
             fail(error)
 
-    @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
+    @hydra.main(  # type: ignore[untyped-decorator]
+        version_base="1.3", config_path=str(conf_dir()), config_name="config"
+    )
     def start(cfg: DictConfig) -> None:
         job = HydraConfig.get()
         try:

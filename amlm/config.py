@@ -254,19 +254,20 @@ def check(config: Config) -> None:
     model, data, trainer = config.model, config.data, config.trainer
     if model.hidden_size % model.heads:
         raise InputError(
-            f"model.hidden_size={model.hidden_size} is not a multiple of model.heads={model.heads}: "
-            "every head has the same width"
+            f"model.hidden_size={model.hidden_size} is not a multiple of "
+            f"model.heads={model.heads}: every head has the same width"
         )
     lengths = data.sequence_length
     if not lengths or min(lengths) != 0:
         raise InputError(
-            f"data.sequence_length={dict(lengths)} must say the length from epoch 0 on, e.g. {{0: 64}}"
+            f"data.sequence_length={dict(lengths)} must say the length from epoch 0 on, "
+            "e.g. {0: 64}"
         )
     for epoch, length in lengths.items():
         if not 4 <= length <= model.max_positions:
             raise InputError(
-                f"data.sequence_length={{{epoch}: {length}}} is out of range: a block has at least 4 "
-                f"and at most model.max_positions={model.max_positions} tokens"
+                f"data.sequence_length={{{epoch}: {length}}} is out of range: a block has at least "
+                f"4 and at most model.max_positions={model.max_positions} tokens"
             )
         if data.tokens_per_step % (length * trainer.accumulate):
             raise InputError(

@@ -42,17 +42,17 @@ class TensorBoardMirror:
     def __init__(self, folder: Path) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self.writer = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+        self.writer = SummaryWriter(str(folder / "tensorboard"))
 
     def write(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
         step = record.get("step")
         for name, value in scalars(record).items():
-            self.writer.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
+            self.writer.add_scalar(name, value, step)
         if table_V is not None:
-            self.writer.add_histogram("mask_update/table", table_V, step)  # type: ignore[no-untyped-call]
+            self.writer.add_histogram("mask_update/table", table_V, step)
 
     def close(self) -> None:
-        self.writer.close()  # type: ignore[no-untyped-call]
+        self.writer.close()
 
 
 class WandbMirror:
@@ -69,7 +69,7 @@ class WandbMirror:
         self.run = wandb.init(
             project=config.logger.project,
             entity=config.logger.entity,
-            mode=config.logger.mode,  # type: ignore[arg-type]
+            mode=config.logger.mode,
             dir=str(folder),
             name=f"{config.name}-seed{config.seed}",
             id=hashlib.blake2b(str(folder.resolve()).encode(), digest_size=6).hexdigest(),

@@ -1,7 +1,7 @@
 """The run's own record: an append-only log and the table at every update. Written and read here.
 
 ``log.jsonl`` has one JSON object a line with a ``kind`` (``validation``, ``train``,
-``mask_update``, ``checkpoint``, ``summary``) and, but for the last, a ``step``. ``tables.f32`` holds
+``mask_update``, ``checkpoint``, ``summary``) and, but for the last, a ``step``. ``tables.f32`` has
 the masking probabilities after each update, float32 ``[V]`` one after the other in the order of
 the ``mask_update`` lines. This record is the truth of a run; loggers only mirror it.
 """
@@ -34,7 +34,7 @@ class Mirror(Protocol):
 
 
 def scalars(record: Record) -> dict[str, float]:
-    """The numbers of a record under flat names, e.g. ``train/loss`` or ``mask_update/kind/word``."""
+    """The numbers of a record under flat names, e.g. ``mask_update/by_kind/word``."""
 
     def walk(prefix: str, value: Any) -> Iterator[tuple[str, float]]:
         if isinstance(value, dict):
@@ -63,7 +63,9 @@ class RunLog:
         self.enabled = enabled
         self.latest: dict[str, Record] = {}
 
-    def write(self, kind: str, table_V: NDArray[np.float32] | None = None, **values: Any) -> Record:
+    def write(
+        self, kind: str, values: Record, table_V: NDArray[np.float32] | None = None
+    ) -> Record:
         """Appends one record, and its table if it has one (before the line that speaks of it)."""
         record = {"kind": kind, **values}
         self.latest[kind] = record

@@ -148,7 +148,7 @@ def write_json(path: Path, content: Any) -> None:
     """Writes JSON aside and renames it into place."""
     aside = path.with_name(f".{path.name}.aside")
     aside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(aside, path)
+    aside.replace(path)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

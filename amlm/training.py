@@ -179,7 +179,7 @@ def _train(
             "constant_guess": constant_guess(data, module.validation_masking),
             "seconds": time.perf_counter() - started,
         }
-        run_log.write("summary", **values)
+        run_log.write("summary", values)
         run_folder.mark_finished(folder)
         say(summary_text(values, folder))
         return Result(folder, values)

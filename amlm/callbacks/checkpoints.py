@@ -24,7 +24,7 @@ class Checkpoints(L.Callback):
         self.path = folder / "checkpoints" / "last.ckpt"
         self.every = every
 
-    def on_train_batch_end(  # type: ignore[override]
+    def on_train_batch_end(
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,

@@ -6,6 +6,7 @@ Shapes: V token types.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import lightning as L
 import numpy as np
@@ -24,13 +25,13 @@ def rank_bins(counts_V: NDArray[np.int64], bins: int = RANK_BINS) -> list[tuple[
     """Bounds ``[from, to)`` of frequency-rank bins of equal width in log rank; types that occur."""
     occurring = int((counts_V > 0).sum())
     edges = np.unique(np.geomspace(1, occurring + 1, bins + 1).round().astype(int))
-    return [(int(a) - 1, int(b) - 1) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [(int(a) - 1, int(b) - 1) for a, b in pairwise(edges)]
 
 
 def by_frequency_rank(
     table_V: NDArray[np.float32], counts_V: NDArray[np.int64]
 ) -> dict[str, float]:
-    """Mean masking probability by frequency rank, e.g. ``{"1-2": 0.1, "3-5": 0.2}`` (rank 1 first)."""
+    """Mean masking probability by frequency rank, commonest first: ``{"1-2": 0.1, "3-5": 0.2}``."""
     order = np.argsort(-counts_V, kind="stable")
     return {
         f"{start + 1}-{stop}": float(table_V[order[start:stop]].mean())
@@ -39,7 +40,7 @@ def by_frequency_rank(
 
 
 def kind_of(piece: str) -> str:
-    """``word`` (starts one), ``continuation``, ``number``, ``punctuation``, ``byte`` or ``special``."""
+    """``word`` (begins one), ``continuation``, ``number``, ``punctuation``, ``byte``, ``special``."""
     if piece in SPECIAL_TOKENS:
         return "special"
     if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
@@ -73,16 +74,16 @@ class MaskDrift(L.Callback):
     extreme types, and the whole table to the run's log at every update.
 
     Args:
-        log: where to.
+        run_log: where to.
         pieces: the vocabulary in the order of its ids.
         counts_V: how often each type occurs in the training text.
         top: number of extreme types to name.
     """
 
     def __init__(
-        self, log: RunLog, pieces: Sequence[str], counts_V: NDArray[np.int64], top: int = 20
+        self, run_log: RunLog, pieces: Sequence[str], counts_V: NDArray[np.int64], top: int = 20
     ) -> None:
-        self.log = log
+        self.run_log = run_log
         self.pieces = pieces
         self.counts_V = counts_V
         self.kinds = [kind_of(piece) for piece in pieces]
@@ -95,16 +96,18 @@ class MaskDrift(L.Callback):
             return
         table_V = update.table_V.cpu().numpy()
         highest, lowest = extremes(table_V, self.pieces, self.counts_V, self.top)
-        self.log.write(
+        self.run_log.write(
             "mask_update",
-            table_V=table_V,
-            step=update.step,
-            vocab_size=len(table_V),
-            ratio=pl_module.masking.ratio(update.step),
-            **drift(update.table_V, update.previous_V, pl_module.masking.first_V),
-            at_floor=float(update.floored),
-            by_frequency_rank=by_frequency_rank(table_V, self.counts_V),
-            by_kind=by_kind(table_V, self.kinds),
-            highest=highest,
-            lowest=lowest,
+            {
+                "step": update.step,
+                "vocab_size": len(table_V),
+                "ratio": pl_module.masking.ratio(update.step),
+                **drift(update.table_V, update.previous_V, pl_module.masking.first_V),
+                "at_floor": float(update.floored),
+                "by_frequency_rank": by_frequency_rank(table_V, self.counts_V),
+                "by_kind": by_kind(table_V, self.kinds),
+                "highest": highest,
+                "lowest": lowest,
+            },
+            table_V,
         )

@@ -21,15 +21,15 @@ class Metrics(L.Callback):
     """One ``train`` record every ``every`` optimizer steps, one ``validation`` record each time.
 
     Args:
-        log: where to.
+        run_log: where to.
         plan: for the epoch.
         words: for the number of words seen.
         every: optimizer steps between two records; reading them is the only time that the host
             waits for the device.
     """
 
-    def __init__(self, log: RunLog, plan: BatchPlan, words: WordCounter, every: int) -> None:
-        self.log = log
+    def __init__(self, run_log: RunLog, plan: BatchPlan, words: WordCounter, every: int) -> None:
+        self.run_log = run_log
         self.plan = plan
         self.words = words
         self.every = every
@@ -61,15 +61,16 @@ class Metrics(L.Callback):
 
         values = pl_module.window.close(over_ranks)
         now = time.perf_counter()
-        self.log.write(
+        self.run_log.write(
             "train",
-            step=step,
-            **values,
-            ratio=pl_module.masking.ratio(batch.step),
-            lr=trainer.optimizers[0].param_groups[0]["lr"],
-            epoch=self.plan.epoch(step),
-            words_seen=self.words.seen(step),
-            tokens_per_second=self._tokens / (now - self._since),
+            {
+                "step": step,
+                **values,
+                "lr": trainer.optimizers[0].param_groups[0]["lr"],
+                "epoch": self.plan.epoch(step),
+                "words_seen": self.words.seen(step),
+                "tokens_per_second": self._tokens / (now - self._since),
+            },
         )
         self._since, self._tokens = now, 0
         if not math.isfinite(values["loss"]):
@@ -88,5 +89,5 @@ class Metrics(L.Callback):
         values = {"loss": float(loss.compute()), "accuracy": float(accuracy.compute())}
         loss.reset()
         accuracy.reset()
-        self.log.write("validation", step=trainer.global_step, **values)
+        self.run_log.write("validation", {"step": trainer.global_step, **values})
         self._since += time.perf_counter() - self._paused  # speed is that of training alone

@@ -11,19 +11,23 @@ from amlm.record import RunLog
 class Progress(TQDMProgressBar):
     """Counts micro-steps of the whole run; loss and accuracy are those of the last log line."""
 
-    def __init__(self, log: RunLog, refresh: int) -> None:
+    def __init__(self, run_log: RunLog, refresh: int) -> None:
         super().__init__(refresh_rate=refresh)
-        self.log_ = log
+        self.run_log = run_log
+
+    def on_train_epoch_start(self, trainer: L.Trainer, *_: object) -> None:
+        super().on_train_epoch_start(trainer)
+        self.train_progress_bar.set_description("training")  # an "epoch" is the whole run
 
     def get_metrics(
         self, trainer: L.Trainer, pl_module: L.LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:
         shown: dict[str, int | str | float | dict[str, float]] = {}
-        if train := self.log_.latest.get("train"):
+        if train := self.run_log.latest.get("train"):
             shown["loss"] = f"{train['loss']:.2f}"
             shown["acc"] = f"{train['accuracy']:.1%}"
-        if validation := self.log_.latest.get("validation"):
+        if validation := self.run_log.latest.get("validation"):
             shown["val_acc"] = f"{validation['accuracy']:.1%}"
-        if update := self.log_.latest.get("mask_update"):
+        if update := self.run_log.latest.get("mask_update"):
             shown["types"] = f"{update['effective_types']:.0f}"
         return shown

@@ -34,7 +34,7 @@ class WordCheckpoints(L.Callback):
 
     Args:
         folder: the run folder.
-        log: is told of each export.
+        run_log: is told of each export.
         tokenizer: goes into each export.
         plan: steps of the run.
         words: words seen by step.
@@ -46,7 +46,7 @@ class WordCheckpoints(L.Callback):
     def __init__(
         self,
         folder: Path,
-        log: RunLog,
+        run_log: RunLog,
         tokenizer: Tokenizer,
         plan: BatchPlan,
         words: WordCounter,
@@ -54,7 +54,7 @@ class WordCheckpoints(L.Callback):
         max_length: int,
     ) -> None:
         self.folder = folder / "checkpoints"
-        self.log = log
+        self.run_log = run_log
         self.tokenizer = tokenizer
         self.plan = plan
         self.words = words
@@ -81,7 +81,8 @@ class WordCheckpoints(L.Callback):
     ) -> None:
         if not batch.last_part or not trainer.is_global_zero:
             return
-        before, self._before = self._before, self.progress(batch.step + 1)
+        step = batch.step + 1
+        before, self._before = self._before, self.progress(step)
         for words in crossed(before, self._before):
             name = f"chck_{words // MILLION}M"
             aside = self.folder / f".{name}.aside"
@@ -90,9 +91,7 @@ class WordCheckpoints(L.Callback):
             save_tokenizer(self.tokenizer, aside, self.max_length)
             shutil.rmtree(self.folder / name, ignore_errors=True)
             aside.rename(self.folder / name)
-            self.log.write(
+            self.run_log.write(
                 "checkpoint",
-                step=batch.step + 1,
-                name=name,
-                words_seen=self.words.seen(batch.step + 1),
+                {"step": step, "name": name, "words_seen": self.words.seen(step)},
             )

@@ -1,1 +1,1 @@
-"""From text to batches of token ids: corpora, tokenizer, store, batch plan, Lightning data module."""
+"""From text to batches of token ids: corpora, tokenizer, store, batch plan, data module."""

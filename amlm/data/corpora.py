@@ -90,8 +90,8 @@ def read_lines(path: Path) -> Iterator[str]:
                 text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
                 raise InputError(
-                    f"{path}, line {number}: not UTF-8 ({error.reason} at byte {error.start} of the "
-                    "line): convert the file, for example with iconv"
+                    f"{path}, line {number}: not UTF-8 ({error.reason} at byte {error.start} of "
+                    "the line): convert the file, for example with iconv"
                 ) from error
             if line := " ".join(text.split()):
                 found = True

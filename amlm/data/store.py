@@ -28,7 +28,7 @@ from amlm.config import DataConfig
 from amlm.data.corpora import Corpus, find_corpora, fingerprint, lines_of
 from amlm.data.tokenizer import BOUNDARY, load_tokenizer, pieces_of, save_tokenizer, train_tokenizer
 
-STORE_VERSION = 2  # part of the fingerprint: raise it when the format or the tokenizer changes
+STORE_VERSION = 3  # part of the fingerprint: raise it when the format or the tokenizer changes
 LINES_AT_ONCE = 4_096
 
 
@@ -54,7 +54,7 @@ class TokenStore:
 
     @cached_property
     def word_starts_V(self) -> NDArray[np.bool_]:
-        """Whether a type begins a word: every word of the stored text has exactly one such token."""
+        """Whether a type begins a word: every word of the text has exactly one such token."""
         return np.array([piece.startswith(BOUNDARY) for piece in self.pieces])
 
     def ids(self, split: str) -> NDArray[np.unsignedinteger]:

@@ -30,8 +30,9 @@ ALPHABET_SHARE = 0.05
 # A literal boundary mark would read as a space. A private-use character escapes it (and itself).
 ESCAPE = "\ue000"
 ESCAPES = [(ESCAPE, ESCAPE + "0"), (BOUNDARY, ESCAPE + "1")]
-# Clitics, digits one by one, runs of one punctuation mark; letters stay with the boundary mark.
-PIECES = r"'(?i:s|t|re|ve|m|ll|d)(?![\p{L}\p{M}])|\p{N}|([^\p{L}\p{M}\p{N}▁])\1*"
+# Clitics, digits one by one, runs of one punctuation mark, each with the boundary mark in front of
+# it if there is one; letters stay together with theirs.
+PIECES = r"▁?(?:'(?i:s|t|re|ve|m|ll|d)(?![\p{L}\p{M}])|\p{N}|([^\p{L}\p{M}\p{N}▁])\1*)"
 
 
 def _pipeline(tokenizer: Tokenizer) -> Tokenizer:

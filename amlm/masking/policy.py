@@ -166,7 +166,9 @@ class MaskingPolicy(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> MaskingPolicy:
         # Moves between devices pass; casts do not: a model in bfloat16 keeps its table in float32
         # and its counters as they are.
-        super()._apply(lambda tensor: fn(tensor).to(tensor.dtype), recurse)
+        super()._apply(  # type: ignore[no-untyped-call]
+            lambda tensor: fn(tensor).to(tensor.dtype), recurse
+        )
         return self
 
     @property

@@ -26,7 +26,8 @@ class Replacement:
     def __post_init__(self) -> None:
         if self.mask + self.random > 1 + 1e-9:
             raise InputError(
-                f"masking.replacement: mask={self.mask} and random={self.random} add up to more than 1"
+                f"masking.replacement: mask={self.mask} and random={self.random} "
+                "add up to more than 1"
             )
 
     def apply(

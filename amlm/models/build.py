@@ -113,4 +113,7 @@ def to_hugging_face(model: DebertaV2MaskedLM) -> DebertaV2ForMaskedLM:
 
 def save_hugging_face(model: DebertaV2MaskedLM, folder: Path) -> None:
     """Writes ``config.json`` and ``model.safetensors`` for plain `transformers`."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()  # writing takes less than a second
     to_hugging_face(model).save_pretrained(folder)

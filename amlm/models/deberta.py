@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amlm.models.relative import TERMS, attend, bucket, dropout, keep_mask
+from amlm.models.relative import TERMS, attend, bucket, dropout
 
 
 class Embeddings(nn.Module):

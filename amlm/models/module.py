@@ -38,18 +38,25 @@ class Window(nn.Module):
         super().__init__()
         self.register_buffer("sums_4", torch.zeros(4, dtype=torch.float64), persistent=False)
         self.maskable = 0
+        self.expected = 0.0
         self.steps = 0.0
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Window:
-        super()._apply(lambda tensor: fn(tensor).to(tensor.dtype), recurse)  # moves, no casts
+        super()._apply(  # type: ignore[no-untyped-call]
+            lambda tensor: fn(tensor).to(tensor.dtype),
+            recurse,  # moves, no casts
+        )
         return self
 
     @torch.no_grad()
-    def add(self, seen: Predictions, maskable: int, saturated: Tensor, share: float) -> None:
+    def add(
+        self, seen: Predictions, maskable: int, ratio: float, saturated: Tensor, share: float
+    ) -> None:
         """Adds a part of a step; ``share`` is how much of the step it is."""
         sums = [seen.nll_M.sum(), seen.correct_M.sum(), seen.valid_M.sum(), saturated * share]
         self.sums_4 += torch.stack([each.double() for each in sums])
         self.maskable += maskable
+        self.expected += maskable * ratio
         self.steps += share
 
     def close(self, reduce: Callable[[Tensor], Tensor]) -> dict[str, float]:
@@ -58,17 +65,18 @@ class Window(nn.Module):
         Args:
             reduce: sums a tensor over ranks.
 
-        Returns: loss (nats per label), accuracy, realised mask ratio, share of maskable positions
-            that were selected for certain.
+        Returns: loss (nats per label), accuracy, wanted and realised mask ratio, share of maskable
+            positions that were selected for certain.
         """
-        host_2 = torch.tensor([self.maskable, self.steps], dtype=torch.float64)
-        totals = reduce(torch.cat([self.sums_4, host_2.to(self.sums_4.device)])).tolist()
-        nll, correct, labelled, saturated, maskable, steps = totals
+        host_3 = torch.tensor([self.maskable, self.expected, self.steps], dtype=torch.float64)
+        totals = reduce(torch.cat([self.sums_4, host_3.to(self.sums_4.device)])).tolist()
+        nll, correct, labelled, saturated, maskable, expected, steps = totals
         self.sums_4.zero_()
-        self.maskable, self.steps = 0, 0.0
+        self.maskable, self.expected, self.steps = 0, 0.0, 0.0
         return {
             "loss": nll / max(labelled, 1),
             "accuracy": correct / max(labelled, 1),
+            "ratio": expected / max(maskable, 1),
             "realised_ratio": labelled / max(maskable, 1),
             "saturated": saturated / max(steps, 1e-9),
         }
@@ -131,7 +139,13 @@ class AdaptiveMaskedLM(L.LightningModule):
         rows = self.masking.rows(batch.ids_GL, corruption, batch.rows, batch.maskable, batch.step)
         seen = self.predict_rows(rows)
         self.masking.observe(seen)
-        self.window.add(seen, sum(batch.maskable), corruption.saturated, 1 / self.accumulate)
+        self.window.add(
+            seen,
+            sum(batch.maskable),
+            self.masking.ratio(batch.step),
+            corruption.saturated,
+            1 / self.accumulate,
+        )
         # The mean over all labels of the step. Lightning divides by the number of parts and
         # averages over ranks, whose shares need not have equally many labels.
         labels = corruption.selected_GL.sum().clamp(min=1)

@@ -6,24 +6,23 @@ The score of query position i for key position j is the sum of up to three produ
     s[i, j]  ~  q[i].k[j]  +  q[i].pos_key[i - j]  +  k[j].pos_query[i - j]
                 content       c2p                     p2c
 
-Only the ``K = 2L - 1`` distances that occur in a sequence are scored, in order, one column each:
+Only the ``K = 2L - 1`` distances that occur in a sequence are scored, one column each and in order:
 column ``j - i + L - 1`` for c2p and ``i - j + L - 1`` for p2c. So the wanted scores are a strided
-view of the scored ones (`skew`): nothing is gathered on the way in or scattered on the way back.
+view of the scored ones (`skew`): nothing is gathered on the way in or scattered on the way back,
+and the position vectors are never repeated over the batch.
 
-Shapes: B batch, L length, H heads, E head size, D hidden, K distances, T terms (those used of c2p
-and p2c, in this order), R rows of the table of relative embeddings, N = H * B.
+Shapes: B batch, L length, H heads, E head size, K distances, N heads times batch.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-TERMS = ("c2p", "p2c")
+CACHED_COLUMNS = 2**19  # scored columns that a CPU keeps in its cache at a time: 2 MB of float32
 
 
 def bucket(distance_L: Tensor, buckets: int, max_distance: int) -> Tensor:
@@ -44,109 +43,102 @@ def bucket(distance_L: Tensor, buckets: int, max_distance: int) -> Tensor:
 
 def skew(columns_NLK: Tensor) -> Tensor:
     """View ``x[n, i, j - i + L - 1]`` as ``y[n, i, j]``: ``(N, L, 2L - 1)`` to ``(N, L, L)``."""
-    n, length, width = columns_NLK.shape
-    offset = columns_NLK.storage_offset() + length - 1
-    return columns_NLK.as_strided((n, length, length), (length * width, width - 1, 1), offset)
+    count, length, width = columns_NLK.shape
+    start = columns_NLK.storage_offset() + length - 1
+    return columns_NLK.as_strided((count, length, length), (length * width, width - 1, 1), start)
 
 
-def keep_mask(like: Tensor, p: float) -> Tensor:
+def keep_mask(like: Tensor, p: float, out: Tensor | None = None) -> Tensor:
     """Ones with probability ``1 - p`` and zeros, of the shape and type of `like`.
 
-    On a CPU 16 random bits decide (`p` is rounded to a multiple of 2^-16): seven times as fast as
-    `bernoulli_`, which would take a tenth of a training step.
+    On a CPU 16 random bits decide each (`p` is rounded to a multiple of 2^-16): six times as fast
+    as `bernoulli_`, which would take a tenth of a training step.
     """
+    out = torch.empty_like(like) if out is None else out
     if like.device.type != "cpu":
-        return torch.empty_like(like).bernoulli_(1 - p)
-    count = like.numel()
-    words = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None)
-    bits = words.view(torch.int16)[:count].view(like.shape)
-    return torch.ge(bits, round(p * 2**16) - 2**15, out=torch.empty_like(like))
-
-
-def dropout(x: Tensor, p: float) -> Tensor:
-    """Dropout with cheap random bits; `p` is 0 outside training."""
-    return x * (keep_mask(x, p) / (1 - p)) if p > 0 else x
-
-
-class _Attention(torch.autograd.Function):
-    """`attend` with its backward by hand: every product lands where it is needed."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        qkv_3HBLE: Tensor,
-        positions_THKE: Tensor,
-        hidden_B1L: Tensor | None,
-        terms: tuple[str, ...],
-        scale: float,
-        p: float,
-    ) -> Tensor:
-        _, heads, batch, length, size = qkv_3HBLE.shape
-        query, key, value = qkv_3HBLE.view(3, heads * batch, length, size)
-        content = qkv_3HBLE[_sources(terms)].view(-1, batch * length, size)
-        columns = torch.bmm(content, positions_THKE.flatten(0, 1).mT)
-        columns_TNLK = columns.view(len(terms), heads * batch, length, -1)
-        views = [
-            skew(columns_NLK) if term == "c2p" else skew(columns_NLK).mT
-            for term, columns_NLK in zip(terms, columns_TNLK, strict=True)
-        ]
-        scores = views[0] + views[1] if len(views) == 2 else views[0].contiguous()
-        scores.baddbmm_(query, key.mT, beta=scale, alpha=scale)
-        if hidden_B1L is not None:
-            scores.view(heads, batch, length, length).masked_fill_(
-                hidden_B1L, torch.finfo(scores.dtype).min
-            )
-        probs_NLL = torch.softmax(scores, -1)
-        keep_NLL = keep_mask(probs_NLL, p) if p > 0 else None
-        used_NLL = probs_NLL if keep_NLL is None else probs_NLL * keep_NLL
-        out_NLE = torch.empty_like(query)
-        torch.baddbmm(out_NLE, used_NLL, value, beta=0, alpha=1 / (1 - p), out=out_NLE)
-        ctx.save_for_backward(qkv_3HBLE, positions_THKE, probs_NLL, keep_NLL)
-        ctx.terms, ctx.p, ctx.scale = terms, p, scale
-        return out_NLE.view(heads, batch, length, size)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad_HBLE: Tensor) -> tuple[Tensor | None, ...]:
-        qkv, positions, probs, keep = ctx.saved_tensors
-        _, heads, batch, length, size = qkv.shape
-        query, key, value = qkv.view(3, heads * batch, length, size)
-        grad = grad_HBLE.reshape(heads * batch, length, size)
-        grad_qkv = torch.empty_like(qkv)
-        grad_query, grad_key, grad_value = grad_qkv.view(3, heads * batch, length, size)
-        used = probs if keep is None else probs * keep
-        torch.baddbmm(grad_value, used.mT, grad, beta=0, alpha=1 / (1 - ctx.p), out=grad_value)
-        dp = torch.empty_like(probs)
-        torch.baddbmm(dp, grad, value.mT, beta=0, alpha=ctx.scale / (1 - ctx.p), out=dp)
-        if keep is not None:
-            dp *= keep
-        ds = torch._softmax_backward_data(dp, probs, -1, probs.dtype)
-        torch.bmm(ds, key, out=grad_query)
-        torch.bmm(ds.mT, query, out=grad_key)
-        columns = ds.new_zeros(len(ctx.terms), heads * batch, length, 2 * length - 1)
-        for term, column in zip(ctx.terms, columns, strict=True):
-            skew(column).copy_(ds if term == "c2p" else ds.mT)
-        columns = columns.view(-1, batch * length, 2 * length - 1)
-        source = _sources(ctx.terms)
-        content = qkv[source].view(-1, batch * length, size)
-        grad_qkv[source].view(-1, batch * length, size).baddbmm_(columns, positions.flatten(0, 1))
-        grad_positions = torch.bmm(columns.mT, content).view_as(positions)
-        return grad_qkv, grad_positions, None, None, None, None
-
-
-def _sources(terms: tuple[str, ...]) -> slice:
-    """Which of (query, key) the terms multiply: c2p the query, p2c the key."""
-    return slice(0 if "c2p" in terms else 1, 2 if "p2c" in terms else 1)
+        return out.bernoulli_(1 - p)
+    words = torch.empty(-(-like.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+    bits = words.view(torch.int16)[: like.numel()].view(like.shape)
+    return torch.ge(bits, round(p * 2**16) - 2**15, out=out)
 
 
 def attend(
     qkv_3HBLE: Tensor,
-    positions_THKE: Tensor,
-    hidden_B1L: Tensor | None,
-    terms: tuple[str, ...],
+    pos_key_HKE: Tensor | None,
+    pos_query_HKE: Tensor | None,
+    padding_B1L: Tensor | None,
     scale: float,
     p: float,
 ) -> Tensor:
-    """Context ``(H, B, L, E)`` of disentangled attention with dropout `p` on the probabilities."""
+    """Disentangled attention of queries, keys and values to a context ``(H, B, L, E)``.
+
+    Args:
+        pos_key_HKE: for c2p, distances ``L - 1`` down to ``1 - L``; None leaves the term out.
+        pos_query_HKE: for p2c, distances ``1 - L`` up to ``L - 1``; None leaves the term out.
+        padding_B1L: true where a key is not to be attended to.
+        scale: factor of the sum of the products.
+        p: dropout on the attention probabilities.
+    """
     with torch.autocast(qkv_3HBLE.device.type, enabled=False):
-        return _Attention.apply(qkv_3HBLE, positions_THKE, hidden_B1L, terms, scale, p)
+        args = (qkv_3HBLE, pos_key_HKE, pos_query_HKE, padding_B1L, scale, p)
+        context_HBLE: Tensor = _Attention.apply(*args)
+        return context_HBLE
+
+
+def _passes(qkv_3HBLE: Tensor) -> list[slice]:
+    """Heads to work on at a time: on a CPU as many as its cache holds, else all."""
+    _, heads, batch, length, _ = qkv_3HBLE.shape
+    step = heads
+    if qkv_3HBLE.device.type == "cpu":
+        step = min(heads, max(1, CACHED_COLUMNS // (batch * length * (2 * length - 1))))
+    return [slice(first, first + step) for first in range(0, heads, step)]
+
+
+class _Attention(torch.autograd.Function):
+    """Backward by hand, so that each product is written where it is wanted, head after head."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        qkv: Tensor,
+        pos_key: Tensor | None,
+        pos_query: Tensor | None,
+        padding_B1L: Tensor | None,
+        scale: float,
+        p: float,
+    ) -> Tensor:
+        _, heads, batch, length, size = qkv.shape
+        context = torch.empty_like(qkv[0])
+        probs = qkv.new_empty(heads, batch, length, length)
+        keep = torch.empty_like(probs) if p > 0 else None
+        for part in _passes(qkv):
+            query_NLE, key_NLE, value_NLE = qkv[:, part].flatten(1, 2)
+            scores_NLL = _position_scores(qkv[:, part], pos_key, pos_query, part)
+            scores_NLL.baddbmm_(query_NLE, key_NLE.mT, beta=scale, alpha=scale)
+            if padding_B1L is not None:
+                lowest = torch.finfo(scores_NLL.dtype).min
+                scores_NLL.view_as(probs[part]).masked_fill_(padding_B1L, lowest)
+            probs_NLL, context_NLE = probs[part].flatten(0, 1), context[part].flatten(0, 1)
+            torch.softmax(scores_NLL, -1, out=probs_NLL)
+            if keep is not None:
+                probs_NLL = probs_NLL * keep_mask(probs_NLL, p, out=keep[part].flatten(0, 1))
+            _product(context_NLE, probs_NLL, value_NLE, 1 / (1 - p))
+        ctx.save_for_backward(qkv, pos_key, pos_query, probs, keep)
+        ctx.scale, ctx.p = scale, p
+        return context
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_HBLE: Tensor) -> tuple[Tensor | None, ...]:
+        qkv, pos_key, pos_query, probs, keep = ctx.saved_tensors
+        _, _, _, length, size = qkv.shape
+        d_qkv = torch.empty_like(qkv)
+        d_pos_key = None if pos_key is None else torch.empty_like(pos_key)
+        d_pos_query = None if pos_query is None else torch.empty_like(pos_query)
+        columns: Tensor | None = None
+        for part in _passes(qkv):
+            query_NLE, key_NLE, value_NLE = qkv[:, part].flatten(1, 2)
+            d_query_NLE, d_key_NLE, d_value_NLE = d_qkv[:, part].flatten(1, 2)
+            d_context_NLE = grad_HBLE[part].reshape(-1, length, size)
+            probs_NLL = probs[part].flatten(0, 1)
+            d_scores_NLL = torch.empty_like(probs_NLL)

@@ -72,8 +72,8 @@ NOUNS = {
     "building place": """house school shop store library/libraries hospital church/churches barn
         castle museum bakery/bakeries hotel cabin tower zoo theater cottage""",
     "shop place": "shop store bakery/bakeries market",
-    "outdoor place": "park garden forest field yard village city/cities desert jungle valley",
-    "on outdoor place": "hill beach/beaches street mountain farm road island playground",
+    "land outdoor place": "park garden forest field yard village city/cities desert jungle valley",
+    "on land outdoor place": "hill beach/beaches street mountain farm road island playground",
     "waters outdoor place": "river lake pond pool stream sea",
     "trees plant": "tree oak willow",
     "flower plant": "flower rose daisy/daisies tulip",
@@ -132,31 +132,31 @@ grandpa/grandfather grandma/grandmother kind/nice quiet/silent lovely/beautiful"
 # Marks after the verb: `=` a state (no progressive, no passive), `.` a moment (no progressive),
 # `^` no passive, `~` can be reflexive, `>` the recipient can come first ("gave the girl a book").
 VERBS = """
-see/saw/seen=~ | human animal | human animal vehicle | LOC:outdoor near:building behind:trees
+see/saw/seen=~ | human animal | human animal vehicle | LOC:land near:building behind:trees
 like= | human | human animal food toy text event song place |
-eat/ate/eaten | human | food | LOC:room outdoor for:friend with:cutlery
+eat/ate/eaten | human | food | LOC:room land for:friend with:cutlery
 go/went/gone | human | - | !to:place with:kin
-play with^ | human pet | toy | LOC:room outdoor with:kin
+play with^ | human pet | toy | LOC:room land with:kin
 find/found/found. | human | treasure toy clothing tool pet | LOC:place under:furniture behind:furniture
 give/gave/given> | human | toy text flower food clothing | !to:human
-read/read/read | human | text | LOC:room outdoor under:trees to:child on:seat
-look at^~ | human | picture animal flower building | LOC:outdoor through:window
+read/read/read | human | text | LOC:room land under:trees to:child on:seat
+look at^~ | human | picture animal flower building | LOC:land through:window
 want=^ | human | food toy clothing pet instrument |
 make/made/made | human | snack baked toy kite picture | LOC:room for:human
 have/had/had=^ | human | pet toy vehicle clothing kin instrument |
-walk | human | - | !to:place through:outdoor with:dog along:street river ADV:slowly calmly
-run/ran/run | human dog horse | - | !to:place through:outdoor around:trees house into:building ADV:quickly
+walk | human | - | !to:place through:land with:dog along:street river ADV:slowly calmly
+run/ran/run | human dog horse | - | !to:place through:land around:trees house into:building ADV:quickly
 buy/bought/bought | human | food clothing toy text machine | LOC:shop for:human
 love= | human | human animal food song |
 help~ | human | human | LOC:building with:problem
 drink/drank/drunk | human | drink | LOC:room from:cup
-sleep/slept/slept | human animal | - | LOC:room outdoor under:trees ADV:peacefully deeply
+sleep/slept/slept | human animal | - | LOC:room land under:trees ADV:peacefully deeply
 sit/sat/sat | human pet | - | !on:seat under:trees near:window
 open | human | container door window gate text | with:key
-wash~ | human | clothing wheels cup fruit body | LOC:room river
-chase | dog cat fox wolf | cat bird small | through:outdoor around:house trees into:building
+wash~ | human | clothing wheels cup fruit hand face foot | LOC:room river
+chase | dog cat fox wolf | cat bird small | through:land around:house trees into:building
 put/put/put | human | toy text clothing treasure fruit cup | !LOC:container on:surface under:seat
-watch | human | bird event animal | LOC:outdoor from:window with:kin
+watch | human | bird event animal | LOC:land from:window with:kin
 visit | human | kin museum castle zoo hospital |
 draw/drew/drawn~ | human | picture animal building trees | with:pen LOC:room
 write/wrote/written | human | text song | LOC:room with:pen to:human
@@ -164,21 +164,21 @@ call | human | human dog | from:building
 carry | human | container | !to:place into:building across:street bridge
 cook | human | vegetable cooked egg | LOC:kitchen for:kin
 bake | human baker | baked bread | LOC:kitchen bakery for:human
-sing/sang/sung | human | song | LOC:building outdoor to:child
+sing/sang/sung | human | song | LOC:building land to:child
 sing/sang/sung | bird | - | LOC:trees garden on:roof ADV:sweetly
 bark | dog | - | at:human cat in:yard ADV:loudly angrily
 climb | human cat monkey squirrel | trees hill wall mountain ladder |
 swim/swam/swum | human marine duck | - | LOC:waters across:waters ADV:quickly slowly
-fly/flew/flown | bird insect plane | - | over:outdoor building to:trees ADV:quickly
-catch/caught/caught | human fisherman | ball fish butterfly | with:net LOC:outdoor
-catch/caught/caught | cat owl fox | mouse bird rat | LOC:outdoor barn
+fly/flew/flown | bird insect plane | - | over:land building to:trees ADV:quickly
+catch/caught/caught | human fisherman | ball fish butterfly | with:net LOC:land
+catch/caught/caught | cat owl fox | mouse bird rat | LOC:land barn
 break/broke/broken | human | fragile window toy machine | with:hammer stone
 cut/cut/cut | human | fruit vegetable baked bread rope | with:knife on:table
 cut/cut/cut | knife | bread cheese rope meat baked |
 cut/cut/cut | saw axe | trees |
 throw/threw/thrown | human | ball stone stick | !to:human dog over:wall into:waters
 kick | human | ball | over:wall into:garden to:human
-ride/rode/ridden | human | horse bike pony donkey camel | to:place through:outdoor
+ride/rode/ridden | human | horse bike pony donkey camel | to:place through:land
 drive/drove/driven | human driver | car bus truck taxi tractor | to:place across:bridge
 hide/hid/hidden | human pet mouse | - | !behind:furniture trees under:furniture LOC:room
 hide/hid/hidden | human | treasure toy letter | !under:furniture LOC:container behind:picture
@@ -198,7 +198,7 @@ cry | human baby child | - | LOC:room ADV:sadly loudly
 smile | human | - | at:human ADV:happily politely proudly
 dance | human dancer | - | LOC:hall building with:human ADV:happily gracefully
 feed/fed/fed | human farmer | pet livestock bird | LOC:barn yard park
-follow | human dog | human wild duck | through:outdoor into:building
+follow | human dog | human wild duck | through:land into:building
 plant | human gardener farmer | flower tree | LOC:garden
 water | gardener human | flower tree | LOC:garden
 pick | human | flower fruit | LOC:garden field
@@ -224,9 +224,9 @@ pick up | human | toy clothing stone letter | from:street
 turn on | human | lamp radio computer television flashlight | LOC:room
 turn off | human | lamp radio computer television flashlight | LOC:room
 leave/left/left | human | party house school room | with:kin
-live | human | - | !LOC:village city house island farm castle near:waters
-live | wild | - | !LOC:forest jungle mountain
-live | marine | - | !LOC:sea lake
+live= | human | - | !LOC:village city house island farm castle near:waters
+live= | wild | - | !LOC:forest jungle mountain
+live= | marine | - | !LOC:sea lake
 work | human | - | !LOC:farm hospital garden shop school
 arrive | human train bus ship | - | LOC:village city island
 fall/fell/fallen | human | - | !into:waters from:trees horse ladder off:seat

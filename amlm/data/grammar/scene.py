@@ -11,12 +11,12 @@ from typing import TypeAlias
 
 from amlm.data.grammar import lexicon
 from amlm.data.grammar.syntax import (
+    NP,
     PASSIVE,
     PLURAL,
     PP,
     SHORT_PASSIVE,
     SINGULAR,
-    NP,
     Clause,
     Embedded,
     Phrase,
@@ -40,7 +40,7 @@ from amlm.data.grammar.words import (
 )
 
 HUMAN = frozenset({"human"})
-OWNABLE = frozenset("thing pet dog cat toy text clothing vehicle tool plan dream idea".split())
+OWNABLE = frozenset(["thing", "pet", "dog", "cat", "toy", "text", "clothing", "vehicle", "tool", "plan", "dream", "idea"])
 _SPEAKER = make_noun("speaker", "human animate")
 I, YOU, WE = (
     NP(_SPEAKER, number, person=person, said="pronoun")
@@ -78,6 +78,8 @@ FREQUENCY = lexicon.FREQUENCY.split()
 MANNER = lexicon.MANNER.split()
 VERB_POOL = Pool(VERBS, flat=12.0)
 HUMAN_VERBS = Pool([v for v in VERBS if "human" in v.subjects], flat=12.0)
+NOW: Form = ("present", False, False, "")
+THEN: Form = ("past", False, False, "")
 MOODS = {mood: [verb(v.replace("_", " ")) for v in deeds.split()]
          for mood, _, deeds in (row.strip().partition(":")
                                 for row in lexicon.REACTIONS.split("|"))}  # fmt: skip
@@ -139,8 +141,8 @@ def attachment(dice: Dice, noun: Noun) -> PP | None:
     if "place" in noun.tags or "event" in noun.tags:
         return PP("near", thing(dice, dice.draw(nouns("waters building")), 1))
     if noun.tags & {"animate", "thing", "plant"}:
-        place = dice.draw(nouns("building trees seat waters"))
-        return PP(dice.one(("near", "behind", "next to")), thing(dice, place, 1))
+        where = dice.one(("near", "behind", "next to"))
+        return PP(where, thing(dice, dice.draw(nouns("building trees seat furniture part")), 1))
     return None
 
 
@@ -220,6 +222,14 @@ def object_of(dice: Dice, verb: Verb, subject: NP, plain: bool = False) -> NP | 
     return pronoun(np) if free and dice.chance(0.06) else np
 
 
+def generic(dice: Dice, act: Verb) -> NP | None:
+    """What the verb is done to in general: apples, bread."""
+    if not act.objects:
+        return None
+    noun = dice.draw(nouns(" ".join(sorted(act.objects))))
+    return NP(noun, SINGULAR if "mass" in noun.tags else PLURAL, "")
+
+
 def with_any(np: NP | None) -> NP | None:
     """What negation and questions make of `some`."""
     return replace(np, determiner="any") if np and np.determiner in ("some", "several") else np
@@ -286,7 +296,7 @@ def dressed(dice: Dice, made: Clause, times: str, plain: bool) -> Clause:
         *rest, place = made.companions
         if isinstance(place, PP) and place.preposition in ("in", "on", "near", "under", "behind"):
             return replace(made, companions=tuple(rest), when=place, fronted=True)
-    if chance < 0.42 and times:
+    if chance < 0.42 and times in TIMES:
         return replace(made, when=dice.draw(TIMES[times]), fronted=dice.chance(0.35))
     if times == "perfect" and not made.negated and chance < 0.7:
         return replace(made, adverb=dice.one(("already", "just", "never")))
@@ -300,6 +310,7 @@ def passivable(made: Clause) -> bool:
         obj is not None
         and obj.said == "full"
         and not (obj.owner or subject.joined or made.recipient_first or made.perfect)
+        and not any(isinstance(beside, PP) and beside.np.owner for beside in made.companions)
         and not set("^=") & set(made.verb.marks)
     )
 

@@ -24,10 +24,11 @@ PRONOUNS: dict[Agreement, tuple[str, str, str, str]] = {
     (3, SINGULAR, "m"): ("he", "him", "his", "himself"),
     (3, SINGULAR, "f"): ("she", "her", "her", "herself"),
     (3, SINGULAR, "n"): ("it", "it", "its", "itself"),
+    (3, SINGULAR, "c"): ("they", "them", "their", "themself"),
     (1, PLURAL, ""): ("we", "us", "our", "ourselves"),
     (3, PLURAL, ""): ("they", "them", "their", "themselves"),
 }
-MODALS = frozenset("can could will would must should may might".split())
+MODALS = frozenset(["can", "could", "will", "would", "must", "should", "may", "might"])
 NOT = {"will": "won't", "can": "can't", "am": "am not", "may": "may not", "might": "might not"}
 CLITICS = {"am": "'m", "is": "'s", "are": "'re", "have": "'ve", "has": "'s", "had": "'d",
            "will": "'ll", "would": "'d"}  # fmt: skip
@@ -203,7 +204,7 @@ def complements(clause: Clause, gap: str = "") -> str:
     """All that follows the verbs."""
     companions = list(clause.companions)
     before = ""
-    if clause.recipient_first and clause.voice == ACTIVE:
+    if clause.recipient_first and companions and clause.voice == ACTIVE:
         recipient = companions.pop(0)
         assert isinstance(recipient, PP)
         before = noun_phrase(recipient.np)
@@ -245,7 +246,8 @@ def _shared_subject(clause: Clause) -> tuple[Clause, str]:
         else:
             inner = replace(when.clause, subject=pronoun(clause.subject))
             clause = replace(clause, when=replace(when, clause=inner))
-    return clause, phrase(when) + "," if clause.fronted else ""
+    comma = "" if when in ("then", "now") else ","
+    return clause, phrase(when) + comma if clause.fronted else ""
 
 
 def inverted(clause: Clause, gap: str = "") -> str:

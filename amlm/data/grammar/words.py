@@ -239,7 +239,7 @@ def adjectives(tags: frozenset[str]) -> Pool[str] | None:
         if tags & frozenset(header.split())
         for word in words.split()
     )
-    return Pool(list(found), flat=4.0) if found else None
+    return Pool(list(found), flat=8.0) if found else None
 
 
 @cache
