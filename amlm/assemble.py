@@ -111,6 +111,12 @@ def make_plan_of(config: Config, store: TokenStore) -> BatchPlan:
     )
 
 
+def check_device(config: Config) -> None:
+    """Raises InputError if the configuration asks for a GPU and there is none."""
+    if config.trainer.accelerator == "gpu" and not torch.cuda.is_available():
+        raise InputError("impl=gpu asks for a GPU and torch sees none: use impl=cpu")
+
+
 def _precision(config: Config) -> Any:
     choice = config.trainer.precision
     if choice != "auto":
@@ -119,24 +125,12 @@ def _precision(config: Config) -> Any:
     return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true"
 
 
-def _profiler(config: Config, folder: Path) -> Any:
-    from lightning.pytorch.profilers import PyTorchProfiler, SimpleProfiler
-
-    if config.trainer.profiler == "simple":
-        return SimpleProfiler(dirpath=folder, filename="profile")
-    if config.trainer.profiler == "pytorch":
-        return PyTorchProfiler(dirpath=folder, filename="profile", export_to_chrome=True)
-    return None
-
-
 def make_trainer(
     config: Config, plan: BatchPlan, folder: Path, callbacks: list[L.Callback]
 ) -> L.Trainer:
     """The Lightning trainer of a configuration."""
     options = config.trainer
     micro_steps = plan.total_steps * options.accumulate
-    if options.accelerator == "gpu" and not torch.cuda.is_available():
-        raise InputError("impl=gpu asks for a GPU and torch sees none: use impl=cpu")
     return L.Trainer(
         accelerator=options.accelerator,
         devices=options.devices or "auto",
@@ -157,6 +151,5 @@ def make_trainer(
         enable_checkpointing=False,
         enable_model_summary=False,
         callbacks=callbacks,
-        profiler=_profiler(config, folder),
         default_root_dir=folder,
     )

@@ -139,9 +139,7 @@ class TrainerConfig:
     log_every: int = option(20, "optimizer steps between two lines of training metrics", ge=1)
     validate_every: int = option(500, "optimizer steps between two validations; 0 is never", ge=0)
     overfit: bool = option(False, "train on the first batch again and again (a test of the model)")
-    profiler: str = option(
-        "none", "profile the run into its folder", choices=("none", "simple", "pytorch")
-    )
+    profile: bool = option(False, "profile a few steps into the run folder")
     threads: int = option(0, "CPU threads; 0 leaves the choice to torch", ge=0)
 
 
@@ -274,6 +272,12 @@ def check(config: Config) -> None:
                 f"data.tokens_per_step={data.tokens_per_step} must be a multiple of the sequence "
                 f"length {length} times trainer.accumulate={trainer.accumulate}"
             )
+    if config.checkpoints.every % trainer.log_every:
+        raise InputError(
+            f"checkpoints.every={config.checkpoints.every} must be a multiple of trainer.log_every="
+            f"{trainer.log_every}: a checkpoint then never cuts a line of metrics in two, and a "
+            "model that diverged is noticed before it is saved"
+        )
     if data.source == "babylm" and not data.dir:
         raise InputError("data=babylm needs data.dir=<folder with the *.train and *.dev files>")
     if data.source != "babylm" and data.dir:

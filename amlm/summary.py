@@ -22,8 +22,8 @@ def constant_guess(data: TextDataModule, policy: MaskingPolicy) -> float:
     counts_V = np.zeros(len(policy.table_V), dtype=np.int64)
     for index in range(len(data.validation)):
         batch = data.validation[index]
-        ids_BL = batch.ids_BL.to(policy.table_V.device)
-        labels = ids_BL[policy.corrupt(ids_BL, batch.index).selected_GL]
+        ids_GL = batch.ids_GL.to(policy.table_V.device)
+        labels = ids_GL[policy.corrupt(ids_GL, batch.index).selected_GL]
         counts_V += np.bincount(labels.cpu().numpy(), minlength=len(counts_V))
     return float(counts_V.max() / max(counts_V.sum(), 1))
 

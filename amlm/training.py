@@ -15,11 +15,12 @@ import torch
 from omegaconf import OmegaConf
 
 from amlm import run_folder
-from amlm.assemble import make_data, make_module, make_plan_of, make_trainer
+from amlm.assemble import check_device, make_data, make_module, make_plan_of, make_trainer
 from amlm.callbacks.checkpoints import Checkpoints
 from amlm.callbacks.mask_drift import MaskDrift
 from amlm.callbacks.mask_update import MaskUpdate
 from amlm.callbacks.metrics import Metrics
+from amlm.callbacks.profile import Profile
 from amlm.callbacks.progress import Progress
 from amlm.callbacks.word_checkpoints import WordCheckpoints
 from amlm.components import build
@@ -55,7 +56,8 @@ def say(text: str) -> None:
 
 def _quiet() -> None:
     # Lightning's banners and advice speak about choices that are made here.
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")
 
 
@@ -99,6 +101,7 @@ def _callbacks(
             config.model.max_positions,
         ),
         Checkpoints(folder, config.checkpoints.every),
+        *([Profile(folder)] if config.trainer.profile else []),
         Progress(run_log, refresh=config.trainer.log_every),
         *(build(node, f"callbacks.{name}") for name, node in config.callbacks.items()),
     ]
@@ -117,6 +120,7 @@ def _check_division(config: Config, world_size: int) -> None:
 def run(config: Config) -> Result:
     """Runs one pretraining; see `amlm.train.train`."""
     check_logger(config)
+    check_device(config)
     _quiet()
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)

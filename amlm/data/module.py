@@ -1,7 +1,7 @@
 """The Lightning data module: a step's batch of blocks, and held-out batches for validation.
 
-Shapes: G blocks of a step, R of them for one rank and accumulation part, B blocks of a validation
-batch, L tokens a block.
+Shapes: G blocks of a step or of a validation batch, R of them for one rank and accumulation part,
+L tokens a block.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ class StepBatch:
 
 @dataclass
 class ValidationBatch:
-    ids_BL: Tensor
+    """One rank's share of a held-out batch, whose masks are drawn over the whole of it too."""
+
+    ids_GL: Tensor
+    rows: slice
     maskable: tuple[int, ...]
     index: int
 
@@ -88,6 +91,9 @@ class StepDataset(Dataset[StepBatch]):
 class ValidationDataset(Dataset[ValidationBatch]):
     """The same held-out blocks for every run: spread evenly over the split."""
 
+    rank = 0
+    world_size = 1
+
     def __init__(
         self,
         store: TokenStore,
@@ -114,10 +120,11 @@ class ValidationDataset(Dataset[ValidationBatch]):
         return len(self.batches)
 
     def __getitem__(self, index: int) -> ValidationBatch:
-        at_BL = self.batches[index][:, None] * self.length + np.arange(self.length)
-        ids_BL = self.ids[at_BL].astype(np.int64)
-        maskable = _row_counts(ids_BL, self.not_maskable)
-        return ValidationBatch(torch.from_numpy(ids_BL), maskable, index)
+        at_GL = self.batches[index][:, None] * self.length + np.arange(self.length)
+        ids_GL = self.ids[at_GL].astype(np.int64)
+        first, stop = (len(ids_GL) * (self.rank + i) // self.world_size for i in (0, 1))
+        maskable = _row_counts(ids_GL[first:stop], self.not_maskable)
+        return ValidationBatch(torch.from_numpy(ids_GL), slice(first, stop), maskable, index)
 
 
 class _MicroSteps:
@@ -197,5 +204,6 @@ class TextDataModule(L.LightningDataModule):
     def val_dataloader(self) -> DataLoader[ValidationBatch]:
         trainer = self.trainer
         assert trainer is not None
-        share = range(trainer.global_rank, len(self.validation), trainer.world_size)
-        return DataLoader(self.validation, batch_size=None, sampler=share, collate_fn=_identity)
+        self.validation.rank = trainer.global_rank
+        self.validation.world_size = trainer.world_size
+        return DataLoader(self.validation, batch_size=None, collate_fn=_identity)

@@ -1,41 +1,66 @@
-"""DeBERTa-V2 for masked language modeling: Hugging Face's names and function, a faster way there.
+"""DeBERTa-V2 for masked language modeling: Hugging Face's names and function, a shorter way there.
 
 `state_dict` loads both ways with `transformers`' ``DebertaV2ForMaskedLM`` (``legacy=True``: the head
-whose decoder is tied to the token embeddings), and outputs and gradients agree to rounding.
+that is tied to the token embeddings). Loss, logits and gradients agree to rounding wherever the
+input is not padding; at padding the hidden states differ and mean nothing.
 
-Shapes: B batch, L length, D hidden, V vocabulary, M predicted positions (any leading shape),
-H heads, E head size, K distances, R rows of relative embeddings, T position terms.
+Modules that only hold parameters under the original's names have no ``forward``.
+
+Shapes: B batch, L length, D hidden, V vocabulary, M positions to predict (any leading shape),
+H heads, E head size, R rows of relative embeddings that occur, K relative distances.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amlm.models.relative import TERMS, attend, bucket, dropout
+from amlm.models.relative import attend, bucket, keep_mask
+
+if TYPE_CHECKING:
+    from transformers import DebertaV2Config
+
+
+class Dropout(nn.Dropout):
+    """``residual + dropout(x)``, on a CPU with cheap random bits."""
+
+    def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
+        if self.rate == 0 or x.device.type != "cpu":
+            x = F.dropout(x, self.rate)
+            return x if residual is None else residual + x
+        mask = keep_mask(x, self.p).div_(1 - self.p)
+        return x * mask if residual is None else torch.addcmul(residual, x, mask)
+
+    @property
+    def rate(self) -> float:
+        return self.p if self.training else 0.0
 
 
 class Embeddings(nn.Module):
-    def __init__(self, config: Any) -> None:
+    """Token embeddings, normalized. `word_embeddings` may be replaced by any map of ids."""
+
+    def __init__(self, config: DebertaV2Config) -> None:
         super().__init__()
         self.word_embeddings: nn.Module = nn.Embedding(
             config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id
         )
         self.LayerNorm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
-        self.p = config.hidden_dropout_prob
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, ids_BL: Tensor, mask_BL: Tensor | None) -> Tensor:
         hidden_BLD = self.LayerNorm(self.word_embeddings(ids_BL))
         if mask_BL is not None:
             hidden_BLD = hidden_BLD * mask_BL[..., None]
-        return dropout(hidden_BLD, self.p if self.training else 0.0)
+        return self.dropout(hidden_BLD)
 
 
 class SelfAttention(nn.Module):
-    def __init__(self, config: Any) -> None:
+    """Disentangled self-attention: projections around `attend`."""
+
+    def __init__(self, config: DebertaV2Config) -> None:
         super().__init__()
         self.heads = config.num_attention_heads
         self.size = getattr(config, "attention_head_size", config.hidden_size // self.heads)
@@ -43,193 +68,231 @@ class SelfAttention(nn.Module):
         self.query_proj = nn.Linear(config.hidden_size, width)
         self.key_proj = nn.Linear(config.hidden_size, width)
         self.value_proj = nn.Linear(config.hidden_size, width)
-        self.terms = tuple(term for term in TERMS if term in config.pos_att_type)
-        self.share = getattr(config, "share_att_key", False)
-        if not self.share:
-            if "c2p" in self.terms:
-                self.pos_key_proj = nn.Linear(config.hidden_size, width)
-            if "p2c" in self.terms:
-                self.pos_query_proj = nn.Linear(config.hidden_size, width)
-        self.p_rows = config.hidden_dropout_prob
-        self.p = config.attention_probs_dropout_prob
-        # Rounded to float32 like the original's, so that float64 models agree to 1e-12 too.
-        self.scale = 1 / torch.tensor(self.size * (1 + len(self.terms))).sqrt().item()
+        self.c2p, self.p2c = "c2p" in config.pos_att_type, "p2c" in config.pos_att_type
+        self.shared = getattr(config, "share_att_key", False)
+        if self.c2p and not self.shared:
+            self.pos_key_proj = nn.Linear(config.hidden_size, width)
+        if self.p2c and not self.shared:
+            self.pos_query_proj = nn.Linear(config.hidden_size, width)
+        self.pos_dropout = Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.attention_probs_dropout_prob)
+        # The original takes this root in float32; so must we, to agree in float64.
+        self.scale = 1 / torch.tensor(self.size * (1.0 + self.c2p + self.p2c)).sqrt().item()
 
     def forward(
-        self, hidden_BLD: Tensor, rows_RD: Tensor, columns_TK: Tensor, hidden_B1L: Tensor | None
+        self, hidden_BLD: Tensor, rel_RD: Tensor, row_K: Tensor, padding_B1L: Tensor | None
     ) -> Tensor:
-        batch, length, _ = hidden_BLD.shape
-        qkv = _joint(hidden_BLD, [self.query_proj, self.key_proj, self.value_proj])
-        qkv = qkv.view(batch, length, 3, self.heads, self.size).permute(2, 3, 0, 1, 4).contiguous()
-        prefix = "" if self.share else "pos_"
-        names = {"c2p": f"{prefix}key_proj", "p2c": f"{prefix}query_proj"}
-        rows = dropout(rows_RD, self.p_rows if self.training else 0.0)
-        rows = _joint(rows, [getattr(self, names[term]) for term in self.terms])
-        rows_TRD = rows.view(-1, len(self.terms), self.heads * self.size).unbind(1)
-        positions = torch.stack(
-            [r.index_select(0, c) for r, c in zip(rows_TRD, columns_TK, strict=True)]
-        )
-        positions = positions.view(len(self.terms), -1, self.heads, self.size).transpose(1, 2)
-        context = attend(
-            qkv,
-            positions.contiguous(),
-            hidden_B1L,
-            self.terms,
-            self.scale,
-            self.p if self.training else 0.0,
-        )
-        return context.permute(1, 2, 0, 3).reshape(batch, length, -1)
-
-
-def _joint(x: Tensor, projections: list[nn.Linear]) -> Tensor:
-    """All `projections` of `x`, side by side, as one product."""
-    weight = torch.cat([projection.weight for projection in projections])
-    return F.linear(x, weight, torch.cat([projection.bias for projection in projections]))
+        projections = (self.query_proj, self.key_proj, self.value_proj)
+        weight = torch.cat([projection.weight for projection in projections])
+        qkv = F.linear(hidden_BLD, weight, torch.cat([proj.bias for proj in projections]))
+        rel_RD = self.pos_dropout(rel_RD)
+        pos_key = pos_query = None
+        if self.c2p:
+            pos_key = self.key_proj if self.shared else self.pos_key_proj
+            pos_key = F.embedding(row_K.flip(0), pos_key(rel_RD)).unflatten(-1, (self.heads, -1))
+        if self.p2c:
+            pos_query = self.query_proj if self.shared else self.pos_query_proj
+            pos_query = F.embedding(row_K, pos_query(rel_RD)).unflatten(-1, (self.heads, -1))
+        qkv = qkv.unflatten(-1, (3, self.heads, self.size))
+        context = attend(qkv, pos_key, pos_query, padding_B1L, self.scale, self.dropout.rate)
+        return context.flatten(2)
 
 
 class Output(nn.Module):
     """``LayerNorm(residual + dropout(dense(x)))``."""
 
-    def __init__(self, config: Any, width: int) -> None:
+    def __init__(self, config: DebertaV2Config, width: int) -> None:
         super().__init__()
         self.dense = nn.Linear(width, config.hidden_size)
         self.LayerNorm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
-        self.p = config.hidden_dropout_prob
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, x: Tensor, residual_BLD: Tensor) -> Tensor:
-        return self.LayerNorm(
-            residual_BLD + dropout(self.dense(x), self.p if self.training else 0.0)
-        )
+        return self.LayerNorm(self.dropout(self.dense(x), residual_BLD))
 
 
 class Attention(nn.Module):
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: DebertaV2Config) -> None:
         super().__init__()
         self.self = SelfAttention(config)
         self.output = Output(config, self.self.heads * self.self.size)
 
 
-class Intermediate(nn.Module):
-    def __init__(self, config: Any) -> None:
+class Dense(nn.Module):
+    def __init__(self, config: DebertaV2Config, width: int) -> None:
         super().__init__()
-        self.dense = nn.Linear(config.hidden_size, config.intermediate_size)
+        self.dense = nn.Linear(config.hidden_size, width)
 
 
 class Layer(nn.Module):
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: DebertaV2Config) -> None:
         super().__init__()
         self.attention = Attention(config)
-        self.intermediate = Intermediate(config)
+        self.intermediate = Dense(config, config.intermediate_size)
         self.output = Output(config, config.intermediate_size)
 
     def forward(
-        self, hidden_BLD: Tensor, rows_RD: Tensor, columns_TK: Tensor, hidden_B1L: Tensor | None
+        self, hidden_BLD: Tensor, rel_RD: Tensor, row_K: Tensor, padding_B1L: Tensor | None
     ) -> Tensor:
-        context = self.attention.self(hidden_BLD, rows_RD, columns_TK, hidden_B1L)
-        attended_BLD = self.attention.output(context, hidden_BLD)
-        return self.output(F.gelu(self.intermediate.dense(attended_BLD)), attended_BLD)
+        context_BLX = self.attention.self(hidden_BLD, rel_RD, row_K, padding_B1L)
+        hidden_BLD = self.attention.output(context_BLX, hidden_BLD)
+        return self.output(F.gelu(self.intermediate.dense(hidden_BLD)), hidden_BLD)
+
+
+class Convolution(nn.Module):
+    """Beside the first layer of deberta-v2-xlarge and larger: neighbours in the input."""
+
+    def __init__(self, config: DebertaV2Config) -> None:
+        super().__init__()
+        width, kernel = config.hidden_size, config.conv_kernel_size
+        groups = getattr(config, "conv_groups", 1)
+        self.conv = nn.Conv1d(width, width, kernel, padding=(kernel - 1) // 2, groups=groups)
+        self.activation = {"tanh": torch.tanh, "gelu": F.gelu}[getattr(config, "conv_act", "tanh")]
+        self.LayerNorm = nn.LayerNorm(width, config.layer_norm_eps)
+        self.dropout = Dropout(config.hidden_dropout_prob)
+
+    def forward(self, input_BLD: Tensor, output_BLD: Tensor, mask_BL: Tensor | None) -> Tensor:
+        neighbours_BLD = self.conv(input_BLD.mT).mT
+        if mask_BL is not None:
+            neighbours_BLD = neighbours_BLD * mask_BL[..., None]
+        return self.LayerNorm(output_BLD + self.activation(self.dropout(neighbours_BLD)))
 
 
 class Encoder(nn.Module):
-    slots_X: Tensor
+    """The layers, and what they share: the table of relative embeddings."""
 
-    def __init__(self, config: Any) -> None:
+    row_X: Tensor
+
+    def __init__(self, config: DebertaV2Config) -> None:
         super().__init__()
         self.layer = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
         self.buckets = getattr(config, "position_buckets", -1)
-        self.max_distance = getattr(config, "max_relative_positions", -1)
+        self.max_distance = config.max_relative_positions
         if self.max_distance < 1:
             self.max_distance = config.max_position_embeddings
         self.span = self.buckets if self.buckets > 0 else self.max_distance
         self.rel_embeddings = nn.Embedding(2 * self.span, config.hidden_size)
-        if "layer_norm" in getattr(config, "norm_rel_ebd", "none"):
-            self.LayerNorm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
-        self.terms = self.layer[0].attention.self.terms
-        self.tables: dict[int, slice] = {}
+        normalized = "layer_norm" in getattr(config, "norm_rel_ebd", "none")
+        self.LayerNorm = (
+            nn.LayerNorm(config.hidden_size, config.layer_norm_eps) if normalized else nn.Identity()
+        )
+        self.conv = Convolution(config) if getattr(config, "conv_kernel_size", 0) > 0 else None
+        self._tabulate(config.max_position_embeddings)
 
-    def _table(self, length: int) -> tuple[slice, Tensor]:
-        name = f"columns_{length}"
-        if length not in self.tables:
-            bucket_L = bucket(torch.arange(length), self.buckets, self.max_distance)
-            bucket_K = torch.cat([-bucket_L[1:].flip(0), bucket_L])
-            row_K = (bucket_K + self.span).clamp(0, 2 * self.span - 1)
-            low, high = int(row_K[0]), int(row_K[-1]) + 1
-            row_K = row_K - low
-            columns_TK = torch.stack([row_K.flip(0) if t == "c2p" else row_K for t in self.terms])
-            self.register_buffer(
-                name, columns_TK.to(self.rel_embeddings.weight.device), persistent=False
-            )
-            self.tables[length] = slice(low, high)
-        return self.tables[length], getattr(self, name)
+    def _tabulate(self, length: int) -> None:
+        """The row of `rel_embeddings` for each distance ``1 - length`` ... ``length - 1``."""
+        bucket_L = bucket(torch.arange(length, device="cpu"), self.buckets, self.max_distance)
+        row_X = torch.cat([-bucket_L[1:].flip(0), bucket_L]) + self.span
+        row_X = row_X.clamp(0, 2 * self.span - 1)
+        self.rows: list[int] = row_X.tolist()  # a second copy, to slice by without asking a device
+        self.register_buffer("row_X", row_X.to(self.rel_embeddings.weight.device), persistent=False)
 
     def forward(self, hidden_BLD: Tensor, mask_BL: Tensor | None) -> Tensor:
-        rows, columns_TK = self._table(hidden_BLD.size(1))
-        rows_RD = self.rel_embeddings.weight[rows]
-        if hasattr(self, "LayerNorm"):
-            rows_RD = self.LayerNorm(rows_RD)
-        hidden_B1L = None if mask_BL is None else ~mask_BL[:, None, :]
-        for layer in self.layer:
-            hidden_BLD = layer(hidden_BLD, rows_RD, columns_TK, hidden_B1L)
+        reach = hidden_BLD.size(1) - 1
+        if len(self.rows) < 2 * reach + 1:
+            self._tabulate(reach + 1)
+        middle = len(self.rows) // 2
+        first, last = self.rows[middle - reach], self.rows[middle + reach]
+        row_K = self.row_X[middle - reach : middle + reach + 1] - first
+        rel_RD = self.LayerNorm(self.rel_embeddings.weight[first : last + 1])
+        padding_B1L = None if mask_BL is None else ~mask_BL[:, None]
+        input_BLD = hidden_BLD
+        for index, layer in enumerate(self.layer):
+            hidden_BLD = layer(hidden_BLD, rel_RD, row_K, padding_B1L)
+            if index == 0 and self.conv is not None:
+                hidden_BLD = self.conv(input_BLD, hidden_BLD, mask_BL)
         return hidden_BLD
 
 
 class Deberta(nn.Module):
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: DebertaV2Config) -> None:
         super().__init__()
         self.embeddings = Embeddings(config)
         self.encoder = Encoder(config)
 
 
-class Transform(nn.Module):
-    def __init__(self, config: Any) -> None:
-        super().__init__()
-        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+class Transform(Dense):
+    def __init__(self, config: DebertaV2Config) -> None:
+        super().__init__(config, config.hidden_size)
         self.LayerNorm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
 
 
 class Predictions(nn.Module):
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: DebertaV2Config) -> None:
         super().__init__()
         self.transform = Transform(config)
         self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
 
-    def forward(self, hidden_MD: Tensor) -> Tensor:
-        return self.decoder(self.transform.LayerNorm(F.gelu(self.transform.dense(hidden_MD))))
-
 
 class Head(nn.Module):
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: DebertaV2Config) -> None:
         super().__init__()
         self.predictions = Predictions(config)
 
 
 class DebertaV2MaskedLM(nn.Module):
-    def __init__(self, config: Any) -> None:
+    """Encoder and tied head. `encode` first, then `predict` at the positions that matter.
+
+    Args:
+        config: a ``transformers.DebertaV2Config``; every checkpoint of DeBERTa-v2 and -v3 fits.
+
+    Raises:
+        ValueError: the configuration asks for what those checkpoints do not have.
+    """
+
+    def __init__(self, config: DebertaV2Config) -> None:
         super().__init__()
+        _check(config)
         self.config = config
         self.deberta = Deberta(config)
         self.cls = Head(config)
         self.apply(self._initialize)
         if config.tie_word_embeddings:
-            self.cls.predictions.decoder.weight = self.deberta.embeddings.word_embeddings.weight
-            self.cls.predictions.decoder.bias = self.cls.predictions.bias
+            head = self.cls.predictions
+            head.decoder.weight = self.deberta.embeddings.word_embeddings.weight
+            head.decoder.bias = head.bias
 
     @torch.no_grad()
     def _initialize(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Linear | nn.Embedding):
+        if isinstance(module, nn.Linear | nn.Embedding | nn.Conv1d):
             module.weight.normal_(std=self.config.initializer_range)
-        if isinstance(module, nn.Linear):
+        if isinstance(module, nn.Linear | nn.Conv1d) and module.bias is not None:
             module.bias.zero_()
         if isinstance(module, nn.Embedding) and module.padding_idx is not None:
             module.weight[module.padding_idx].zero_()
 
     def encode(self, ids_BL: Tensor, attention_mask_BL: Tensor | None = None) -> Tensor:
+        """Hidden states ``(B, L, D)``; `attention_mask_BL` is 0 at padding, None where all is text."""
         mask_BL = None if attention_mask_BL is None else attention_mask_BL.bool()
-        return self.deberta.encoder(self.deberta.embeddings(ids_BL, mask_BL), mask_BL)
+        hidden_BLD = self.deberta.embeddings(ids_BL, mask_BL)
+        hidden_BLD = self.deberta.encoder(hidden_BLD, mask_BL)
+        return hidden_BLD
 
     def predict(self, hidden_MD: Tensor) -> Tensor:
-        return self.cls.predictions(hidden_MD)
+        """Logits ``(M, V)`` of hidden states of any leading shape M."""
+        head = self.cls.predictions
+        hidden_MD = F.gelu(head.transform.dense(hidden_MD))
+        logits_MV: Tensor = head.decoder(head.transform.LayerNorm(hidden_MD))
+        return logits_MV
 
     def forward(self, ids_BL: Tensor, attention_mask_BL: Tensor | None = None) -> Tensor:
+        """Logits ``(B, L, V)`` at every position."""
         return self.predict(self.encode(ids_BL, attention_mask_BL))
+
+
+def _check(config: DebertaV2Config) -> None:
+    supported = {
+        "relative_attention": True,
+        "position_biased_input": False,
+        "type_vocab_size": 0,
+        "embedding_size": config.hidden_size,
+        "hidden_act": "gelu",
+        "legacy": True,
+    }
+    for field, value in supported.items():
+        found = getattr(config, field, value)
+        if found != value:
+            raise ValueError(f"DebertaV2Config.{field} is {found!r}; only {value!r} is supported")
+    if not {"c2p", "p2c"} & set(config.pos_att_type or ()):
+        raise ValueError("DebertaV2Config.pos_att_type must contain 'c2p', 'p2c' or both")

@@ -152,11 +152,11 @@ class AdaptiveMaskedLM(L.LightningModule):
         return seen.nll_M.sum() / labels * (self.accumulate * self.trainer.world_size)
 
     def validation_step(self, batch: ValidationBatch, batch_idx: int) -> None:
-        corruption = self.validation_masking.corrupt(batch.ids_BL, batch.index)
-        whole = slice(0, len(batch.ids_BL))
-        rows = self.validation_masking.rows(
-            batch.ids_BL, corruption, whole, batch.maskable, batch.index
-        )
+        if not batch.maskable:
+            return  # a small batch has no row for this rank
+        policy = self.validation_masking
+        corruption = policy.corrupt(batch.ids_GL, batch.index)
+        rows = policy.rows(batch.ids_GL, corruption, batch.rows, batch.maskable, batch.index)
         seen = self.predict_rows(rows, self.compare)
         weight_M = seen.valid_M.float()
         self.validation_loss.update(seen.nll_M, weight_M)

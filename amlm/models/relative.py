@@ -11,18 +11,19 @@ column ``j - i + L - 1`` for c2p and ``i - j + L - 1`` for p2c. So the wanted sc
 view of the scored ones (`skew`): nothing is gathered on the way in or scattered on the way back,
 and the position vectors are never repeated over the batch.
 
-Shapes: B batch, L length, H heads, E head size, K distances, N heads times batch.
+Shapes: B batch, L length, H heads, E head size, K distances, N heads times batch (head first).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-CACHED_COLUMNS = 2**19  # scored columns that a CPU keeps in its cache at a time: 2 MB of float32
+CACHED_COLUMNS = 2**19  # columns (position scores) worked on at a time: 2 MB fit a CPU's cache
 
 
 def bucket(distance_L: Tensor, buckets: int, max_distance: int) -> Tensor:
@@ -48,97 +49,130 @@ def skew(columns_NLK: Tensor) -> Tensor:
     return columns_NLK.as_strided((count, length, length), (length * width, width - 1, 1), start)
 
 
-def keep_mask(like: Tensor, p: float, out: Tensor | None = None) -> Tensor:
+def keep_mask(like: Tensor, p: float) -> Tensor:
     """Ones with probability ``1 - p`` and zeros, of the shape and type of `like`.
 
     On a CPU 16 random bits decide each (`p` is rounded to a multiple of 2^-16): six times as fast
     as `bernoulli_`, which would take a tenth of a training step.
     """
-    out = torch.empty_like(like) if out is None else out
+    mask = torch.empty_like(like)
     if like.device.type != "cpu":
-        return out.bernoulli_(1 - p)
+        return mask.bernoulli_(1 - p)
     words = torch.empty(-(-like.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
     bits = words.view(torch.int16)[: like.numel()].view(like.shape)
-    return torch.ge(bits, round(p * 2**16) - 2**15, out=out)
+    return torch.ge(bits, round(p * 2**16) - 2**15, out=mask)
 
 
 def attend(
-    qkv_3HBLE: Tensor,
-    pos_key_HKE: Tensor | None,
-    pos_query_HKE: Tensor | None,
+    qkv_BL3HE: Tensor,
+    pos_key_KHE: Tensor | None,
+    pos_query_KHE: Tensor | None,
     padding_B1L: Tensor | None,
     scale: float,
     p: float,
 ) -> Tensor:
-    """Disentangled attention of queries, keys and values to a context ``(H, B, L, E)``.
+    """Disentangled attention of queries, keys and values to a context ``(B, L, H, E)``.
 
     Args:
-        pos_key_HKE: for c2p, distances ``L - 1`` down to ``1 - L``; None leaves the term out.
-        pos_query_HKE: for p2c, distances ``1 - L`` up to ``L - 1``; None leaves the term out.
+        pos_key_KHE: for c2p, distances ``L - 1`` down to ``1 - L``; None leaves the term out.
+        pos_query_KHE: for p2c, distances ``1 - L`` up to ``L - 1``; None leaves the term out.
         padding_B1L: true where a key is not to be attended to.
         scale: factor of the sum of the products.
         p: dropout on the attention probabilities.
     """
-    with torch.autocast(qkv_3HBLE.device.type, enabled=False):
-        args = (qkv_3HBLE, pos_key_HKE, pos_query_HKE, padding_B1L, scale, p)
-        context_HBLE: Tensor = _Attention.apply(*args)
-        return context_HBLE
-
-
-def _passes(qkv_3HBLE: Tensor) -> list[slice]:
-    """Heads to work on at a time: on a CPU as many as its cache holds, else all."""
-    _, heads, batch, length, _ = qkv_3HBLE.shape
+    batch, length, _, heads, _ = qkv_BL3HE.shape
     step = heads
-    if qkv_3HBLE.device.type == "cpu":
-        step = min(heads, max(1, CACHED_COLUMNS // (batch * length * (2 * length - 1))))
-    return [slice(first, first + step) for first in range(0, heads, step)]
+    if qkv_BL3HE.device.type == "cpu":
+        step = max(1, CACHED_COLUMNS // (batch * length * (2 * length - 1)))
+    parts = zip(
+        qkv_BL3HE.split(step, dim=3),
+        _split(pos_key_KHE, step, heads),
+        _split(pos_query_KHE, step, heads),
+        strict=True,
+    )
+    with torch.autocast(qkv_BL3HE.device.type, enabled=False):
+        return torch.cat([_Attention.apply(*part, padding_B1L, scale, p) for part in parts], dim=2)
+
+
+def _split(x_KHE: Tensor | None, step: int, heads: int) -> Sequence[Tensor | None]:
+    return [None] * -(-heads // step) if x_KHE is None else x_KHE.split(step, dim=1)
 
 
 class _Attention(torch.autograd.Function):
-    """Backward by hand, so that each product is written where it is wanted, head after head."""
+    """`attend` for some heads, its backward by hand: few passes over what is L x L or L x K."""
 
     @staticmethod
     def forward(
         ctx: Any,
-        qkv: Tensor,
-        pos_key: Tensor | None,
-        pos_query: Tensor | None,
+        qkv_BL3HE: Tensor,
+        pos_key_KHE: Tensor | None,
+        pos_query_KHE: Tensor | None,
         padding_B1L: Tensor | None,
         scale: float,
         p: float,
     ) -> Tensor:
-        _, heads, batch, length, size = qkv.shape
-        context = torch.empty_like(qkv[0])
-        probs = qkv.new_empty(heads, batch, length, length)
-        keep = torch.empty_like(probs) if p > 0 else None
-        for part in _passes(qkv):
-            query_NLE, key_NLE, value_NLE = qkv[:, part].flatten(1, 2)
-            scores_NLL = _position_scores(qkv[:, part], pos_key, pos_query, part)
-            scores_NLL.baddbmm_(query_NLE, key_NLE.mT, beta=scale, alpha=scale)
-            if padding_B1L is not None:
-                lowest = torch.finfo(scores_NLL.dtype).min
-                scores_NLL.view_as(probs[part]).masked_fill_(padding_B1L, lowest)
-            probs_NLL, context_NLE = probs[part].flatten(0, 1), context[part].flatten(0, 1)
-            torch.softmax(scores_NLL, -1, out=probs_NLL)
-            if keep is not None:
-                probs_NLL = probs_NLL * keep_mask(probs_NLL, p, out=keep[part].flatten(0, 1))
-            _product(context_NLE, probs_NLL, value_NLE, 1 / (1 - p))
-        ctx.save_for_backward(qkv, pos_key, pos_query, probs, keep)
+        batch, length, _, heads, size = qkv_BL3HE.shape
+        qkv = qkv_BL3HE.permute(2, 3, 0, 1, 4).contiguous()
+        query, key, value = qkv.view(3, heads * batch, length, size)
+        terms = []
+        if pos_key_KHE is not None:
+            terms.append(skew(_score(qkv[0], pos_key_KHE)))
+        if pos_query_KHE is not None:
+            terms.append(skew(_score(qkv[1], pos_query_KHE)).mT)
+        scores = terms[0] + terms[1] if len(terms) == 2 else terms[0].contiguous()
+        scores.baddbmm_(query, key.mT, beta=scale, alpha=scale)
+        if padding_B1L is not None:
+            lowest = torch.finfo(scores.dtype).min
+            scores.view(heads, batch, length, length).masked_fill_(padding_B1L, lowest)
+        probs = torch.softmax(scores, -1)
+        keep = keep_mask(probs, p) if p > 0 else None
+        context = _scaled_bmm(probs if keep is None else probs * keep, value, 1 / (1 - p))
+        ctx.save_for_backward(qkv, pos_key_KHE, pos_query_KHE, probs, keep)
         ctx.scale, ctx.p = scale, p
-        return context
+        return context.view(heads, batch, length, size).permute(1, 2, 0, 3)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_HBLE: Tensor) -> tuple[Tensor | None, ...]:
-        qkv, pos_key, pos_query, probs, keep = ctx.saved_tensors
-        _, _, _, length, size = qkv.shape
-        d_qkv = torch.empty_like(qkv)
-        d_pos_key = None if pos_key is None else torch.empty_like(pos_key)
-        d_pos_query = None if pos_query is None else torch.empty_like(pos_query)
-        columns: Tensor | None = None
-        for part in _passes(qkv):
-            query_NLE, key_NLE, value_NLE = qkv[:, part].flatten(1, 2)
-            d_query_NLE, d_key_NLE, d_value_NLE = d_qkv[:, part].flatten(1, 2)
-            d_context_NLE = grad_HBLE[part].reshape(-1, length, size)
-            probs_NLL = probs[part].flatten(0, 1)
-            d_scores_NLL = torch.empty_like(probs_NLL)
+    def backward(ctx: Any, grad_BLHE: Tensor) -> tuple[Tensor | None, ...]:
+        qkv, pos_key_KHE, pos_query_KHE, probs, keep = ctx.saved_tensors
+        _, heads, batch, length, size = qkv.shape
+        query, key, value = qkv.view(3, heads * batch, length, size)
+        grad = grad_BLHE.permute(2, 0, 1, 3).reshape(heads * batch, length, size)
+        d_probs = _scaled_bmm(grad, value.mT, ctx.scale / (1 - ctx.p))
+        if keep is not None:
+            d_probs *= keep
+        d_scores = torch._softmax_backward_data(d_probs, probs, -1, probs.dtype)
+        d_value = _scaled_bmm((probs if keep is None else probs * keep).mT, grad, 1 / (1 - ctx.p))
+        d_query, d_key = d_scores @ key, d_scores.mT @ query
+        d_pos_key = d_pos_query = None
+        if pos_key_KHE is not None:
+            d_pos_key = _score_backward(d_scores, qkv[0], pos_key_KHE, d_query)
+        if pos_query_KHE is not None:
+            d_pos_query = _score_backward(d_scores.mT, qkv[1], pos_query_KHE, d_key)
+        d_qkv = torch.stack([d_query, d_key, d_value]).view_as(qkv)
+        return d_qkv.permute(2, 3, 0, 1, 4), d_pos_key, d_pos_query, None, None, None
+
+
+def _score(content_HBLE: Tensor, position_KHE: Tensor) -> Tensor:
+    """Every content vector times the position vectors of its head: ``(N, L, K)``."""
+    heads, batch, length, size = content_HBLE.shape
+    content = content_HBLE.view(heads, batch * length, size)
+    return torch.bmm(content, position_KHE.permute(1, 2, 0)).view(heads * batch, length, -1)
+
+
+def _score_backward(
+    d_skewed_NLL: Tensor, content_HBLE: Tensor, position_KHE: Tensor, d_content_NLE: Tensor
+) -> Tensor:
+    """Adds the gradient of `_score`'s content to `d_content_NLE`, returns that of the positions."""
+    heads, batch, length, size = content_HBLE.shape
+    columns = d_skewed_NLL.new_zeros(heads * batch, length, 2 * length - 1)
+    skew(columns).copy_(d_skewed_NLL)
+    columns = columns.view(heads, batch * length, -1)
+    d_content_NLE.view(heads, batch * length, size).baddbmm_(columns, position_KHE.transpose(0, 1))
+    return torch.bmm(columns.mT, content_HBLE.view(heads, -1, size)).transpose(0, 1)
+
+
+def _scaled_bmm(a: Tensor, b: Tensor, scale: float) -> Tensor:
+    """``scale * (a @ b)`` without a pass for the factor."""
+    out = a.new_empty(a.size(0), a.size(1), b.size(2))
+    return torch.baddbmm(out, a, b, beta=0, alpha=scale)

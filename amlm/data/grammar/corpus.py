@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from amlm.data.grammar import lines
+from amlm.data.grammar.dialogues import dialogue
 from amlm.data.grammar.nonce import nonce_lines
-from amlm.data.grammar.talk import dialogue, story
+from amlm.data.grammar.stories import story
 from amlm.data.grammar.words import Dice, Pool
 
 # The families and how often each is drawn.
@@ -16,7 +17,8 @@ FAMILIES: dict[Callable[[Dice], list[str]], float] = {
     lines.reason: 5,
     lines.reported: 4,
     lines.wishing: 4,
-    lines.together: 5,
+    lines.deeds: 3,
+    lines.alike: 2.5,
     lines.quality: 5,
     lines.comparison: 1.5,
     lines.existence: 3,

@@ -14,16 +14,17 @@ Grace Ruby Sophie Hannah Irene Olivia Martha Ingrid Edith Wendy Fiona Yasmin Zoe
 
 # Tags of a group -> its nouns.
 NOUNS = {
-    "male human animate": """boy man/men king prince wizard policeman/policemen fisherman/fishermen
+    "person male human animate": """boy man/men king prince wizard policeman/policemen fisherman/fishermen
         gentleman/gentlemen waiter""",
-    "female human animate": """girl woman/women lady/ladies queen princess/princesses witch/witches
+    "person female human animate": """girl woman/women lady/ladies queen princess/princesses witch/witches
         waitress/waitresses""",
     "male human animate kin parent": "father dad grandfather grandpa",
     "female human animate kin parent": "mother mom grandmother grandma",
     "male human animate kin": "brother uncle son nephew",
     "female human animate kin": "sister aunt daughter niece",
-    "human animate kin": "friend neighbor cousin baby/babies",
-    "human animate": """child/children teacher doctor farmer student nurse driver singer baker
+    "human animate kin": "friend neighbor cousin",
+    "infant": "baby/babies",
+    "person human animate": """child/children teacher doctor farmer student nurse driver singer baker
         painter sailor writer pilot dancer soldier chef clown artist actor guest visitor tourist
         stranger judge tailor hunter gardener librarian thief/thieves hero/heroes captain""",
     "dog pet animal animate": "dog puppy/puppies hound poodle",
@@ -100,7 +101,8 @@ ADJECTIVES = [
     (1, "animal thing plant place", "big small little large huge tiny"),
     (1, "human", "tall short little"),
     (1, "text event song", "long short"),
-    (1, "tool part trees wall rope ladder", "long short strong"),
+    (1, "trees building", "tall"),
+    (1, "tool part wall rope ladder", "long short strong"),
     (1, "container stone furniture", "heavy light"),
     (2, "human animate", "old young"),
     (2, "thing place", "old new ancient"),
@@ -118,14 +120,14 @@ ADJECTIVES = [
     (4, "dog cat pet livestock bird", "brown black white gray"),
 ]  # fmt: skip
 
-ANTONYMS = """big/small large/tiny huge/little old/young new/ancient hot/cold warm/cool happy/sad
+ANTONYMS = """big/small large/tiny huge/tiny big/little old/young new/ancient hot/cold warm/cool happy/sad
 tall/short long/short clean/dirty wet/dry kind/rude clever/silly brave/scared interesting/boring
 expensive/cheap beautiful/ugly heavy/light empty/full sharp/dull difficult/easy quiet/noisy
-friendly/angry good/bad"""
+good/bad"""
 SYNONYMS = """big/large small/little boat/ship shop/store sofa/couch clever/smart tasty/delicious
-scared/frightened sick/ill stone/rock happy/glad picture/photo strange/odd angry/mad
+scared/frightened stone/rock picture/photo strange/odd angry/mad
 road/street close/shut fix/repair shout/yell start/begin like/enjoy dad/father mom/mother
-grandpa/grandfather grandma/grandmother kind/nice quiet/silent lovely/beautiful"""
+grandpa/grandfather grandma/grandmother quiet/silent lovely/beautiful"""
 
 # verb | subjects | objects | places and other companions (`LOC` is in or on; `ADV` adverbs; `!` one
 # is needed).
@@ -274,7 +276,6 @@ fill | human | cup bucket | with:drink
 sweep/swept/swept | human | floor street | with:broom
 sew/sewed/sewn | tailor grandmother | dress shirt | with:needle
 hit/hit/hit | human | nail | with:hammer
-light/lit/lit | human | candle lamp | LOC:room
 fold | human | shirt map newspaper |
 steal/stole/stolen | thief fox crow | treasure hen egg | from:building
 hurt/hurt/hurt~ | human | finger knee leg arm |
@@ -325,7 +326,7 @@ KINDS = """animal:dog cat horse cow fish lion frog snake rabbit | bird:robin eag
 parrot swan | fruit:apple pear plum banana cherry | vegetable:carrot onion bean potato | tool:hammer
 saw shovel axe | vehicle:car bus truck train taxi | insect:bee ant beetle butterfly | flower:rose
 tulip daisy | tree:oak willow | toy:doll kite puzzle marble | instrument:piano guitar flute drum
-violin | drink:water milk tea juice"""
+violin"""
 
 MANNER = "quickly slowly quietly carefully happily calmly gladly proudly secretly"
 FREQUENCY = "often always usually never sometimes rarely"
@@ -341,5 +342,18 @@ TIMES = {
     "perfect": "today, this week, many times, since Monday, for years",
 }
 NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve"
-CLAUSE_VERBS = "think/thought say/said know/knew hope believe hear/heard dream notice explain guess"
-TO_VERBS = "want/wanted like/liked try/tried need/needed learn/learned decide/decided hope/hoped"
+
+# Verbs of clauses, of infinitives (without and with somebody who is to do it), of gerunds, of
+# adjectives; and verbs for saying that two people do the same.
+THINKING = "think/thought say/said know/knew hope believe hear/heard dream notice explain guess"
+WANTING = "want like try need learn decide hope forget/forgot promise"
+ASKING = "ask tell/told help want teach/taught allow"
+LIKING = "enjoy start stop like love hate finish"
+SEEMING = "look seem feel/felt become/became/become"
+COMPARED = "like love have eat want see read hate know enjoy"
+
+
+def table(rows: str) -> dict[str, list[str]]:
+    """The rows of a table like `key: word word | key: word`."""
+    split = (row.partition(":") for row in rows.split("|"))
+    return {key.strip(): words.split() for key, _, words in split}

@@ -1,4 +1,4 @@
-"""The families of single-sentence lines: each is a function from dice to a list of lines."""
+"""Families of lines of one sentence or two: each is a function from dice to a list of lines."""
 
 from __future__ import annotations
 
@@ -6,20 +6,30 @@ from dataclasses import replace
 
 from amlm.data.grammar import lexicon
 from amlm.data.grammar.scene import (
+    BASE,
+    DONE,
     FORMS,
+    HAD_DONE,
     HUMAN,
+    ING,
     MOODS,
     NOW,
     THEN,
     THERE,
-    TIMES,
+    TO,
+    WAS_GOING_ON,
+    WILL,
+    WOULD,
     YOU,
     Form,
     actor,
     being,
     clause,
+    core,
     locative,
     name,
+    negated,
+    somebody,
     thing,
     with_any,
 )
@@ -28,315 +38,298 @@ from amlm.data.grammar.syntax import (
     PLURAL,
     PP,
     SINGULAR,
+    SUBJECT,
     Clause,
     Embedded,
+    join,
     noun_phrase,
     predicate,
     pronoun,
     question,
     say,
     sentence,
+    short_answer,
     short_form,
     statement,
 )
 from amlm.data.grammar.words import (
-    HAVE,
-    NOUNS,
+    NOUN,
+    VERB,
     VERBS,
     Dice,
     Pool,
     adjectives,
-    article,
+    an,
     comparative,
     make_noun,
     make_verb,
     nouns,
     pairs,
-    verb,
+    with_s,
 )
 
-BY_LEMMA = {noun.lemma: noun for noun in NOUNS}
-ACCIDENTS = "hurt lose fall forget spill sneeze arrive break".split()
+ACCIDENTS = ("hurt", "lose", "fall", "forget", "spill", "sneeze", "arrive", "break")
 # Deeds that one can tell of in a row (no states), and those that one can wish or ask for.
 DEEDS = Pool([v for v in VERBS if "human" in v.subjects and "=" not in v.marks], flat=12.0)
 WISHES = Pool([v for v in DEEDS.items if v.base not in ACCIDENTS], flat=12.0)
-CLAUSE_VERBS = Pool([make_verb(forms) for forms in lexicon.CLAUSE_VERBS.split()])
-TO_VERBS = Pool([make_verb(forms) for forms in lexicon.TO_VERBS.split()])
-ASKING = [make_verb(forms) for forms in ("ask", "tell/told", "help", "teach/taught", "want/wanted")]
-LIKING = [make_verb(forms) for forms in ("enjoy", "stop", "start", "like", "love", "hate", "finish")]
-SEEMING = [make_verb(forms) for forms in ("look", "seem", "feel/felt", "become/became/become")]
-KINDS = {kind: words.split() for kind, _, words in
-         (row.strip().partition(":") for row in lexicon.KINDS.split("|"))}  # fmt: skip
+THINKING = Pool([make_verb(forms) for forms in lexicon.THINKING.split()])
+WANTING = Pool([make_verb(forms) for forms in lexicon.WANTING.split()])
+ASKING = Pool([make_verb(forms) for forms in lexicon.ASKING.split()])
+LIKING = Pool([make_verb(forms) for forms in lexicon.LIKING.split()])
+SEEMING = Pool([make_verb(forms) for forms in lexicon.SEEMING.split()])
+COMPARED = [VERB[lemma] for lemma in lexicon.COMPARED.split()]
+EATEN = [VERB[lemma] for lemma in ("eat", "buy", "find", "make", "read")]
+OPPOSITES = dict(pairs(lexicon.ANTONYMS))
+KINDS = lexicon.table(lexicon.KINDS)
+BY_SIZE = [row.split() for row in lexicon.BY_SIZE]
 NUMBERS = lexicon.NUMBERS.split()
+# Things and people, and where one comes upon them.
+WHEREABOUTS = [
+    ("toy fruit treasure text pen", "surface container seat"),
+    ("dog cat pet", "room yard garden"),
+    ("person", "room building land"),
+    ("bird wild livestock", "land"),
+    ("marine", "waters"),
+    ("flower trees", "garden park field yard"),
+    ("furniture instrument", "room"),
+]
+NEGATIVE = ("no", "nobody", "few")
+QUANTIFIERS = Pool(["no", "every", "nobody", "all", "everybody", "few", "each", "most", "both"])
 
 
 def one_sentence(dice: Dice) -> list[str]:
     return [sentence(clause(dice))]
 
 
-def somebody(dice: Dice) -> NP:
-    """A person to tell about: no `I` or `you`."""
-    return name(dice) if dice.chance(0.6) else thing(dice, dice.draw(nouns("male female")), 1)
-
-
 def quality(dice: Dice) -> list[str]:
-    """A copular sentence: is, was, looks, feels."""
+    """A copular sentence: is, was, looks, seems."""
     human = dice.chance(0.4)
-    np = somebody(dice) if human else thing(dice, dice.draw(nouns("animal thing place food event")))
+    tags = "animal thing place food event"
+    np = somebody(dice) if human else thing(dice, dice.draw(nouns(tags)))
+    np = replace(np, adjectives=())
     pool = adjectives(np.noun.tags)
     assert pool, "a noun without adjectives"
-    word, degree = dice.draw(pool), dice.one(("", "", "", "very", "very", "really", "quite", "so"))
-    if word in np.adjectives:
-        word = dice.one(("big", "small") if not human else ("tall", "nice"))
-        np = replace(np, adjectives=())
-    tense = dice.one(("present", "past"))
-    if human and word in MOODS and dice.chance(0.4):
-        made = Clause(np, dice.one(SEEMING), None, (degree, word), tense)
-        return [sentence(replace(made, negated=dice.chance(0.15), contracted=dice.chance(0.5)))]
+    word, tense = dice.draw(pool)[1], dice.one(("present", "past"))
+    degree = dice.one(("", "", "", "very", "very", "really", "quite", "so"))
+    if word in MOODS and dice.chance(0.4):
+        seems = Clause(np, dice.draw(SEEMING), None, (degree, word), tense)
+        return [sentence(negated(dice, seems) if dice.chance(0.15) else seems)]
     made = being(pronoun(np) if dice.chance(0.15) else np, degree, word, tense=tense)
-    if dice.chance(0.2):
-        opposite = dict([*ANTONYMS, *((b, a) for a, b in ANTONYMS)]).get(word)
-        made = replace(made, negated=True, contracted=dice.chance(0.5), companions=(word,))
-        more = f"; {statement(being(pronoun(np), opposite, tense=tense))}" if opposite else ""
-        return [say(statement(made) + more)]
-    return [sentence(replace(made, contracted=dice.chance(0.6)))]
-
-
-ANTONYMS = pairs(lexicon.ANTONYMS)
+    if dice.chance(0.8):
+        return [sentence(replace(made, contracted=dice.chance(0.6)))]
+    text = statement(negated(dice, being(made.subject, word, tense=tense)))
+    if word in OPPOSITES:
+        text += f"; {statement(being(pronoun(np), OPPOSITES[word], tense=tense))}"
+    return [say(text)]
 
 
 def comparison(dice: Dice) -> list[str]:
     """What is bigger than what, in the order of the world."""
-    order = dice.one(lexicon.BY_SIZE).split()
+    order = dice.one(BY_SIZE)
     low, high = sorted((dice.one(range(len(order))), dice.one(range(len(order)))))
     if low == high:
         return comparison(dice)
-    small, big = (BY_LEMMA[order[rank]] for rank in (low, high))
-    up = dice.chance(0.5)
-    first, second = (big, small) if up else (small, big)
-    more = comparative(dice.one(("big", "large", "heavy") if up else ("small", "light")))
-    words = dice.one((("a", "a"), ("the", "the"), ("this", "that"), ("", "")))
-    number = PLURAL if words[0] == "" else SINGULAR
-    one, other = (NP(n, number, word) for n, word in zip((first, second), words, strict=True))
+    first, second, words = order[high], order[low], ("big", "large", "heavy")
+    if dice.chance(0.5):
+        first, second, words = second, first, ("small", "light", "small")
+    more = comparative(dice.one(words))
     if dice.chance(0.2):
-        texts = [f"{article(n.lemma)} {n.lemma}" for n in dice.one(((first, second), (second, first)))]
-        return [f"Which is {more}, {texts[0]} or {texts[1]}?",
-                say(f"{article(first.lemma)} {first.lemma} is {more}")]  # fmt: skip
+        one, other = dice.one(((first, second), (second, first)))
+        return [f"Which is {more}, {an(one)} or {an(other)}?", say(f"{an(first)} is {more}")]
+    here, there = dice.one((("a", "a"), ("the", "the"), ("this", "that"), ("", "")))
+    number = PLURAL if here == "" else SINGULAR
+    subject = NP(NOUN[first], number, here)
     if number == SINGULAR and dice.chance(0.3):
-        one = replace(one, determiner="", owner=name(dice))
-    return [sentence(being(one, more, f"than {noun_phrase(other)}", tense="present"))]
+        subject = replace(subject, owner=name(dice))
+    than = f"than {noun_phrase(NP(NOUN[second], number, there))}"
+    return [sentence(being(subject, more, than, tense="present"))]
 
 
 def existence(dice: Dice) -> list[str]:
-    """There is, there are."""
-    what, places = dice.one(WHERE)
+    """There is, there are; there isn't any."""
+    what, places = dice.one(WHEREABOUTS)
     np = replace(thing(dice, dice.draw(nouns(what)), 1), owner=None)
-    few = "a" if np.number == SINGULAR else dice.one(("two", "three", "some", "many", "four"))
-    np = replace(np, determiner=few)
     place = dice.draw(nouns(places))
     where = PP(locative("LOC", place), thing(dice, place, 1, number=SINGULAR))
-    tense = dice.one(("present", "past"))
-    made = replace(being(THERE, np, where, tense=tense), agreement=np.agreement)
-    if dice.chance(0.2):
-        none = replace(np, determiner=dice.one(("no", "any")))
-        made = replace(made, companions=(none, where), negated=none.determiner == "any",
-                       contracted=dice.chance(0.6))  # fmt: skip
-        if none.determiner == "any" and none.number == SINGULAR:
-            made = replace(made, companions=(np, where))
-    elif dice.chance(0.25):
-        made = replace(made, when=where, fronted=True, companions=(np,))
+    some = "a" if np.number == SINGULAR else dice.one(("two", "three", "some", "many", "four"))
+    kind = dice.random()
+    if kind < 0.1:
+        some = "no"
+    elif kind < 0.2 and np.number == PLURAL:
+        some = "any"
+    np = replace(np, determiner=some)
+    made = being(THERE, np, where, tense=dice.one(("present", "past")))
+    made = replace(made, agreement=np.agreement)
+    if some == "any":
+        made = negated(dice, made)
+    elif kind > 0.75:
+        made = replace(made, companions=(np,), when=where, fronted=True)
     return [sentence(made)]
-
-
-# Things and people, and where one comes upon them.
-WHERE = [("toy fruit treasure text pen", "surface container seat"), ("dog cat pet", "room yard garden"),
-         ("male female student", "room building land"), ("bird wild livestock", "land"),
-         ("marine", "waters"), ("flower trees", "garden park field yard"),
-         ("furniture instrument", "room")]  # fmt: skip
 
 
 def reason(dice: Dice) -> list[str]:
     """A feeling and what comes of it, joined by because, so, if, when or although."""
     who, mood = actor(dice, HUMAN, plain=True), dice.one(list(MOODS))
     word = dice.one(("because", "because", "so", "if", "when", "although"))
-    tenses = {"if": ("present", "will"), "when": ("present", "present")}.get(word, ("past", "past"))
-    state = being(who, dice.one(("", "", "very", "so")) if word != "if" else "", mood, tense=tenses[0])
-    deed = clause(dice, who, dice.one(MOODS[mood]), form=(tenses[1], False, False, ""), bare=True)
+    form = {"if": WILL, "when": NOW}.get(word, THEN)
+    tense = "past" if form is THEN else "present"
+    degree = "" if word in ("if", "so") else dice.one(("", "", "very", "so"))
+    state = being(who, degree, mood, tense=tense)
+    deed = core(dice, who, dice.one(MOODS[mood]), form=form, plain=False)
     if word == "so":
-        state = replace(state, companions=(mood,))
-        return [say(f"{statement(state)}, so {statement(replace(deed, subject=pronoun(who)))}")]
+        result = replace(deed, subject=pronoun(who))
+        return [say(f"{statement(state)}, so {statement(result)}")]
     if word == "although":
-        deed = replace(deed, negated=True, contracted=dice.chance(0.5), obj=with_any(deed.obj))
+        deed = negated(dice, deed)
     return [sentence(replace(deed, when=Embedded(word, state), fronted=dice.chance(0.5)))]
 
 
 def sequence(dice: Dice) -> list[str]:
-    """Two deeds in time: before, after, when, while, until."""
+    """Two deeds in time: before, after, when, while."""
     who = actor(dice, HUMAN, plain=True)
     other = who if dice.chance(0.45) else actor(dice, HUMAN, plain=True)
-    word = dice.one(("before", "after", "when", "while", "until", "as soon as"))
-    form: Form = ("past", False, word == "while", "")
-    inner = clause(dice, other, dice.draw(DEEDS), form=form, plain=True, bare=True)
-    main = clause(dice, who, dice.draw(DEEDS), form=THEN, plain=True, bare=True)
+    word = dice.one(("before", "after", "when", "while", "as soon as"))
+    inner = core(dice, other, dice.draw(DEEDS), form=WAS_GOING_ON if word == "while" else THEN)
+    main = core(dice, who, dice.draw(DEEDS), form=THEN)
     return [sentence(replace(main, when=Embedded(word, inner), fronted=dice.chance(0.5)))]
 
 
+REPORTED: Pool[Form] = Pool([THEN, HAD_DONE, WAS_GOING_ON, WOULD])
+
+
 def reported(dice: Dice) -> list[str]:
-    """Thoughts and words: says that, knew what, asked whether."""
-    who = actor(dice, HUMAN, plain=True)
-    past = dice.chance(0.6)
+    """Thoughts and words: says that, knew what."""
+    who, past = actor(dice, HUMAN, plain=True), dice.chance(0.6)
     tense = "past" if past else "present"
     if dice.chance(0.3):
-        inner = clause(dice, verb=verb(dice.one(("eat", "buy", "find", "make", "read"))), form=THEN, bare=True)
-        know = verb("know") if dice.chance(0.5) else verb("remember")
-        asked = replace(inner, companions=(), perfect=past)
-        made = Clause(who, know, None, (Embedded("what", asked, "object"),), tense)
-        return [sentence(replace(made, negated=dice.chance(0.4), contracted=dice.chance(0.6)))]
-    told = dice.draw(CLAUSE_VERBS)
-    form = dice.draw(REPORTED_PAST if past else FORMS)
-    inner = clause(dice, actor(dice, HUMAN), form=form, plain=True)
-    return [sentence(Clause(who, told, None, (Embedded(dice.one(("that", "")), inner),), tense))]
-
-
-REPORTED_PAST: Pool[Form] = Pool([THEN, ("past", True, False, ""), ("past", False, True, ""),
-                                  ("would", False, False, ""), ("could", False, False, "")])  # fmt: skip
+        inner = replace(
+            core(dice, None, dice.one(EATEN), form=HAD_DONE if past else THEN), companions=()
+        )
+        know = VERB[dice.one(("know", "remember"))]
+        made = Clause(who, know, None, (Embedded("what", inner, "object"),), tense)
+        return [sentence(negated(dice, made) if dice.chance(0.4) else made)]
+    inner = core(dice, actor(dice, HUMAN), form=dice.draw(REPORTED if past else FORMS))
+    inner = negated(dice, inner) if dice.chance(0.1) else inner
+    that = Embedded(dice.one(("that", "")), inner)
+    return [sentence(Clause(who, dice.draw(THINKING), None, (that,), tense))]
 
 
 def wishing(dice: Dice) -> list[str]:
     """Infinitives and gerunds: wants to sing, asked Tom to help, likes reading."""
-    who = actor(dice, HUMAN, plain=True)
-    kind, tense = dice.random(), dice.one(("present", "past", "past"))
-    obj, main = None, dice.draw(TO_VERBS)
+    who, kind = actor(dice, HUMAN, plain=True), dice.random()
+    verb, form, obj = dice.draw(WANTING), TO, None
     if kind < 0.3:
-        obj, main = somebody(dice), dice.one(ASKING)
+        verb, obj = dice.draw(ASKING), somebody(dice)
     elif kind < 0.5:
-        main = dice.one(LIKING)
-    form: Form = ("ing" if 0.3 <= kind < 0.5 else "to", False, False, "")
-    doer = who if obj is None else obj
-    inner = clause(dice, doer, dice.draw(WISHES), form=form, plain=True, bare=True)
-    made = Clause(who, main, obj, (Embedded("", inner),), tense)
-    return [sentence(replace(made, negated=dice.chance(0.15), contracted=dice.chance(0.6)))]
+        verb, form = dice.draw(LIKING), ING
+    inner = core(dice, obj or who, dice.draw(WISHES), form=form)
+    made = Clause(who, verb, obj, (Embedded("", inner),), dice.one(("present", "past", "past")))
+    return [sentence(negated(dice, made) if dice.chance(0.15) else made)]
 
 
-def together(dice: Dice) -> list[str]:
-    """Two predicates, or two people who do or do not do the same."""
-    who = actor(dice, HUMAN, plain=True)
-    if dice.chance(0.5):
-        form: Form = dice.one((THEN, NOW, ("will", False, False, "")))
-        first, second = (clause(dice, who, dice.draw(DEEDS), form=form, plain=True, bare=True) for _ in "12")
-        if first.verb is second.verb:
-            return together(dice)
-        rest = predicate(second) if form[0] != "will" else predicate(replace(second, tense="base"))
-        return [say(f"{statement(first)} {dice.one(('and', 'and', 'and then'))} {rest}")]
-    act = verb(dice.one(("like", "love", "have", "eat", "want", "see", "read", "hate", "know", "enjoy")))
-    who, other = somebody(dice), name(dice)
-    made = clause(dice, who, act, form=dice.one((NOW, THEN)), plain=True, bare=True)
+def deeds(dice: Dice) -> list[str]:
+    """Two deeds of one subject."""
+    who, form = actor(dice, HUMAN, plain=True), dice.one((THEN, NOW, WILL))
+    first, second = (core(dice, who, dice.draw(DEEDS), form=form) for _ in range(2))
+    if first.verb is second.verb:
+        return deeds(dice)
+    bare = replace(second, tense="base") if form is WILL else second
+    return [say(f"{statement(first)} {dice.one(('and', 'and', 'and then'))} {predicate(bare)}")]
+
+
+def alike(dice: Dice) -> list[str]:
+    """Two people who do or do not do the same: so does, neither does, but ... doesn't."""
+    who, other, kind = somebody(dice), name(dice), dice.random()
+    made = core(dice, who, dice.one(COMPARED), form=dice.one((NOW, THEN)))
     if who.noun is other.noun or (made.obj and made.obj.said == "reflexive"):
-        return together(dice)
-    same, kind = replace(made, subject=other), dice.random()
+        return alike(dice)
+    same, second = replace(made, subject=other), noun_phrase(other, SUBJECT)
     auxiliary = short_form(same, yes=True)[1]
     if kind < 0.3:
-        return [say(f"{statement(made)}, but {noun_phrase(other)} {short_form(same, yes=False)[1]}")]
+        return [say(f"{statement(made)}, but {second} {short_form(same, yes=False)[1]}")]
     if kind < 0.5:
-        return [say(f"{statement(made)}, and so {auxiliary} {noun_phrase(other)}")]
+        return [say(f"{statement(made)}, and so {auxiliary} {second}")]
     if kind < 0.65:
-        made = replace(made, negated=True, contracted=dice.chance(0.6), obj=with_any(made.obj))
-        return [say(f"{statement(made)}, and neither {auxiliary} {noun_phrase(other)}")]
-    else_ = clause(dice, other, act, form=(made.tense, False, False, ""), plain=True, bare=True)
-    return [say(f"{statement(made)}, but {statement(else_)}")]
+        return [say(f"{statement(negated(dice, made))}, and neither {auxiliary} {second}")]
+    contrast = core(dice, other, made.verb, form=(made.tense, False, False))
+    return [say(f"{statement(made)}, but {statement(contrast)}")]
 
 
 def tagged(dice: Dice) -> list[str]:
     """A statement with its tag question."""
-    made = clause(dice, somebody(dice) if dice.chance(0.8) else YOU, plain=True, form=dice.draw(FORMS))
+    made = clause(dice, somebody(dice) if dice.chance(0.8) else YOU)
     if made.tense in ("may", "might", "must"):
         return tagged(dice)
-    subject, auxiliary = short_form(made, yes=made.negated)
+    subject, auxiliary = short_form(made, yes=made.negated or made.adverb in ("never", "rarely"))
     return [say(f"{statement(made)}, {auxiliary} {subject}", "?")]
 
 
 def command(dice: Dice) -> list[str]:
     """An imperative."""
-    made = clause(dice, YOU, dice.draw(WISHES), form=("base", False, False, ""), plain=True, bare=True)
-    kind, text = dice.random(), predicate(made)
+    made = core(dice, YOU, dice.draw(WISHES), form=BASE)
+    kind, text, mark = dice.random(), predicate(made), dice.one(".!")
     if kind < 0.25:
-        return [say(f"don't {predicate(replace(made, obj=with_any(made.obj)))}", dice.one(".!"))]
+        return [say(f"don't {predicate(replace(made, obj=with_any(made.obj)))}", mark)]
     if kind < 0.5:
         return [say(f"please {text}" if dice.chance(0.6) else f"{text}, please")]
     if kind < 0.7:
-        return [say(f"{noun_phrase(name(dice))}, {dice.one(('', 'please '))}{text}", dice.one(".!"))]
-    return [say(text, dice.one(".!"))]
+        return [say(f"{noun_phrase(name(dice))}, {join(dice.one(('', 'please')), text)}", mark)]
+    return [say(text, mark)]
 
 
 def quantified(dice: Dice) -> list[str]:
     """Every, no, few, nobody; any and ever only under a negative."""
-    subject = dice.draw(QUANTIFIERS)
-    noun = dice.draw(nouns("male female dog cat student child bird animal"))
-    plural = subject in ("few", "all", "most", "both")
-    np = NP(noun, PLURAL if plural else SINGULAR, subject)
-    if subject.endswith("body"):
-        np = NP(make_noun(subject, "human animate"), determiner="")
-    form: Form = dice.one((THEN, NOW, ("present", True, False, "")))
-    made = clause(dice, np, form=form, plain=True, bare=True)
+    word = dice.draw(QUANTIFIERS)
+    number = PLURAL if word in ("few", "all", "most", "both") else SINGULAR
+    np = NP(dice.draw(nouns("person dog cat bird animal")), number, word)
+    if word.endswith("body"):
+        np = NP(make_noun(word, "human animate"), determiner="")
+    made = core(dice, np, form=dice.one((THEN, NOW, DONE)))
     if made.obj and made.obj.said == "reflexive":
         return quantified(dice)
-    if subject in NEGATIVE:
-        made = replace(made, obj=with_any(made.obj), adverb="ever" if form[1] else "")
-    elif dice.chance(0.3):
-        made = replace(made, when=dice.draw(TIMES["present"])) if form is NOW else made
+    if word in NEGATIVE:
+        made = replace(made, obj=with_any(made.obj), adverb="ever" if made.perfect else "")
     return [sentence(made)]
-
-
-NEGATIVE = ("no", "nobody", "few")
-QUANTIFIERS = Pool(["no", "every", "nobody", "all", "everybody", "few", "each", "most", "both", "somebody"])
 
 
 def ever(dice: Dice) -> list[str]:
-    """Never, not any, has ... ever?"""
-    made = clause(dice, somebody(dice), form=("present", True, False, ""), plain=True, bare=True)
-    if "=" in made.verb.marks and made.verb is not HAVE and made.verb.base != "see":
-        return ever(dice)
+    """Never, not ... any, has ... ever?"""
+    made = core(dice, somebody(dice), dice.draw(DEEDS), form=DONE)
+    made = replace(made, obj=with_any(made.obj))
     if dice.chance(0.5):
-        yes = dice.chance(0.5)
-        subject, auxiliary = short_form(made, yes)
-        asked = question(replace(made, adverb="ever", obj=with_any(made.obj)))
-        return [asked, f"{'Yes' if yes else 'No'}, {subject} {auxiliary}."]
+        return [question(replace(made, adverb="ever")), short_answer(made, dice.chance(0.5))]
     if dice.chance(0.5):
-        return [sentence(replace(made, adverb="never", obj=with_any(made.obj)))]
-    made = replace(made, adverb="ever", negated=True, contracted=dice.chance(0.5), obj=with_any(made.obj))
-    return [sentence(made)]
+        return [sentence(replace(made, adverb="never"))]
+    return [sentence(negated(dice, replace(made, adverb="ever")))]
 
 
 def kinds(dice: Dice) -> list[str]:
     """What is a kind of what."""
-    kind = dice.one(list(KINDS))
+    kind, wrong = dice.one(list(KINDS)), dice.one(list(KINDS))
     one, other = dice.one(KINDS[kind]), dice.one(KINDS[kind])
-    wrong = dice.one(list(KINDS))
-    a = f"{article(one)} {one}"
-    if kind == "drink":
-        return [say(f"{one} is a drink")]
-    if one != other and dice.chance(0.3):
-        return [say(f"{BY_LEMMA[one].plural} and {BY_LEMMA[other].plural} are {make_noun(kind, '').plural}")]
-    if wrong != kind and (kind, wrong) not in (("bird", "animal"), ("insect", "animal")) and dice.chance(0.5):
-        return [say(f"is {a} {article(wrong)} {wrong}", "?"), f"No, it isn't. It is {article(kind)} {kind}."]
-    if dice.chance(0.4):
-        return [say(f"what is {a}", "?"), say(f"{a} is {article(kind)} {kind}")]
-    return [say(f"{a} is {dice.one((f'{article(kind)} {kind}', f'a kind of {kind}'))}")]
+    how = dice.random()
+    if how < 0.3 and one != other:
+        return [say(f"{NOUN[one].plural} and {NOUN[other].plural} are {with_s(kind)}")]
+    if how < 0.55 and one not in KINDS[wrong]:
+        return [say(f"is {an(one)} {an(wrong)}", "?"), f"No, it isn't. It is {an(kind)}."]
+    if how < 0.75:
+        return [say(f"what is {an(one)}", "?"), say(f"{an(one)} is {an(kind)}")]
+    return [say(f"{an(one)} is {dice.one((an(kind), f'a kind of {kind}'))}")]
 
 
 def sums(dice: Dice) -> list[str]:
-    """Small sums with things."""
-    total = 2 + int(dice.random() * 9)
-    part = 1 + int(dice.random() * (total - 1))
+    """Small sums, with and without things."""
+    total = dice.one(range(2, 11))
+    part = dice.one(range(1, total))
     if dice.chance(0.3):
         return [say(f"{NUMBERS[part]} and {NUMBERS[total - part]} make {NUMBERS[total]}")]
-    noun, who = dice.draw(nouns("fruit toy treasure pen baked")), somebody(dice)
-    said = [f"{NUMBERS[n]} {noun.lemma if n == 1 else noun.plural}" for n in range(13)]
-    give = dice.chance(0.5)
-    start, end = (total, total - part) if give else (total - part, total)
-    act = f"{dice.one(('gives away', 'loses', 'sells'))}" if give else dice.one(("finds", "buys", "gets"))
-    more = NUMBERS[part] if give else f"{NUMBERS[part]} more"
-    he = noun_phrase(pronoun(who), 0)
-    if who.number == PLURAL:
-        return sums(dice)
-    return [say(f"{noun_phrase(who)} has {said[start]} and {act} {more}. Now {he} has {said[end]}")]
+    noun, who = dice.draw(nouns("fruit toy treasure pen baked")), name(dice)
+    counted = [f"{word} {noun.lemma if word == 'one' else noun.plural}" for word in NUMBERS]
+    he = noun_phrase(pronoun(who), SUBJECT)
+    if dice.chance(0.5):
+        start, end, act = total, total - part, dice.one(("gives away", "loses", "sells"))
+        more = NUMBERS[part]
+    else:
+        start, end, act = total - part, total, dice.one(("finds", "buys", "gets"))
+        more = f"{NUMBERS[part]} more"
+    return [f"{who.noun.lemma} has {counted[start]} and {act} {more}. Now {he} has {counted[end]}."]

@@ -6,10 +6,22 @@ now and then a line invents one of its own. Derived forms follow rules without e
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
-from amlm.data.grammar.scene import HUMAN, NOW, THEN, YOU, actor, being, clause, generic, name, thing
+from amlm.data.grammar.scene import (
+    HUMAN,
+    NOW,
+    THEN,
+    YOU,
+    actor,
+    being,
+    clause,
+    core,
+    generic,
+    name,
+    negated,
+    thing,
+)
 from amlm.data.grammar.syntax import (
     NP,
     PP,
@@ -22,53 +34,208 @@ from amlm.data.grammar.syntax import (
     question,
     say,
     sentence,
-    short_form,
-    statement,
+    short_answer,
 )
 from amlm.data.grammar.words import (
+    VERB,
     Dice,
     Noun,
     Pool,
     Verb,
     adverb,
-    article,
+    an,
     attach,
     make_noun,
     make_verb,
     nominalize,
     nouns,
-    verb,
 )
 
-ONSETS = ["bl", "d", "dr", "fl", "gl", "gr", "kl", "kr", "pl", "sl", "sm", "sn", "spl", "tr", "tw", "v", "vr", "w", "y", "z", "zw"]
-NUCLEI = ["a", "a", "e", "e", "i", "i", "o", "o", "u", "u", "oo", "ee"]
-CODAS = ["ck", "g", "b", "v", "x", "zz", "ft", "lb", "lf", "lp", "mp", "nk", "rb", "rk", "rp"]
-LIGHT = ["ba", "da", "fo", "ga", "lu", "mo", "ni", "po", "ra", "so", "ta", "vi"]
-# What these would make that is English (or that nobody should read).
-REAL = frozenset(
-    ["black", "block", "blank", "blab", "blimp", "blink", "blob", "blog", "blurb", "daft", "damp", "dank", "dark", "dab", "deb", "deck", "deft", "delft", "dev", "dick", "dig", "dink", "dock", "dog", "dork", "dove", "duck", "dug", "dumb", "dump", "dunk", "dub", "draft", "drag", "drab", "drank", "dreck", "dreg", "drift", "drink", "drug", "drunk", "flab", "flag", "flank", "flax", "fleck", "flex", "flick", "flock", "flog", "flub", "flunk", "flux", "glib", "glob", "glug", "graft", "grab", "grift", "grig", "grub", "grump", "gloom", "klan", "plank", "pleck", "plink", "plonk", "pluck", "plug", "plump", "slab", "slack", "slag", "slav", "slick", "slink", "slob", "slog", "slug", "slump", "slunk", "slurp", "smack", "smirk", "smock", "smog", "smug", "snack", "snag", "snark", "snick", "snob", "snog", "snub", "snug", "track", "tramp", "trek", "trick", "trig", "trug", "trump", "trix", "truck", "trunk", "twerk", "twerp", "twig", "twink", "vamp", "verb", "vex", "wack", "wag", "wank", "warp", "wax", "web", "week", "weeb", "wick", "wig", "wimp", "wink", "wog", "wolf", "wonk", "work", "yag", "yank", "yelp", "yob", "yolk", "york", "yuck", "zap", "zig", "zag", "zonk"]
+ONSETS, NUCLEI, CODAS, LIGHT = (
+    sounds.split()
+    for sounds in (
+        "bl d dr fl gl gr kl kr pl sl sm sn spl tr tw v vr w y z zw",
+        "a a e e i i o o u u oo ee",
+        "ck g b v x zz ft lb lf lp mp nk rb rk rp",
+        "ba da fo ga lu mo ni po ra so ta vi",
+    )
 )
-REAL_ADJECTIVES = ("kind", "sad", "happy", "lazy", "polite", "rude", "brave", "clever", "gentle")
-ENDINGS = Pool(["able", "ish", "ive", "ous", "al", "ic", "ful", "less"], [5, 4, 2, 3, 2, 2, 1, 1])
+# What these would make that is English, or that nobody should read.
+REAL = frozenset(
+    [
+        "black",
+        "block",
+        "blank",
+        "blab",
+        "blimp",
+        "blink",
+        "blob",
+        "blog",
+        "blurb",
+        "daft",
+        "damp",
+        "dank",
+        "dark",
+        "dab",
+        "deb",
+        "deck",
+        "deft",
+        "delft",
+        "dev",
+        "dick",
+        "dig",
+        "dink",
+        "dock",
+        "dog",
+        "dork",
+        "dove",
+        "duck",
+        "dug",
+        "dumb",
+        "dump",
+        "dunk",
+        "dub",
+        "draft",
+        "drag",
+        "drab",
+        "drank",
+        "dreck",
+        "dreg",
+        "drift",
+        "drink",
+        "drug",
+        "drunk",
+        "flab",
+        "flag",
+        "flank",
+        "flax",
+        "fleck",
+        "flex",
+        "flick",
+        "flock",
+        "flog",
+        "flub",
+        "flunk",
+        "flux",
+        "glib",
+        "glob",
+        "glug",
+        "graft",
+        "grab",
+        "grift",
+        "grig",
+        "grub",
+        "grump",
+        "gloom",
+        "klan",
+        "plank",
+        "pleck",
+        "plink",
+        "plonk",
+        "pluck",
+        "plug",
+        "plump",
+        "slab",
+        "slack",
+        "slag",
+        "slav",
+        "slick",
+        "slink",
+        "slob",
+        "slog",
+        "slug",
+        "slump",
+        "slunk",
+        "slurp",
+        "smack",
+        "smirk",
+        "smock",
+        "smog",
+        "smug",
+        "snack",
+        "snag",
+        "snark",
+        "snick",
+        "snob",
+        "snog",
+        "snub",
+        "snug",
+        "track",
+        "tramp",
+        "trek",
+        "trick",
+        "trig",
+        "trug",
+        "trump",
+        "trix",
+        "truck",
+        "trunk",
+        "twerk",
+        "twerp",
+        "twig",
+        "twink",
+        "vamp",
+        "verb",
+        "vex",
+        "wack",
+        "wag",
+        "wank",
+        "warp",
+        "wax",
+        "web",
+        "week",
+        "weeb",
+        "wick",
+        "wig",
+        "wimp",
+        "wink",
+        "wog",
+        "wolf",
+        "wonk",
+        "work",
+        "yag",
+        "yank",
+        "yelp",
+        "yob",
+        "yolk",
+        "york",
+        "yuck",
+        "zap",
+        "zig",
+        "zag",
+        "zonk",
+    ]
+)
+ENDINGS = Pool(["able", "ish", "ous", "ive", "al", "ic", "ful", "less"], [5, 4, 3, 2, 2, 2, 1, 1])
 BEARERS = "animal toy clothing container human pet"
 OBJECTS = "toy container clothing fruit cup stone"
+ORDINARY_QUALITIES = ("kind", "sad", "happy", "lazy", "polite", "rude", "brave", "clever", "gentle")
+ORDINARY_DOERS = [VERB[lemma] for lemma in (
+    "sing", "bake", "paint", "write", "dance", "read", "help", "drive", "swim", "run", "climb"
+)]  # fmt: skip
+ORDINARY_DEEDS = [VERB[lemma] for lemma in ("wash", "break", "read", "eat", "fix")]
+SURPRISE = [make_verb(lemma) for lemma in ("surprise", "puzzle", "interest")]
+NOTICE = [make_verb(lemma) for lemma in ("notice", "mention", "describe")]
+
+
+# --- words --------------------------------------------------------------------------------------
 
 
 def stem(dice: Dice) -> str:
     """A new stem of one syllable, or of two."""
     while True:
         syllable = dice.one(ONSETS) + dice.one(NUCLEI) + dice.one(CODAS)
-        long = "oo" in syllable or "ee" in syllable
-        if syllable not in REAL and not (long and len(syllable) > 5):
+        heavy = ("oo" in syllable or "ee" in syllable) and len(syllable) > 5
+        if syllable not in REAL and not heavy:
             return dice.one(LIGHT) + syllable if dice.chance(0.25) else syllable
 
 
-def _stock(purpose: str, count: int) -> Pool[str]:
-    dice = Dice(f"invented {purpose}")
+def _stock(of: str, count: int = 60) -> Pool[str]:
+    dice = Dice(f"invented {of}")
     return Pool(list(dict.fromkeys(stem(dice) for _ in range(count))))
 
 
-NOUN_STEMS, VERB_STEMS, ADJECTIVE_STEMS = (_stock(kind, 60) for kind in ("noun", "verb", "adjective"))
+NOUN_STEMS, VERB_STEMS, ADJECTIVE_STEMS = _stock("nouns"), _stock("verbs"), _stock("adjectives")
 
 
 def known_stem(dice: Dice, stock: Pool[str]) -> str:
@@ -76,17 +243,17 @@ def known_stem(dice: Dice, stock: Pool[str]) -> str:
     return stem(dice) if dice.chance(0.08) else dice.draw(stock)
 
 
-def creature(dice: Dice, stock: Pool[str] = NOUN_STEMS) -> Noun:
-    return make_noun(known_stem(dice, stock), "animal pet small animate")
+def creature(dice: Dice) -> Noun:
+    return make_noun(known_stem(dice, NOUN_STEMS), "animal pet small animate")
 
 
 def deed(dice: Dice) -> Verb:
     return make_verb(known_stem(dice, VERB_STEMS), "human", OBJECTS)
 
 
-def adjective(dice: Dice, base: str = "") -> str:
+def adjective(dice: Dice) -> str:
     """An invented adjective, with a derivational ending or (seldom) without one."""
-    base = base or known_stem(dice, ADJECTIVE_STEMS)
+    base = known_stem(dice, ADJECTIVE_STEMS)
     return base if dice.chance(0.15) else derive(base, dice.draw(ENDINGS))
 
 
@@ -95,16 +262,13 @@ def derive(base: str, ending: str) -> str:
     return attach(base, ending) if ending[0] in "aeiou" else base + ending
 
 
+# --- phrases ------------------------------------------------------------------------------------
+
+
 def bearer(dice: Dice, tags: str = BEARERS) -> NP:
     """Something that can have a quality."""
     np = thing(dice, dice.draw(nouns(tags)), 1, number=SINGULAR)
     return replace(np, determiner=dice.one(("the", "this", "a")), adjectives=())
-
-
-def possessing(np: NP, quality: str, of: bool = False) -> NP:
-    """Its quality: her kindness, the wuggishness of the dog."""
-    noun = make_noun(quality, "mass")
-    return NP(noun, after=(PP("of", np),)) if of else NP(noun, owner=np)
 
 
 def known(np: NP) -> NP:
@@ -112,131 +276,131 @@ def known(np: NP) -> NP:
     return replace(np, determiner="the") if np.determiner == "a" else np
 
 
+def owned(dice: Dice, quality: str, owner: NP) -> NP:
+    """Somebody's quality: her kindness, the wuggishness of the dog."""
+    noun = make_noun(quality, "mass")
+    if owner.said == "full" and dice.chance(0.5):
+        return NP(noun, after=(PP("of", owner),))
+    return NP(noun, owner=owner)
+
+
+def marvel(dice: Dice, np: NP) -> Clause:
+    """Somebody is struck by something."""
+    who = actor(dice, HUMAN, plain=True)
+    if dice.chance(0.5):
+        return Clause(np, dice.one(SURPRISE), who)
+    return Clause(who, dice.one(NOTICE), np)
+
+
 # --- lines --------------------------------------------------------------------------------------
 
-Family = Callable[[Dice], list[str]]
 
-
-def plain_lines(dice: Dice) -> list[str]:
-    """An invented creature or deed, or the quality of an ordinary thing, in an ordinary clause."""
+def ordinary(dice: Dice) -> list[str]:
+    """An invented creature, deed or quality in an ordinary sentence."""
     kind = dice.random()
     if kind < 0.35:
-        return [sentence(clause(dice, subject=thing(dice, creature(dice))))]
+        return [sentence(clause(dice, thing(dice, creature(dice))))]
     if kind < 0.55:
-        subject, act = actor(dice), verb(dice.one(("see", "chase", "feed", "find", "watch", "have")))
-        return [sentence(clause(dice, subject, act, thing(dice, creature(dice))))]
+        act = VERB[dice.one(("see", "chase", "feed", "find", "watch", "have"))]
+        return [sentence(clause(dice, actor(dice), act, thing(dice, creature(dice))))]
     if kind < 0.8:
         return [sentence(clause(dice, verb=deed(dice)))]
-    np = thing(dice, dice.draw(nouns(BEARERS)))
-    return [sentence(clause(dice, obj=replace(np, adjectives=(adjective(dice),)),
-                            verb=verb("see"), subject=actor(dice)))]  # fmt: skip
+    np = replace(thing(dice, dice.draw(nouns(BEARERS))), adjectives=(adjective(dice),))
+    return [sentence(clause(dice, actor(dice), VERB["see"], np))]
 
 
 def plurals(dice: Dice) -> list[str]:
-    one = make_noun(known_stem(dice, NOUN_STEMS), "animal")
+    one = creature(dice)
     count = dice.one(("two", "three", "many"))
-    return [f"This is {article(one.lemma)} {one.lemma}. Now there are {count} {one.plural}."]
+    return [f"This is {an(one.lemma)}. Now there are {count} {one.plural}."]
 
 
 def definition(dice: Dice) -> list[str]:
     one = creature(dice)
     size = "small" if len(one.lemma) % 2 else "big"  # always the same for one creature
-    head = NP(make_noun("animal", "animal"), determiner="a", adjectives=(size,))
-    habit = clause(dice, head, verb(dice.one(("sleep", "hide", "sit"))), form=NOW, bare=True)
-    return [say(statement(being(NP(one, determiner="a"), replace(
-        head, after=(Embedded("that", habit, "subject"),)), tense="present")))]  # fmt: skip
+    animal = NP(make_noun("animal", "animal"), determiner="a", adjectives=(size,))
+    habit = core(dice, animal, VERB[dice.one(("sleep", "hide", "sit"))], form=NOW)
+    animal = replace(animal, after=(Embedded("that", habit, "subject"),))
+    return [sentence(being(NP(one, determiner="a"), animal, tense="present"))]
 
 
 def doer(dice: Dice) -> list[str]:
     """Present, past and agent noun of one verb, invented or ordinary."""
-    act = deed(dice) if dice.chance(0.6) else verb(dice.one(DOERS))
+    act = deed(dice) if dice.chance(0.6) else dice.one(ORDINARY_DOERS)
     who, agent = name(dice), NP(make_noun(attach(act.base, "er"), ""), determiner="a")
     habit = Clause(who, act, generic(dice, act), tense="present")
     if dice.chance(0.4):
-        somebody = NP(make_noun("somebody", "human"), determiner="")
-        rest = Embedded("who", replace(habit, subject=somebody), "subject")
-        return [sentence(being(agent, "somebody", rest, tense="present"))]
-    yesterday = clause(dice, pronoun(who), act, form=THEN, plain=True, bare=True)
-    said = (replace(habit, when=dice.one(("every day", "often", "every week"))),
-            replace(yesterday, when="yesterday", fronted=dice.chance(0.5)),
-            being(pronoun(who), agent, tense="present"))  # fmt: skip
-    return [" ".join(map(sentence, said))]
-
-
-DOERS = ["teach", "sing", "bake", "paint", "write", "dance", "read", "help", "hunt", "drive", "swim", "run", "climb"]
+        person = NP(make_noun("somebody", "human"), determiner="")
+        who_does = Embedded("who", replace(habit, subject=person), "subject")
+        return [sentence(being(agent, replace(person, after=(who_does,)), tense="present"))]
+    yesterday = core(dice, pronoun(who), act, form=THEN)
+    told = (
+        replace(habit, when=dice.one(("every day", "often", "every week"))),
+        replace(yesterday, when="yesterday", fronted=dice.chance(0.5)),
+        being(pronoun(who), agent, tense="present"),
+    )
+    return [" ".join(map(sentence, told))]
 
 
 def doable(dice: Dice) -> list[str]:
     """-able and un- of one verb, and the quality."""
-    act = deed(dice) if dice.chance(0.75) else verb(dice.one(("wash", "break", "read", "eat", "fix")))
+    act = deed(dice) if dice.chance(0.75) else dice.one(ORDINARY_DEEDS)
     obj = thing(dice, dice.draw(nouns(" ".join(sorted(act.objects)))), 1, number=SINGULAR)
     obj = replace(obj, determiner=dice.one(("this", "that", "the")), owner=None)
-    possible = dice.chance(0.6)
-    subject = YOU if possible else NP(make_noun("nobody", "human"), determiner="")
-    able = attach(act.base, "able") if possible else "un" + attach(act.base, "able")
-    can = Clause(subject, act, obj, tense="can")
-    lines = [sentence(can), sentence(being(pronoun(obj), able, tense="present"))]
+    who, able = YOU, attach(act.base, "able")
+    if dice.chance(0.4):
+        who, able = NP(make_noun("nobody", "human"), determiner=""), "un" + able
+    told = [Clause(who, act, obj, tense="can"), being(pronoun(obj), able, tense="present")]
     if dice.chance(0.5):
-        lines.append(marvel(dice, pronoun(obj), able))
-    return [" ".join(lines)]
-
-
-def marvel(dice: Dice, np: NP, quality: str) -> str:
-    """A sentence about the quality of something."""
-    noun = possessing(np, nominalize(quality), np.said == "full" and dice.chance(0.5))
-    who = actor(dice, HUMAN, plain=True)
-    if dice.chance(0.5):
-        return sentence(Clause(noun, make_verb(dice.one(("surprise", "puzzle", "interest"))), who))
-    return sentence(Clause(who, make_verb(dice.one(("notice", "mention", "describe"))), noun))
+        told.append(marvel(dice, owned(dice, nominalize(able), pronoun(obj))))
+    return [" ".join(map(sentence, told))]
 
 
 def likeness(dice: Dice) -> list[str]:
     """-ish, -less and -ful of one noun."""
-    one = make_noun(known_stem(dice, NOUN_STEMS), "animal")
-    form = dice.one(("ish", "ish", "less", "ful"))
-    np = bearer(dice, "container cup" if form == "ful" else BEARERS)
-    said = {"ish": f"looks like {article(one.lemma)} {one.lemma}",
-            "less": f"has no {one.lemma}", "ful": f"is full of {one.lemma}"}[form]  # fmt: skip
-    made = derive(one.lemma, form)
-    second = sentence(being(pronoun(np), made, tense="present"))
-    more = " " + marvel(dice, known(np), made) if dice.chance(0.4) else ""
-    return [f"{say(f'{noun_phrase(np, SUBJECT)} {said}')} {second}{more}"]
+    one, ending = creature(dice).lemma, dice.one(("ish", "ish", "less", "ful"))
+    np = bearer(dice, "container cup" if ending == "ful" else BEARERS)
+    has = {"ish": f"looks like {an(one)}", "less": f"has no {one}", "ful": f"is full of {one}"}
+    told = [being(pronoun(np), derive(one, ending), tense="present")]
+    if dice.chance(0.4):
+        told.append(marvel(dice, owned(dice, nominalize(derive(one, ending)), known(np))))
+    first = say(f"{noun_phrase(np, SUBJECT)} {has[ending]}")
+    return [" ".join((first, *map(sentence, told)))]
 
 
 def qualities(dice: Dice) -> list[str]:
     """An adjective and its quality noun."""
     if dice.chance(0.25):
-        quality, np = dice.one(REAL_ADJECTIVES), thing(dice, dice.draw(nouns("male female")), 1)
+        quality = dice.one(ORDINARY_QUALITIES)
+        np = thing(dice, dice.draw(nouns("male female")), 1)
     else:
         quality, np = adjective(dice), bearer(dice)
     degree = dice.one(("", "very", "so", "quite"))
     so = being(np, degree, quality, tense=dice.one(("past", "present")))
     owner = pronoun(np) if dice.chance(0.6) else known(np)
-    return [f"{sentence(so)} {marvel(dice, owner, quality)}"]
+    return [f"{sentence(so)} {sentence(marvel(dice, owned(dice, nominalize(quality), owner)))}"]
 
 
 def manners(dice: Dice) -> list[str]:
     """An adjective and its adverb, its opposite, or a question about it."""
-    quality, np, kind = adjective(dice), known(bearer(dice, "animal human pet")), dice.random()
+    quality, np, kind = adjective(dice), known(bearer(dice, "animal human")), dice.random()
     so = being(np, quality, tense=dice.one(("past", "present")))
     if kind < 0.4:
-        deed = clause(dice, pronoun(np), form=THEN, plain=True, bare=True)
-        deed = replace(deed, companions=(*deed.companions, adverb(quality)))
-        return [f"{sentence(so)} {sentence(deed)}"]
+        act = core(dice, pronoun(np), form=THEN)
+        act = replace(act, companions=(*act.companions, adverb(quality)))
+        return [f"{sentence(so)} {sentence(act)}"]
     if kind < 0.75:
-        so = replace(so, negated=True, contracted=dice.chance(0.5))
-        return [f"{sentence(so)} {sentence(being(pronoun(np), 'un' + quality, tense=so.tense))}"]
-    yes = dice.chance(0.5)
-    subject, auxiliary = short_form(so, yes)
-    return [question(so), f"{'Yes' if yes else 'No'}, {subject} {auxiliary}."]
+        opposite = being(pronoun(np), "un" + quality, tense=so.tense)
+        return [f"{sentence(negated(dice, so))} {sentence(opposite)}"]
+    return [question(so), short_answer(so, dice.chance(0.5))]
 
 
-NONCE_LINES: Pool[Family] = Pool(
-    [plain_lines, plurals, definition, doer, doable, likeness, qualities, manners],
+FAMILIES = Pool(
+    [ordinary, plurals, definition, doer, doable, likeness, qualities, manners],
     [28, 5, 8, 13, 14, 12, 14, 8],
 )
 
 
 def nonce_lines(dice: Dice) -> list[str]:
-    """One or two lines about invented words."""
-    return dice.draw(NONCE_LINES)(dice)
+    """Lines about an invented word, and now and then about the derivations of an ordinary one."""
+    return dice.draw(FAMILIES)(dice)

@@ -24,9 +24,9 @@ from amlm.data.grammar.syntax import (
     reflexive,
 )
 from amlm.data.grammar.words import (
-    ADJECTIVE_RANK,
     BE,
     NAMES,
+    VERB,
     VERBS,
     Dice,
     Noun,
@@ -35,12 +35,26 @@ from amlm.data.grammar.words import (
     adjectives,
     make_noun,
     nouns,
-    verb,
     verbs,
 )
 
 HUMAN = frozenset({"human"})
-OWNABLE = frozenset(["thing", "pet", "dog", "cat", "toy", "text", "clothing", "vehicle", "tool", "plan", "dream", "idea"])
+OWNABLE = frozenset(
+    [
+        "thing",
+        "pet",
+        "dog",
+        "cat",
+        "toy",
+        "text",
+        "clothing",
+        "vehicle",
+        "tool",
+        "plan",
+        "dream",
+        "idea",
+    ]
+)
 _SPEAKER = make_noun("speaker", "human animate")
 I, YOU, WE = (
     NP(_SPEAKER, number, person=person, said="pronoun")
@@ -57,32 +71,46 @@ PLURAL_WORDS = Pool(
 MASS_WORDS = Pool(["the", "some", ""], [5, 4, 3])
 PLACE_WORDS = Pool(["the", "a", "that", "this"], [80, 14, 3, 3])
 
-# Tense, perfect, progressive, and the key of its times in the lexicon.
-Form: TypeAlias = tuple[str, bool, bool, str]
+# Tense, perfect, progressive.
+Form: TypeAlias = tuple[str, bool, bool]
+THEN: Form = ("past", False, False)
+NOW: Form = ("present", False, False)
+GOING_ON: Form = ("present", False, True)
+DONE: Form = ("present", True, False)
+WAS_GOING_ON: Form = ("past", False, True)
+HAD_DONE: Form = ("past", True, False)
+TO, ING, BASE, WILL, CAN, MUST, SHOULD, COULD, MAY, MIGHT, WOULD = (
+    (word, False, False)
+    for word in (
+        "to",
+        "ing",
+        "base",
+        "will",
+        "can",
+        "must",
+        "should",
+        "could",
+        "may",
+        "might",
+        "would",
+    )
+)
 FORMS: Pool[Form] = Pool(
-    [("past", False, False, "past"), ("present", False, False, "present"),
-     ("present", False, True, "now"), ("will", False, False, "future"),
-     ("past", False, True, ""), ("present", True, False, "perfect"), ("can", False, False, ""),
-     ("past", True, False, ""), ("must", False, False, "future"),
-     ("should", False, False, "future"), ("could", False, False, ""),
-     ("may", False, False, "future"), ("might", False, False, "future")],
+    [THEN, NOW, GOING_ON, WILL, WAS_GOING_ON, DONE, CAN, HAD_DONE, MUST, SHOULD, COULD, MAY, MIGHT],
     [42, 18, 11, 6, 5, 5, 4, 2, 2, 2, 1, 1, 1],
-)  # fmt: skip
-STATE_FORMS: Pool[Form] = Pool(
-    [("past", False, False, "state"), ("present", False, False, "state")], [2, 3]
-)  # for what is not done but lasts: know, like, have
-ASIDE_FORMS = Pool([form for form in FORMS.items if form[0] == "past"], [8, 1, 1])
+)
+STATE_FORMS: Pool[Form] = Pool([THEN, NOW], [2, 3])
+ASIDE_FORMS: Pool[Form] = Pool([THEN, WAS_GOING_ON, HAD_DONE], [8, 1, 1])
 TIMES = {kind: Pool([" ".join(time.split()) for time in times.split(",")])
          for kind, times in lexicon.TIMES.items()}  # fmt: skip
 FREQUENCY = lexicon.FREQUENCY.split()
 MANNER = lexicon.MANNER.split()
 VERB_POOL = Pool(VERBS, flat=12.0)
 HUMAN_VERBS = Pool([v for v in VERBS if "human" in v.subjects], flat=12.0)
-NOW: Form = ("present", False, False, "")
-THEN: Form = ("past", False, False, "")
-MOODS = {mood: [verb(v.replace("_", " ")) for v in deeds.split()]
-         for mood, _, deeds in (row.strip().partition(":")
-                                for row in lexicon.REACTIONS.split("|"))}  # fmt: skip
+MOODS = {
+    mood: [VERB[deed.replace("_", " ")] for deed in deeds]
+    for mood, deeds in lexicon.table(lexicon.REACTIONS).items()
+}
 
 
 # --- noun phrases -------------------------------------------------------------------------------
@@ -90,6 +118,11 @@ MOODS = {mood: [verb(v.replace("_", " ")) for v in deeds.split()]
 
 def name(dice: Dice) -> NP:
     return NP(dice.draw(NAMES), determiner="")
+
+
+def somebody(dice: Dice) -> NP:
+    """A person to tell about: no `I` or `you`."""
+    return name(dice) if dice.chance(0.6) else thing(dice, dice.draw(nouns("male female")), 1)
 
 
 def thing(
@@ -129,8 +162,7 @@ def described(dice: Dice, noun: Noun, share: float = 0.3) -> tuple[str, ...]:
     pool = adjectives(noun.tags) if dice.chance(share) else None
     if not pool:
         return ()
-    chosen = {ADJECTIVE_RANK[word]: word for _ in "12"[: 1 + dice.chance(0.25)]
-              for word in [dice.draw(pool)]}  # fmt: skip
+    chosen = dict(dice.draw(pool) for _ in range(2 if dice.chance(0.25) else 1))
     return tuple(chosen[rank] for rank in sorted(chosen))
 
 
@@ -152,13 +184,13 @@ def relative(dice: Dice, np: NP) -> Embedded | None:
     head = replace(np, adjectives=(), after=())
     own = verbs(np.noun.tags)
     if own and dice.chance(0.5):
-        inner = clause(dice, head, dice.draw(own), plain=True)
+        inner = core(dice, head, dice.draw(own), form=dice.draw(ASIDE_FORMS))
         word = dice.one(("who", "who", "that") if human else ("that", "which"))
         return Embedded(word, inner, "subject")
     taken = verbs(HUMAN, np.noun.tags)
     if not taken:
         return None
-    inner = clause(dice, actor(dice, plain=True), dice.draw(taken), head, plain=True)
+    inner = core(dice, actor(dice, plain=True), dice.draw(taken), head, dice.draw(ASIDE_FORMS))
     return Embedded(
         dice.one(("that", "", "who") if human else ("that", "which", "")), inner, "object"
     )
@@ -192,6 +224,15 @@ def locative(preposition: str, noun: Noun) -> str:
     if preposition != "LOC":
         return preposition
     return "on" if noun.tags & {"on", "surface", "seat", "floor", "carpet"} else "in"
+
+
+def spot(dice: Dice, but: PP | None = None) -> PP:
+    """Where a small thing can lie, other than in one place."""
+    noun = dice.draw(nouns("surface seat container room"))
+    if but and but.np.noun is noun:
+        return spot(dice, but)
+    preposition = dice.one(("under", "on")) if "furniture" in noun.tags else locative("LOC", noun)
+    return PP(preposition, NP(noun))
 
 
 def companion(dice: Dice, verb: Verb, subject: NP) -> PP | str | None:
@@ -235,84 +276,109 @@ def with_any(np: NP | None) -> NP | None:
     return replace(np, determiner="any") if np and np.determiner in ("some", "several") else np
 
 
-def clause(
+def core(
     dice: Dice,
     subject: NP | None = None,
     verb: Verb | None = None,
     obj: NP | None = None,
-    *,
     form: Form | None = None,
-    plain: bool = False,
-    bare: bool = False,
+    *,
+    plain: bool = True,
 ) -> Clause:
-    """A clause around what is given.
-
-    `plain` is for clauses within clauses: short and, unless a form is given, in the past; `bare`
-    is affirmative and leaves adverbs and times to the caller.
-    """
+    """A short affirmative clause around what is given; without `plain`, its phrases can be long."""
     if verb is None:
         pool = verbs(subject.noun.tags) if subject else dice.one((VERB_POOL, HUMAN_VERBS))
         assert pool, "a subject without verbs"
         verb = dice.draw(pool)
     subject = subject or actor(dice, verb.subjects, plain)
     obj = obj or object_of(dice, verb, subject, plain or verb.needs_companion)
-    form = form or dice.draw(STATE_FORMS if "=" in verb.marks else ASIDE_FORMS if plain else FORMS)
-    tense, perfect, progressive, times = form
-    if progressive and "." in verb.marks:
-        tense, progressive, times = "past", False, "past"
+    tense, perfect, progressive = form or dice.draw(STATE_FORMS if "=" in verb.marks else FORMS)
     companions: list[Phrase] = []
     wanted = dice.chance(0.2 if plain else 0.5) and not (obj and obj.after)
     while verb.companions and (verb.needs_companion or wanted) and not companions:
         beside = companion(dice, verb, subject)
         companions += [beside] if beside else []
-    first = ">" in verb.marks and bool(companions) and dice.chance(0.5)
-    made = Clause(subject, verb, obj, tuple(companions), tense, perfect, progressive,
-                  recipient_first=first)  # fmt: skip
-    return made if bare else dressed(dice, made, times, plain)
+    return Clause(
+        subject,
+        verb,
+        obj,
+        tuple(companions),
+        tense,
+        perfect,
+        progressive and not set("=.") & set(verb.marks),
+        contracted=subject.said == "pronoun" and dice.chance(0.5),
+        recipient_first=">" in verb.marks and dice.chance(0.5),
+    )
 
 
-def dressed(dice: Dice, made: Clause, times: str, plain: bool) -> Clause:
-    """A clause with negation, voice, adverbs and time added by chance."""
-    subject, obj, marks = made.subject, made.obj, made.verb.marks
-    human = "human" in subject.noun.tags
-    if dice.chance(0.04 if plain else 0.13):
-        made = replace(made, negated=True, contracted=dice.chance(0.6), obj=with_any(obj))
-    elif subject.said == "pronoun":
-        made = replace(made, contracted=dice.chance(0.5))
-    if plain:
-        return made
-    chance = dice.random()
+def clause(
+    dice: Dice, subject: NP | None = None, verb: Verb | None = None, obj: NP | None = None
+) -> Clause:
+    """A clause with negation, voice, adverbs and times as they come."""
+    made = core(dice, subject, verb, obj, plain=False)
+    if dice.chance(0.13):
+        made = negated(dice, made)
     if passivable(made) and dice.chance(0.15):
-        voice = PASSIVE if subject.said == "full" and dice.chance(0.5) else SHORT_PASSIVE
-        made = replace(made, voice=voice, contracted=made.negated and made.contracted)
-    elif chance < 0.07 and obj and human and "=" not in marks:
+        return passive(dice, made)
+    return accompanied(dice, made)
+
+
+def negated(dice: Dice, made: Clause) -> Clause:
+    return replace(made, negated=True, contracted=dice.chance(0.6), obj=with_any(made.obj))
+
+
+def passive(dice: Dice, made: Clause) -> Clause:
+    said = made.subject.said == "full" and dice.chance(0.5)
+    clitic = made.negated and made.contracted
+    return replace(made, voice=PASSIVE if said else SHORT_PASSIVE, contracted=clitic)
+
+
+def accompanied(dice: Dice, made: Clause) -> Clause:
+    """A clause with an adverb, a fronted place or a time, or as it was."""
+    chance, marks, times = dice.random(), made.verb.marks, times_of(made)
+    usual = times in ("past", "present") or "=" in marks
+    by_hand = made.obj and "human" in made.subject.noun.tags and not made.verb.particle
+    if chance < 0.07 and by_hand and "=" not in marks:
         manner = dice.one(MANNER)
         if made.negated or dice.chance(0.5):
             return replace(made, companions=(*made.companions, manner))
         return replace(made, adverb=manner)
-    if chance < 0.15 and times in ("past", "present", "state") and not made.negated:
+    if chance < 0.15 and usual and not made.negated:
         return replace(made, adverb=dice.one(FREQUENCY))
     if chance < 0.2 and made.companions and not made.verb.needs_companion:
         *rest, place = made.companions
         if isinstance(place, PP) and place.preposition in ("in", "on", "near", "under", "behind"):
             return replace(made, companions=tuple(rest), when=place, fronted=True)
-    if chance < 0.42 and times in TIMES:
-        return replace(made, when=dice.draw(TIMES[times]), fronted=dice.chance(0.35))
+    if chance < 0.42 and times:
+        # After a relative clause a time would belong to that.
+        first = bool(made.obj and made.obj.after) or dice.chance(0.35)
+        return replace(made, when=dice.draw(TIMES[times]), fronted=first)
     if times == "perfect" and not made.negated and chance < 0.7:
         return replace(made, adverb=dice.one(("already", "just", "never")))
     return made
 
 
+def times_of(made: Clause) -> str:
+    """The key of the times that go with the form, "" for none."""
+    if "=" in made.verb.marks or made.tense in ("can", "could") or made.perfect:
+        return "perfect" if made.perfect and made.tense == "present" else ""
+    if made.tense == "past":
+        return "" if made.progressive else "past"
+    if made.tense == "present":
+        return "now" if made.progressive else "present"
+    return "future"
+
+
 def passivable(made: Clause) -> bool:
     """Whether the clause has a good passive."""
-    obj, subject = made.obj, made.subject
-    return (
-        obj is not None
-        and obj.said == "full"
-        and not (obj.owner or subject.joined or made.recipient_first or made.perfect)
-        and not any(isinstance(beside, PP) and beside.np.owner for beside in made.companions)
-        and not set("^=") & set(made.verb.marks)
-    )
+    odd = made.subject.joined or made.recipient_first or made.perfect or owning(made)
+    return bool(made.obj and not odd and not set("^=") & set(made.verb.marks))
+
+
+def owning(made: Clause) -> bool:
+    """Whether something after the verb may be the subject's, or is a pronoun."""
+    beside = [made.obj, *(item.np for item in made.companions if isinstance(item, PP))]
+    return any(np and (np.owner or np.said != "full") for np in beside)
 
 
 def being(subject: NP, *complement: Phrase, tense: str = "past") -> Clause:

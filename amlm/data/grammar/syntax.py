@@ -281,6 +281,12 @@ def question(clause: Clause, word: str = "", gap: str = "") -> str:
     return say(join(word, inverted(clause, gap)), "?")
 
 
+def short_answer(clause: Clause, yes: bool) -> str:
+    """Yes, she does."""
+    subject, auxiliary = short_form(clause, yes)
+    return f"{'Yes' if yes else 'No'}, {subject} {auxiliary}."
+
+
 def short_form(clause: Clause, yes: bool) -> tuple[str, str]:
     """Pronoun and auxiliary that stand for a whole clause: ("she", "doesn't")."""
     auxiliary, _ = operator(clause)

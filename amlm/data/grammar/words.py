@@ -85,6 +85,11 @@ def article(following: str) -> str:
     return "an" if following[0] in VOWELS and not spoken else "a"
 
 
+def an(word: str) -> str:
+    """The word with its article."""
+    return f"{article(word)} {word}"
+
+
 # --- derivation ---------------------------------------------------------------------------------
 
 # Which suffix makes a noun of an adjective depends on its ending alone, without exception.
@@ -213,10 +218,11 @@ def _read_nouns() -> list[Noun]:
 NOUNS = _read_nouns()
 VERBS = [make_verb(*(cell.strip() for cell in line.split("|")))
          for line in lexicon.VERBS.strip().splitlines()]  # fmt: skip
+NOUN = {noun.lemma: noun for noun in NOUNS}
+VERB = {verb.lemma: verb for verb in reversed(VERBS)}  # the first of each lemma
 BE = Verb("be", "is", "was", "been", "being")
 DO = make_verb("do/did/done")
 HAVE = make_verb("have/had/had")
-ADJECTIVE_RANK = {word: rank for rank, _, words in lexicon.ADJECTIVES for word in words.split()}
 
 
 @cache
@@ -231,11 +237,11 @@ NAMES = nouns("name", names=True)
 
 
 @cache
-def adjectives(tags: frozenset[str]) -> Pool[str] | None:
-    """The adjectives that go with a noun of these tags."""
+def adjectives(tags: frozenset[str]) -> Pool[tuple[int, str]] | None:
+    """The adjectives that go with a noun of these tags, each with its rank in stacks."""
     found = dict.fromkeys(
-        word
-        for _, header, words in lexicon.ADJECTIVES
+        (rank, word)
+        for rank, header, words in lexicon.ADJECTIVES
         if tags & frozenset(header.split())
         for word in words.split()
     )
@@ -251,11 +257,6 @@ def verbs(subject: frozenset[str], object_: frozenset[str] | None = None) -> Poo
         if subject & verb.subjects and (object_ is None or object_ & verb.objects)
     ]
     return Pool(*map(list, zip(*ranked, strict=True))) if ranked else None
-
-
-def verb(lemma: str) -> Verb:
-    """The first verb of that lemma."""
-    return next(v for v in VERBS if v.lemma == lemma)
 
 
 def pairs(table: str) -> list[tuple[str, str]]:

@@ -1,0 +1,93 @@
+"""Shared fixtures: generated text laid out like a BabyLM release, and a store built from it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amlm.config import DataConfig
+from amlm.data.store import TokenStore, open_store
+
+VOCAB_SIZE = 700
+
+
+def generated_lines(count: int, seed: int) -> list[str]:
+    """Lines of made-up words, frequent and rare, with clitics, numbers, marks and odd characters.
+
+    Some spell a special token or use the tokenizer's own marks, as text from the web does.
+    """
+    draw = random.Random(seed)
+    spell = random.Random(0)  # the same words whatever the seed
+    syllables = [a + b for a in "bcdfglmnprst" for b in ("a", "e", "i", "o", "u", "an", "er")]
+    words = ["".join(spell.choices(syllables, k=spell.choice([1, 1, 2, 3]))) for _ in range(500)]
+    words[:0] = ["don't", "it's", "...", "1999"]
+    words[40:40] = ["[MASK]", "[SEP]", "a▁b"]
+    words += ["'Tis", "café", "naïve", "«so»", "日本", "🙂", "x-ray", "A.B."]
+    words += ["[CLS]", "▁", "\ue0001", "<0x0A>", "--", "$3.50", "e\u0301"]
+    weights = [1 / (rank + 2) for rank in range(len(words))]
+    return [
+        " ".join(draw.choices(words, weights, k=draw.randint(1, 14))) + draw.choice(["", ".", " ?"])
+        for _ in range(count)
+    ]
+
+
+@pytest.fixture(scope="session")
+def lines_of() -> Callable[[int, int], list[str]]:
+    """``lines_of(count, seed)``: generated lines of text."""
+    return generated_lines
+
+
+@pytest.fixture(scope="session")
+def write_text() -> Callable[[Path, Mapping[str, str | bytes]], Path]:
+    """``write_text(folder, {"a.train": text})`` writes files, with their folders; returns it."""
+
+    def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:
+        for name, text in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def data_config() -> Callable[..., DataConfig]:
+    """``data_config(folder, **options)``: the ``data`` section for a folder of text."""
+
+    def make(folder: Path, **options: Any) -> DataConfig:
+        return DataConfig(source="babylm", dir=str(folder), **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def corpus_dir(
+    tmp_path_factory: pytest.TempPathFactory,
+    write_text: Callable[[Path, Mapping[str, str | bytes]], Path],
+) -> Path:
+    """Two sources: 2,000 lines to train on and 400 held out. Not to be changed by a test."""
+    lines = {
+        "train/childes.train": generated_lines(1_200, seed=1),
+        "train/simple_wiki.train": generated_lines(800, seed=2),
+        "dev/childes.dev": generated_lines(250, seed=3),
+        "dev/simple_wiki.dev": generated_lines(150, seed=4),
+    }
+    return write_text(
+        tmp_path_factory.mktemp("corpus"),
+        {name: "\n".join(each) + "\n" for name, each in lines.items()},
+    )
+
+
+@pytest.fixture(scope="session")
+def small_store(
+    corpus_dir: Path,
+    data_config: Callable[..., DataConfig],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> TokenStore:
+    """The store of `corpus_dir`, with up to 700 types. Not to be changed by a test."""
+    return open_store(data_config(corpus_dir), VOCAB_SIZE, tmp_path_factory.mktemp("cache"))

@@ -1,0 +1,339 @@
+"""The store's ids against the tokenizer's encoding of each line, its counts against brute force
+over ids and text, and its cache against damage, failures in the middle and builders in parallel."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+import amlm
+from amlm.config import DataConfig
+from amlm.data import store as store_module
+from amlm.data.corpora import read_lines
+from amlm.data.store import TokenStore, open_store
+from amlm.data.tokenizer import train_tokenizer
+from amlm.errors import InputError
+
+Write = Callable[[Path, Mapping[str, str | bytes]], Path]
+MakeConfig = Callable[..., DataConfig]
+SPLITS = ("train", "dev")
+SOURCES = ("childes", "simple_wiki")
+TINY = {"a.train": "one two three\nfour five\n" * 20, "a.dev": "one two\nsix\n"}
+
+
+def text_of(corpus_dir: Path, split: str) -> list[str]:
+    paths = [corpus_dir / split / f"{source}.{split}" for source in SOURCES]
+    return [line for path in paths for line in read_lines(path)]
+
+
+def encoder_of(store: TokenStore) -> Tokenizer:
+    tokenizer = Tokenizer.from_file(str(store.folder / "tokenizer" / "tokenizer.json"))
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def left_in(cache: Path) -> list[str]:
+    """What is in a cache besides locks."""
+    return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock")
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, write_text: Write, data_config: MakeConfig) -> DataConfig:
+    return data_config(write_text(tmp_path / "text", TINY))
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_ids_are_the_lines_of_all_sources_in_order(
+    small_store: TokenStore, corpus_dir: Path, split: str
+) -> None:
+    encode = encoder_of(small_store).encode
+    expected = [i for line in text_of(corpus_dir, split) for i in encode(line).ids]
+    assert small_store.ids(split).tolist() == expected
+
+
+def test_line_of_the_store_reads_as_in_the_text(small_store: TokenStore, corpus_dir: Path) -> None:
+    ids = small_store.ids("dev")
+    ends = np.flatnonzero(ids == 2) + 1
+    lines = [small_store.tokenizer.decode(line) for line in np.split(ids, ends[:-1])]
+    assert lines == text_of(corpus_dir, "dev")
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_text_that_spells_special_tokens_is_text(
+    small_store: TokenStore, corpus_dir: Path, split: str
+) -> None:
+    lines = text_of(corpus_dir, split)
+    assert (
+        sum("[MASK]" in line for line in lines) > 3 and sum("[SEP]" in line for line in lines) > 3
+    )
+    counts = Counter(small_store.ids(split).tolist())
+    assert [counts[i] for i in range(5)] == [0, len(lines), len(lines), 0, 0]
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_words_are_those_of_str_split(
+    small_store: TokenStore, corpus_dir: Path, split: str
+) -> None:
+    assert small_store.words(split) == sum(len(line.split()) for line in text_of(corpus_dir, split))
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_type_counts_are_those_of_the_ids(small_store: TokenStore, split: str) -> None:
+    counts = Counter(small_store.ids(split).tolist())
+    assert small_store.type_counts(split).tolist() == [
+        counts[i] for i in range(small_store.vocab_size)
+    ]
+
+
+def test_type_counts_of_a_store_that_is_read_in_parts(tmp_path: Path) -> None:
+    pieces = [f"{'▁' if i % 3 == 0 else ''}{i}" for i in range(1_000)]
+    ids = np.random.default_rng(0).integers(0, 1_000, size=(2 << 22) + 777, dtype=np.uint16)
+    ids[-1], ids[:-1] = 999, ids[:-1] % 999  # the last type occurs once, at the very end
+    ids.tofile(tmp_path / "train.ids")
+    store = TokenStore(tmp_path, pieces)
+    counts = store.type_counts("train")
+    assert counts.dtype == np.int64
+    np.testing.assert_array_equal(counts, np.bincount(ids, minlength=1_000))
+    assert store.words("train") == int(np.isin(ids, range(0, 1_000, 3)).sum())
+
+
+def test_pieces_are_in_the_order_of_their_ids(small_store: TokenStore) -> None:
+    tokenizer = encoder_of(small_store)
+    ids = range(tokenizer.get_vocab_size())
+    assert small_store.pieces == [tokenizer.id_to_token(i) for i in ids]
+    assert small_store.vocab_size == len(ids) == 700
+    assert small_store.word_starts_V.tolist() == [p[0] == "▁" for p in small_store.pieces]
+
+
+def test_held_out_text_takes_no_part_in_the_vocabulary(
+    tmp_path: Path, write_text: Write, data_config: MakeConfig
+) -> None:
+    files = {"a.train": "ab abc\n" * 9, "a.dev": "xyz ж\n" * 99}
+    store = open_store(data_config(write_text(tmp_path / "text", files)), 400, tmp_path / "cache")
+    assert not {"x", "y", "z", "ж"} & set(store.pieces)
+    assert store.tokenizer.decode(store.ids("dev")[:12].tolist()).startswith("xyz ж")
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 500])
+def test_ids_do_not_depend_on_how_many_lines_are_taken_at_once(
+    small_store: TokenStore,
+    corpus_dir: Path,
+    data_config: MakeConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    at_once: int,
+) -> None:
+    monkeypatch.setattr(store_module, "LINES_AT_ONCE", at_once)
+    again = open_store(data_config(corpus_dir), 700, tmp_path)
+    assert files_of(again.folder) == files_of(small_store.folder)
+
+
+def test_a_store_says_what_it_holds(small_store: TokenStore) -> None:
+    meta = json.loads((small_store.folder / "meta.json").read_text(encoding="utf-8"))
+    assert meta["sources"] == list(SOURCES)
+    assert meta["vocab_size"] == 700
+    assert meta["bytes"] == {split: 2 * len(small_store.ids(split)) for split in SPLITS}
+    assert small_store.folder.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize(("types", "width"), [(65_536, 2), (65_537, 4)])
+def test_ids_take_two_bytes_as_long_as_they_fit(
+    tmp_path: Path,
+    tiny: DataConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    types: int,
+    width: int,
+) -> None:
+    names = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]", "▁one", "▁two"]
+    names += [f"▁w{i}" for i in range(types - len(names) - 1)] + ["▁six"]
+
+    def trained(lines: Iterable[str], vocab_size: int) -> Tokenizer:
+        vocab = {name.removeprefix("▁"): i for i, name in enumerate(names)}
+        tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="[UNK]"))
+        tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        return tokenizer
+
+    monkeypatch.setattr(store_module, "train_tokenizer", trained)
+    store = open_store(tiny, types, tmp_path / "cache")
+    assert store.vocab_size == types
+    assert store.ids("dev").tolist() == [5, 6, types - 1]
+    assert (store.folder / "dev.ids").stat().st_size == 3 * width
+    assert store.type_counts("dev")[[5, 6, types - 1]].tolist() == [1, 1, 1]
+
+
+def test_second_call_reads_what_the_first_one_wrote(tmp_path: Path, tiny: DataConfig) -> None:
+    cache, said = tmp_path / "deep" / "cache", list[str]()
+    first = open_store(tiny, 320, cache, said.append)
+    assert said and left_in(cache) == [first.folder.name]
+    times = {path: path.stat().st_mtime_ns for path in first.folder.rglob("*")}
+    said.clear()
+    again = open_store(tiny, 320, cache, said.append)
+    assert again == first
+    assert {path: path.stat().st_mtime_ns for path in again.folder.rglob("*")} == times
+    assert not said
+
+
+def test_other_text_or_size_is_another_store(
+    tmp_path: Path, write_text: Write, data_config: MakeConfig
+) -> None:
+    cache = tmp_path / "cache"
+    config = data_config(write_text(tmp_path / "text", TINY))
+    first = open_store(config, 320, cache)
+    files = files_of(first.folder)
+    moved = data_config(write_text(tmp_path / "elsewhere", TINY), epochs=3, tokens_per_step=64)
+    assert open_store(moved, 320, cache).folder == first.folder
+    others = [open_store(config, 310, cache)]
+    for name in TINY:
+        changed = write_text(tmp_path / "text", TINY | {name: TINY[name] + "two\n"})
+        others.append(open_store(data_config(changed), 320, cache))
+    assert len({first.folder, *(other.folder for other in others)}) == 4
+    assert [len(other.ids("dev")) - len(first.ids("dev")) for other in others[1:]] == [0, 3]
+    assert files_of(first.folder) == files
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "ids cut off": lambda folder: (folder / "train.ids").write_bytes(
+        (folder / "train.ids").read_bytes()[:-2]
+    ),
+    "ids empty": lambda folder: (folder / "dev.ids").write_bytes(b""),
+    "ids missing": lambda folder: (folder / "dev.ids").unlink(),
+    "no tokenizer": lambda folder: (folder / "tokenizer" / "tokenizer.json").unlink(),
+    "no meta": lambda folder: (folder / "meta.json").unlink(),
+    "meta empty": lambda folder: (folder / "meta.json").write_text(""),
+    "meta cut off": lambda folder: (folder / "meta.json").write_text('{"version": 3,'),
+    "meta binary": lambda folder: (folder / "meta.json").write_bytes(b"\xff\xfe\0"),
+    "meta without sizes": lambda folder: (folder / "meta.json").write_text("{}"),
+    "meta a list": lambda folder: (folder / "meta.json").write_text("[]"),
+    "meta null": lambda folder: (folder / "meta.json").write_text("null"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_store_is_built_again(tmp_path: Path, tiny: DataConfig, damage: str) -> None:
+    cache, said = tmp_path / "cache", list[str]()
+    first = open_store(tiny, 320, cache)
+    files = files_of(first.folder)
+    DAMAGE[damage](first.folder)
+    again = open_store(tiny, 320, cache, said.append)
+    assert said and again == first
+    assert files_of(again.folder) == files
+    assert left_in(cache) == [first.folder.name]
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()], ids=["disk", "key"])
+@pytest.mark.parametrize("function", ["train_tokenizer", "save_tokenizer", "_write_ids"])
+def test_failure_in_the_middle_leaves_nothing_behind(
+    tmp_path: Path,
+    tiny: DataConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    function: str,
+    error: BaseException,
+) -> None:
+    cache = tmp_path / "cache"
+    real = getattr(store_module, function)
+
+    def fails(*arguments: object, **options: object) -> None:
+        real(*arguments, **options)
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, function, fails)
+        with pytest.raises(type(error)):
+            open_store(tiny, 320, cache)
+        assert left_in(cache) == []
+    store = open_store(tiny, 320, cache)
+    assert store.words("dev") == 3
+
+
+def test_bad_text_leaves_nothing_behind(
+    tmp_path: Path, write_text: Write, data_config: MakeConfig
+) -> None:
+    folder = write_text(tmp_path / "text", TINY | {"a.dev": b"one\ncaf\xe9\n"})
+    with pytest.raises(InputError, match=r"a\.dev, line 2"):
+        open_store(data_config(folder), 320, tmp_path / "cache")
+    assert left_in(tmp_path / "cache") == []
+
+
+def test_cache_that_is_a_file_is_an_error_of_the_system(tmp_path: Path, tiny: DataConfig) -> None:
+    (tmp_path / "cache").touch()
+    with pytest.raises(OSError, match="cache"):
+        open_store(tiny, 320, tmp_path / "cache")
+
+
+def test_threads_that_start_together_build_once(
+    tmp_path: Path, tiny: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[int] = []
+
+    def slowly(lines: Iterable[str], vocab_size: int) -> Tokenizer:
+        trained.append(vocab_size)
+        time.sleep(0.2)
+        return train_tokenizer(lines, vocab_size)
+
+    monkeypatch.setattr(store_module, "train_tokenizer", slowly)
+    gate, stores = threading.Barrier(4), list[TokenStore]()
+
+    def run() -> None:
+        gate.wait()
+        stores.append(open_store(tiny, 320, tmp_path / "cache"))
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert trained == [320]
+    assert len(stores) == 4 and all(store == stores[0] for store in stores)
+    assert left_in(tmp_path / "cache") == [stores[0].folder.name]
+
+
+BUILDER = """
+import sys
+from pathlib import Path
+from amlm.config import DataConfig
+from amlm.data.store import open_store
+
+said = []
+print("ready", flush=True)
+sys.stdin.readline()
+text, cache = sys.argv[1:]
+store = open_store(DataConfig(source="babylm", dir=text), 600, Path(cache), said.append)
+print(len(said), store.words("train"), store.folder.name)
+"""
+
+
+def test_processes_that_start_together_build_once(
+    tmp_path: Path, corpus_dir: Path, small_store: TokenStore
+) -> None:
+    command = [sys.executable, "-c", BUILDER, str(corpus_dir), str(tmp_path / "cache")]
+    root = Path(amlm.__file__).parents[1]
+    pipe = subprocess.PIPE
+    builders = [
+        subprocess.Popen(command, cwd=root, stdin=pipe, stdout=pipe, text=True) for _ in range(2)
+    ]
+    for each in builders:
+        assert each.stdout is not None and each.stdout.readline() == "ready\n"
+    for each in builders:
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    told = sorted(each.communicate(timeout=60)[0].split() for each in builders)
+    assert [each.returncode for each in builders] == [0, 0]
+    words, name = str(small_store.words("train")), told[0][2]
+    assert told == [["0", words, name], ["1", words, name]]
+    assert left_in(tmp_path / "cache") == [name]

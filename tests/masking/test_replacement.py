@@ -1,0 +1,131 @@
+"""Replacement against its shares over many positions, against a transcription of the 80/10/10 rule
+by what may stand where, and its options against their ranges. The draws are seeded; a bound of 6
+standard deviations is passed by chance once in 5·10^8 comparisons."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from amlm.components import build
+from amlm.errors import InputError
+from amlm.masking.policy import MaskingPolicy, SpecialIds
+from amlm.masking.replacement import Replacement
+from amlm.masking.sampler import Fixed
+from amlm.masking.schedule import Constant
+from amlm.masking.signals.hard import Hard
+
+MASK, V = 4, 25
+ORDINARY = torch.arange(5, V)
+BOUND = 6.0
+
+
+def corrupt(
+    replacement: Replacement, ids_BL: Tensor, selected_BL: Tensor, candidates_C: Tensor = ORDINARY
+) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return replacement.apply(ids_BL, selected_BL, MASK, candidates_C, generator)
+
+
+def off_by(count: int, total: int, share: float) -> float:
+    """Distance of a count from its expectation, in standard deviations."""
+    return abs(count - total * share) / math.sqrt(total * share * (1 - share))
+
+
+@pytest.mark.parametrize(("mask", "random"), [(0.8, 0.1), (0.5, 0.2), (0.0, 0.6), (0.3, 0.7)])
+def test_shares_of_the_selected_positions(mask: float, random: float) -> None:
+    generator = torch.Generator().manual_seed(1)
+    # [UNK] is no candidate, so that a random token is always another than the one that was there.
+    ids_BL = torch.full((400, 300), SpecialIds.unk)
+    selected_BL = torch.rand(ids_BL.shape, generator=generator) < 0.5
+    inputs_BL, masked_BL = corrupt(Replacement(mask, random), ids_BL, selected_BL)
+    assert torch.equal(inputs_BL[~selected_BL], ids_BL[~selected_BL])
+    assert torch.equal(masked_BL, inputs_BL == MASK)
+    assert not (masked_BL & ~selected_BL).any()
+    total = int(selected_BL.sum())
+    kept = int((inputs_BL == SpecialIds.unk)[selected_BL].sum())
+    changed = torch.bincount(inputs_BL[selected_BL & (inputs_BL >= 5)], minlength=V)[5:]
+    for count, share in (
+        (int(masked_BL.sum()), mask),
+        (int(changed.sum()), random),
+        (kept, 1 - mask - random),
+    ):
+        assert off_by(count, total, share) < BOUND if 1e-9 < share < 1 else count == 0
+    # Every candidate as often as any other.
+    for count in changed.tolist():
+        assert off_by(count, total, random / len(ORDINARY)) < BOUND
+
+
+def test_shares_of_one_and_none() -> None:
+    ids_BL = torch.randint(5, V, (50, 40), generator=torch.Generator().manual_seed(2))
+    every = torch.ones_like(ids_BL, dtype=torch.bool)
+    inputs_BL, masked_BL = corrupt(Replacement(1.0, 0.0), ids_BL, every)
+    assert (inputs_BL == MASK).all() and masked_BL.all()
+    inputs_BL, masked_BL = corrupt(Replacement(0.0, 0.0), ids_BL, every)
+    assert torch.equal(inputs_BL, ids_BL) and not masked_BL.any()
+    inputs_BL, masked_BL = corrupt(Replacement(0.0, 1.0), ids_BL, every, torch.tensor([9, 11]))
+    assert set(inputs_BL.flatten().tolist()) == {9, 11} and not masked_BL.any()
+
+
+def test_nothing_selected_nothing_changed_and_the_original_is_left_alone() -> None:
+    ids_BL = torch.randint(0, V, (9, 31), generator=torch.Generator().manual_seed(3))
+    kept = ids_BL.clone()
+    inputs_BL, masked_BL = corrupt(
+        Replacement(), ids_BL, torch.zeros_like(ids_BL, dtype=torch.bool)
+    )
+    assert torch.equal(inputs_BL, ids_BL) and not masked_BL.any()
+    inputs_BL, masked_BL = corrupt(Replacement(), ids_BL, torch.ones_like(ids_BL, dtype=torch.bool))
+    assert torch.equal(ids_BL, kept) and not torch.equal(inputs_BL, ids_BL)
+    assert inputs_BL.dtype == torch.int64 and masked_BL.dtype == torch.bool
+    # Where [MASK] stood in the text and was kept, it was not put there.
+    assert (inputs_BL[masked_BL] == MASK).all()
+
+
+@pytest.mark.parametrize("random_ids", ["ordinary", "any"])
+def test_random_tokens_of_a_policy(random_ids: str) -> None:
+    policy = MaskingPolicy(
+        V,
+        100,
+        signal=Hard(),
+        schedule=Constant(0.5),
+        sampler=Fixed(),
+        replacement=Replacement(mask=0.0, random=1.0, random_ids=random_ids),
+        special=SpecialIds(),
+    )
+    ids_GL = torch.randint(5, V, (64, 200), generator=torch.Generator().manual_seed(4))
+    corruption = policy.corrupt(ids_GL, 0)
+    drawn = corruption.inputs_GL[corruption.selected_GL]
+    assert len(drawn) == 6400
+    counts = torch.bincount(drawn, minlength=V)
+    first = 0 if random_ids == "any" else 5
+    assert not counts[:first].any()
+    for count in counts[first:].tolist():
+        assert off_by(count, 6400, 1 / (V - first)) < BOUND
+
+
+def test_shares_above_one_are_refused() -> None:
+    with pytest.raises(InputError, match=r"mask=0.9 and random=0.2 add up to more than 1"):
+        Replacement(mask=0.9, random=0.2)
+    for mask in range(11):  # tenths that add up to one, with the rounding of floats
+        Replacement(mask=mask / 10, random=1 - mask / 10)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mask": 0.95}, "mask=0.95 and random=0.1 add up to more than 1"),
+        ({"mask": -0.1}, "replacement.mask=-0.1 is out of range: it must be at least 0"),
+        ({"mask": 0.0, "random": -0.5}, "replacement.random=-0.5 is out of range"),
+        ({"mask": float("nan")}, "replacement.mask=nan is out of range"),
+        ({"random_ids": "special"}, "random_ids=special is out of range: it must be one of"),
+        ({"radnom": 0.1}, r"unknown option replacement.radnom \(did you mean random\?\)"),
+    ],
+)
+def test_bad_options_are_named(options: dict[str, Any], message: str) -> None:
+    node = {"_target_": "amlm.masking.replacement.Replacement", **options}
+    with pytest.raises(InputError, match=message):
+        build(node, "replacement")
