@@ -10,6 +10,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.strategies import DDPStrategy
 
 from amlm.components import build
 from amlm.config import Config, MaskingConfig
@@ -125,6 +126,14 @@ def _precision(config: Config) -> Any:
     return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true"
 
 
+def _strategy(config: Config) -> Any:
+    if config.trainer.devices == 1:
+        return "auto"
+    # Left to itself, data-parallel training copies the first rank's buffers to all others at every
+    # step: each would lose the statistics of its own share.
+    return DDPStrategy(broadcast_buffers=False)
+
+
 def make_trainer(
     config: Config, plan: BatchPlan, folder: Path, callbacks: list[L.Callback]
 ) -> L.Trainer:
@@ -134,7 +143,7 @@ def make_trainer(
     return L.Trainer(
         accelerator=options.accelerator,
         devices=options.devices or "auto",
-        strategy=options.strategy,
+        strategy=_strategy(config),
         precision=_precision(config),
         max_steps=plan.total_steps,
         max_epochs=-1,

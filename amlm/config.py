@@ -128,8 +128,9 @@ class TrainerConfig:
         None, "optimizer steps of the run; null is data.epochs passes", ge=1
     )
     accelerator: str = option("auto", "device kind", choices=("auto", "cpu", "gpu"))
-    devices: int = option(1, "number of devices; 0 is all there are", ge=0)
-    strategy: str = option("auto", "how several devices work together", choices=("auto", "ddp"))
+    devices: int = option(
+        1, "number of devices, each with a process of its own; 0 is all there are", ge=0
+    )
     precision: str = option(
         "auto",
         "auto is bf16-mixed on GPUs that have it and float32 elsewhere",

@@ -1,8 +1,8 @@
-"""DeBERTa-V2 for masked language modeling: Hugging Face's names and function, a shorter way there.
+"""DeBERTa-V2 for masked language modeling: Hugging Face's names and function, a shorter way.
 
-`state_dict` loads both ways with `transformers`' ``DebertaV2ForMaskedLM`` (``legacy=True``: the head
-that is tied to the token embeddings). Loss, logits and gradients agree to rounding wherever the
-input is not padding; at padding the hidden states differ and mean nothing.
+`state_dict` loads both ways with ``DebertaV2ForMaskedLM`` of `transformers` (``legacy=True``: the
+head that is tied to the token embeddings). Loss, logits and gradients agree to rounding wherever
+the input is not padding; at padding the hidden states differ and mean nothing.
 
 Modules that only hold parameters under the original's names have no ``forward``.
 
@@ -51,10 +51,11 @@ class Embeddings(nn.Module):
         self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, ids_BL: Tensor, mask_BL: Tensor | None) -> Tensor:
-        hidden_BLD = self.LayerNorm(self.word_embeddings(ids_BL))
+        hidden_BLD: Tensor = self.LayerNorm(self.word_embeddings(ids_BL))
         if mask_BL is not None:
             hidden_BLD = hidden_BLD * mask_BL[..., None]
-        return self.dropout(hidden_BLD)
+        hidden_BLD = self.dropout(hidden_BLD)
+        return hidden_BLD
 
 
 class SelfAttention(nn.Module):
@@ -63,17 +64,16 @@ class SelfAttention(nn.Module):
     def __init__(self, config: DebertaV2Config) -> None:
         super().__init__()
         self.heads = config.num_attention_heads
-        self.size = getattr(config, "attention_head_size", config.hidden_size // self.heads)
-        width = self.heads * self.size
-        self.query_proj = nn.Linear(config.hidden_size, width)
-        self.key_proj = nn.Linear(config.hidden_size, width)
-        self.value_proj = nn.Linear(config.hidden_size, width)
+        self.size = config.hidden_size // self.heads
+        self.query_proj = nn.Linear(config.hidden_size, config.hidden_size)
+        self.key_proj = nn.Linear(config.hidden_size, config.hidden_size)
+        self.value_proj = nn.Linear(config.hidden_size, config.hidden_size)
         self.c2p, self.p2c = "c2p" in config.pos_att_type, "p2c" in config.pos_att_type
         self.shared = getattr(config, "share_att_key", False)
         if self.c2p and not self.shared:
-            self.pos_key_proj = nn.Linear(config.hidden_size, width)
+            self.pos_key_proj = nn.Linear(config.hidden_size, config.hidden_size)
         if self.p2c and not self.shared:
-            self.pos_query_proj = nn.Linear(config.hidden_size, width)
+            self.pos_query_proj = nn.Linear(config.hidden_size, config.hidden_size)
         self.pos_dropout = Dropout(config.hidden_dropout_prob)
         self.dropout = Dropout(config.attention_probs_dropout_prob)
         # The original takes this root in float32; so must we, to agree in float64.
@@ -82,20 +82,23 @@ class SelfAttention(nn.Module):
     def forward(
         self, hidden_BLD: Tensor, rel_RD: Tensor, row_K: Tensor, padding_B1L: Tensor | None
     ) -> Tensor:
+        batch, length, _ = hidden_BLD.shape
         projections = (self.query_proj, self.key_proj, self.value_proj)
         weight = torch.cat([projection.weight for projection in projections])
         qkv = F.linear(hidden_BLD, weight, torch.cat([proj.bias for proj in projections]))
+        qkv_BL3HE = qkv.view(batch, length, 3, self.heads, self.size)
         rel_RD = self.pos_dropout(rel_RD)
-        pos_key = pos_query = None
+        pos_key_KHE = pos_query_KHE = None
         if self.c2p:
-            pos_key = self.key_proj if self.shared else self.pos_key_proj
-            pos_key = F.embedding(row_K.flip(0), pos_key(rel_RD)).unflatten(-1, (self.heads, -1))
+            project = self.key_proj if self.shared else self.pos_key_proj
+            pos_key_KHE = F.embedding(row_K.flip(0), project(rel_RD)).view(-1, *qkv_BL3HE.shape[3:])
         if self.p2c:
-            pos_query = self.query_proj if self.shared else self.pos_query_proj
-            pos_query = F.embedding(row_K, pos_query(rel_RD)).unflatten(-1, (self.heads, -1))
-        qkv = qkv.unflatten(-1, (3, self.heads, self.size))
-        context = attend(qkv, pos_key, pos_query, padding_B1L, self.scale, self.dropout.rate)
-        return context.flatten(2)
+            project = self.query_proj if self.shared else self.pos_query_proj
+            pos_query_KHE = F.embedding(row_K, project(rel_RD)).view(-1, *qkv_BL3HE.shape[3:])
+        context_BLHE = attend(
+            qkv_BL3HE, pos_key_KHE, pos_query_KHE, padding_B1L, self.scale, self.dropout.rate
+        )
+        return context_BLHE.flatten(2)
 
 
 class Output(nn.Module):
@@ -108,14 +111,15 @@ class Output(nn.Module):
         self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, x: Tensor, residual_BLD: Tensor) -> Tensor:
-        return self.LayerNorm(self.dropout(self.dense(x), residual_BLD))
+        hidden_BLD: Tensor = self.LayerNorm(self.dropout(self.dense(x), residual_BLD))
+        return hidden_BLD
 
 
 class Attention(nn.Module):
     def __init__(self, config: DebertaV2Config) -> None:
         super().__init__()
         self.self = SelfAttention(config)
-        self.output = Output(config, self.self.heads * self.self.size)
+        self.output = Output(config, config.hidden_size)
 
 
 class Dense(nn.Module):
@@ -134,9 +138,10 @@ class Layer(nn.Module):
     def forward(
         self, hidden_BLD: Tensor, rel_RD: Tensor, row_K: Tensor, padding_B1L: Tensor | None
     ) -> Tensor:
-        context_BLX = self.attention.self(hidden_BLD, rel_RD, row_K, padding_B1L)
-        hidden_BLD = self.attention.output(context_BLX, hidden_BLD)
-        return self.output(F.gelu(self.intermediate.dense(hidden_BLD)), hidden_BLD)
+        context_BLD = self.attention.self(hidden_BLD, rel_RD, row_K, padding_B1L)
+        hidden_BLD = self.attention.output(context_BLD, hidden_BLD)
+        hidden_BLD = self.output(F.gelu(self.intermediate.dense(hidden_BLD)), hidden_BLD)
+        return hidden_BLD
 
 
 class Convolution(nn.Module):
@@ -147,7 +152,7 @@ class Convolution(nn.Module):
         width, kernel = config.hidden_size, config.conv_kernel_size
         groups = getattr(config, "conv_groups", 1)
         self.conv = nn.Conv1d(width, width, kernel, padding=(kernel - 1) // 2, groups=groups)
-        self.activation = {"tanh": torch.tanh, "gelu": F.gelu}[getattr(config, "conv_act", "tanh")]
+        self.activation = F.gelu if getattr(config, "conv_act", "tanh") == "gelu" else torch.tanh
         self.LayerNorm = nn.LayerNorm(width, config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 
@@ -155,7 +160,9 @@ class Convolution(nn.Module):
         neighbours_BLD = self.conv(input_BLD.mT).mT
         if mask_BL is not None:
             neighbours_BLD = neighbours_BLD * mask_BL[..., None]
-        return self.LayerNorm(output_BLD + self.activation(self.dropout(neighbours_BLD)))
+        neighbours_BLD = self.activation(self.dropout(neighbours_BLD))
+        hidden_BLD: Tensor = self.LayerNorm(output_BLD + neighbours_BLD)
+        return hidden_BLD
 
 
 class Encoder(nn.Module):
@@ -249,9 +256,9 @@ class DebertaV2MaskedLM(nn.Module):
         self.cls = Head(config)
         self.apply(self._initialize)
         if config.tie_word_embeddings:
-            head = self.cls.predictions
-            head.decoder.weight = self.deberta.embeddings.word_embeddings.weight
-            head.decoder.bias = head.bias
+            head, tokens = self.cls.predictions, self.deberta.embeddings.word_embeddings
+            assert isinstance(tokens, nn.Embedding)
+            head.decoder.weight, head.decoder.bias = tokens.weight, head.bias
 
     @torch.no_grad()
     def _initialize(self, module: nn.Module) -> None:
@@ -263,10 +270,10 @@ class DebertaV2MaskedLM(nn.Module):
             module.weight[module.padding_idx].zero_()
 
     def encode(self, ids_BL: Tensor, attention_mask_BL: Tensor | None = None) -> Tensor:
-        """Hidden states ``(B, L, D)``; `attention_mask_BL` is 0 at padding, None where all is text."""
+        """Hidden states ``(B, L, D)``; the mask is 0 at padding, None when nothing is padding."""
         mask_BL = None if attention_mask_BL is None else attention_mask_BL.bool()
-        hidden_BLD = self.deberta.embeddings(ids_BL, mask_BL)
-        hidden_BLD = self.deberta.encoder(hidden_BLD, mask_BL)
+        embedded_BLD = self.deberta.embeddings(ids_BL, mask_BL)
+        hidden_BLD: Tensor = self.deberta.encoder(embedded_BLD, mask_BL)
         return hidden_BLD
 
     def predict(self, hidden_MD: Tensor) -> Tensor:
@@ -287,6 +294,7 @@ def _check(config: DebertaV2Config) -> None:
         "position_biased_input": False,
         "type_vocab_size": 0,
         "embedding_size": config.hidden_size,
+        "attention_head_size": config.hidden_size // config.num_attention_heads,
         "hidden_act": "gelu",
         "legacy": True,
     }
@@ -294,5 +302,7 @@ def _check(config: DebertaV2Config) -> None:
         found = getattr(config, field, value)
         if found != value:
             raise ValueError(f"DebertaV2Config.{field} is {found!r}; only {value!r} is supported")
+    if config.hidden_size % config.num_attention_heads:
+        raise ValueError("DebertaV2Config.hidden_size must be a multiple of num_attention_heads")
     if not {"c2p", "p2c"} & set(config.pos_att_type or ()):
         raise ValueError("DebertaV2Config.pos_att_type must contain 'c2p', 'p2c' or both")

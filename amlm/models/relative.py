@@ -16,7 +16,8 @@ Shapes: B batch, L length, H heads, E head size, K distances, N heads times batc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import repeat
 from typing import Any
 
 import torch
@@ -43,10 +44,13 @@ def bucket(distance_L: Tensor, buckets: int, max_distance: int) -> Tensor:
 
 
 def skew(columns_NLK: Tensor) -> Tensor:
-    """View ``x[n, i, j - i + L - 1]`` as ``y[n, i, j]``: ``(N, L, 2L - 1)`` to ``(N, L, L)``."""
+    """View ``x[n, i, j - i + L - 1]`` as ``y[n, i, j]``: ``(N, L, 2L - 1)`` to ``(N, L, L)``.
+
+    For tensors that fill their own storage.
+    """
     count, length, width = columns_NLK.shape
-    start = columns_NLK.storage_offset() + length - 1
-    return columns_NLK.as_strided((count, length, length), (length * width, width - 1, 1), start)
+    strides = (length * width, width - 1, 1)
+    return columns_NLK.as_strided((count, length, length), strides, storage_offset=length - 1)
 
 
 def keep_mask(like: Tensor, p: float) -> Tensor:
@@ -58,7 +62,7 @@ def keep_mask(like: Tensor, p: float) -> Tensor:
     mask = torch.empty_like(like)
     if like.device.type != "cpu":
         return mask.bernoulli_(1 - p)
-    words = torch.empty(-(-like.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+    words = torch.randint(-(2**63), 2**63 - 1, (-(-like.numel() // 4),))
     bits = words.view(torch.int16)[: like.numel()].view(like.shape)
     return torch.ge(bits, round(p * 2**16) - 2**15, out=mask)
 
@@ -84,18 +88,21 @@ def attend(
     step = heads
     if qkv_BL3HE.device.type == "cpu":
         step = max(1, CACHED_COLUMNS // (batch * length * (2 * length - 1)))
-    parts = zip(
-        qkv_BL3HE.split(step, dim=3),
-        _split(pos_key_KHE, step, heads),
-        _split(pos_query_KHE, step, heads),
-        strict=True,
-    )
+    context_BLHE = []
     with torch.autocast(qkv_BL3HE.device.type, enabled=False):
-        return torch.cat([_Attention.apply(*part, padding_B1L, scale, p) for part in parts], dim=2)
+        for part in zip(
+            torch.split(qkv_BL3HE, step, dim=3),
+            _split(pos_key_KHE, step),
+            _split(pos_query_KHE, step),
+            strict=False,
+        ):
+            args = (*part, padding_B1L, scale, p)
+            context_BLHE.append(_Attention.apply(*args))  # type: ignore[no-untyped-call]
+        return torch.cat(context_BLHE, dim=2)
 
 
-def _split(x_KHE: Tensor | None, step: int, heads: int) -> Sequence[Tensor | None]:
-    return [None] * -(-heads // step) if x_KHE is None else x_KHE.split(step, dim=1)
+def _split(x_KHE: Tensor | None, step: int) -> Iterable[Tensor | None]:
+    return repeat(None) if x_KHE is None else torch.split(x_KHE, step, dim=1)
 
 
 class _Attention(torch.autograd.Function):
@@ -137,19 +144,22 @@ class _Attention(torch.autograd.Function):
         qkv, pos_key_KHE, pos_query_KHE, probs, keep = ctx.saved_tensors
         _, heads, batch, length, size = qkv.shape
         query, key, value = qkv.view(3, heads * batch, length, size)
+        d_qkv = torch.empty_like(qkv)
+        d_query, d_key, d_value = d_qkv.view(3, heads * batch, length, size)
         grad = grad_BLHE.permute(2, 0, 1, 3).reshape(heads * batch, length, size)
+        used = probs if keep is None else probs * keep
+        torch.baddbmm(d_value, used.mT, grad, beta=0, alpha=1 / (1 - ctx.p), out=d_value)
         d_probs = _scaled_bmm(grad, value.mT, ctx.scale / (1 - ctx.p))
         if keep is not None:
             d_probs *= keep
         d_scores = torch._softmax_backward_data(d_probs, probs, -1, probs.dtype)
-        d_value = _scaled_bmm((probs if keep is None else probs * keep).mT, grad, 1 / (1 - ctx.p))
-        d_query, d_key = d_scores @ key, d_scores.mT @ query
+        torch.bmm(d_scores, key, out=d_query)
+        torch.bmm(d_scores.mT, query, out=d_key)
         d_pos_key = d_pos_query = None
         if pos_key_KHE is not None:
             d_pos_key = _score_backward(d_scores, qkv[0], pos_key_KHE, d_query)
         if pos_query_KHE is not None:
             d_pos_query = _score_backward(d_scores.mT, qkv[1], pos_query_KHE, d_key)
-        d_qkv = torch.stack([d_query, d_key, d_value]).view_as(qkv)
         return d_qkv.permute(2, 3, 0, 1, 4), d_pos_key, d_pos_query, None, None, None
 
 

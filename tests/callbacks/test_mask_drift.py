@@ -118,7 +118,7 @@ KINDS = {
     "special": SPECIAL_TOKENS,
     "byte": [*BYTE_TOKENS, "<0xE2>"],
     "word": ["▁the", "▁T", "▁a1", "▁'s", "▁über", "▁日本"],
-    "continuation": ["ing", "s", "'s", "n't", "é", "x0"],
+    "continuation": ["ing", "s", "'s", "n't", "é", "x0", "<0xABC>"],
     "number": ["1", "▁7", "▁1,5", "0", "²", "½", "▁½", "Ⅷ"],
     "punctuation": ["▁.", ",", "...", "▁—", "<", "[", "▁<", "▁="],
 }

@@ -196,8 +196,9 @@ def test_validation_is_spread_evenly_over_the_held_out_text(
     sizes = []
     for index in range(len(dataset)):
         batch = dataset[index]
-        assert batch.index == index and batch.ids_BL.dtype == torch.int64
-        part = batch.ids_BL.tolist()
+        assert batch.index == index and batch.ids_GL.dtype == torch.int64
+        part = batch.ids_GL.tolist()
+        assert batch.rows == slice(0, len(part))
         assert batch.maskable == maskable_of(part, [0, 1, 2, 4])
         sizes.append(len(part))
         rows += part
@@ -207,25 +208,29 @@ def test_validation_is_spread_evenly_over_the_held_out_text(
 
 def test_validation_has_a_block_at_least_in_every_batch(small_store: TokenStore) -> None:
     dataset = validation_of(small_store, length=256, tokens=64, batch_tokens=64)
-    assert [dataset[i].ids_BL.shape for i in range(len(dataset))] == [(1, 256)]
+    assert [dataset[i].ids_GL.shape for i in range(len(dataset))] == [(1, 256)]
 
 
+@pytest.mark.parametrize("world_size", [1, 2, 3, 8, 9])
 def test_validation_is_the_same_however_many_ranks_share_it(
-    small_store: TokenStore, make_module: Callable[..., TextDataModule]
+    small_store: TokenStore, make_module: Callable[..., TextDataModule], world_size: int
 ) -> None:
-    expected = validation_of(small_store, batch_tokens=128)
-    assert len(expected) == 8  # 62 blocks, 8 a batch
-    for world_size in (1, 2, 3, 8, 9):
-        served: dict[int, Any] = {}
-        for rank in range(world_size):
-            module = make_module(7, rank, world_size)
-            for batch in module.val_dataloader():
-                assert batch.index not in served
-                served[batch.index] = batch
-        assert sorted(served) == list(range(len(expected)))
-        for index, batch in served.items():
-            assert torch.equal(batch.ids_BL, expected[index].ids_BL)
-            assert batch.maskable == maskable_of(batch.ids_BL.tolist(), [0, 1, 2])
+    whole = validation_of(small_store)
+    sizes = [len(whole[index].ids_GL) for index in range(len(whole))]
+    assert sizes == [8] * 7 + [6]
+    ranks = [list(make_module(7, rank, world_size).val_dataloader()) for rank in range(world_size)]
+    for index, shares in enumerate(zip(*ranks, strict=True)):
+        expected = whole[index].ids_GL.tolist()
+        rows: list[list[int]] = []
+        for batch in shares:
+            assert batch.index == index
+            assert batch.ids_GL.tolist() == expected  # everyone gets the whole batch
+            share = batch.ids_GL[batch.rows].tolist()
+            assert abs(len(share) - sizes[index] / world_size) < 1
+            assert batch.maskable == maskable_of(share, [0, 1, 2])
+            rows += share
+        assert rows == expected
+    assert [len(batches) for batches in ranks] == [len(whole)] * world_size
 
 
 def test_held_out_text_of_less_than_a_block_is_an_error(small_store: TokenStore) -> None:

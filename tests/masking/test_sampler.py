@@ -152,6 +152,10 @@ def test_fixed_selects_neighbours_as_often_as_any_two_positions() -> None:
     drawn = draws(Fixed().select, q_BL, 6_000)
     for row in range(3):
         assert largest_z(pairs(drawn[:, row]), together) < BOUND
+    # Rows have orders of their own: the same column in two rows is selected together by chance.
+    in_two_rows = torch.full((40,), 0.25**2, dtype=torch.float64)
+    for row in range(3):
+        assert largest_z(drawn[:, row] & drawn[:, row - 1], in_two_rows) < BOUND
     wrong = draws(in_order, q_BL, 6_000)
     assert largest_z(wrong, q_BL) < BOUND
     assert largest_z(pairs(wrong[:, 0]), together) > 2 * BOUND

@@ -147,6 +147,12 @@ def test_one_update_by_hand() -> None:
     by_hand = [0.05 * 0.2 / 0.105] * 2 + [0.12 * 0.2 / 0.105, 0.2 * 0.2 / 0.105]
     assert table_V.tolist() == pytest.approx(by_hand, rel=1e-6)
     assert float(floored) == 0.5
+    # (0.4, 0.4) and w~ = (0, 0.1) mix to (0.08, 0.16), the first held up at 0.1: mean 0.13. The
+    # table's values may end below the floor, which is one before rescaling.
+    old, score = torch.full((2,), 0.4), torch.tensor([1.0, 0.0])
+    table_V, floored = updated_table(old, score, 0.1, smoothing=0.2, floor=0.1)
+    assert table_V.tolist() == pytest.approx([0.1 * 0.1 / 0.13, 0.16 * 0.1 / 0.13], rel=1e-6)
+    assert float(floored) == 0.5
 
 
 def test_smoothing_keeps_its_share_of_the_old_table_not_of_the_new() -> None:

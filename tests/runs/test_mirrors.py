@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import json
 import struct
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,12 +44,19 @@ def _wandb_records(folder: Path) -> tuple[list[dict[str, Any]], Any]:
     """History rows and the run record of the offline run in a folder."""
     from wandb.proto import wandb_internal_pb2
 
-    (file,) = (folder / "wandb").glob("offline-run-*/run-*.wandb")
+    def read() -> list[Any]:
+        (file,) = (folder / "wandb").glob("offline-run-*/run-*.wandb")
+        data = list(_log_records(file.read_bytes()))
+        return [wandb_internal_pb2.Record.FromString(each) for each in data]
+
+    # The process that writes the file goes on for a moment after the run.
+    deadline = time.monotonic() + 30
+    while not any(record.WhichOneof("record_type") == "exit" for record in read()):
+        assert time.monotonic() < deadline, "the W&B file has no end"
+        time.sleep(0.1)
     history: list[dict[str, Any]] = []
     run = None
-    for data in _log_records(file.read_bytes()):
-        record = wandb_internal_pb2.Record()
-        record.ParseFromString(data)
+    for record in read():
         if record.WhichOneof("record_type") == "history":
             items = record.history.item
             history.append(
@@ -79,8 +87,8 @@ def test_wandb_offline_holds_what_was_promised(
     updates = [row for row in history if "mask_update/entropy" in row]
     assert len(updates) == 3
     for row in updates:
-        assert row["mask_update/table"]["_type"] == "histogram"
-        assert row["mask_update/extreme_types"]["_type"] == "table-file"
+        assert row["mask_update/table/_type"] == "histogram"
+        assert row["mask_update/extreme_types/_type"] == "table-file"
         assert {"mask_update/kl_previous", "mask_update/kl_first"} <= set(row)
         assert any("rank_curves" in key for key in row)
         assert any(key.startswith("mask_update/by_kind/") for key in row)

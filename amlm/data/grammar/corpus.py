@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from amlm.data.grammar import lines
+from amlm.data.grammar import remarks, statements
 from amlm.data.grammar.dialogues import dialogue
 from amlm.data.grammar.nonce import nonce_lines
 from amlm.data.grammar.stories import story
@@ -12,25 +12,25 @@ from amlm.data.grammar.words import Dice, Pool
 
 # The families and how often each is drawn.
 FAMILIES: dict[Callable[[Dice], list[str]], float] = {
-    lines.one_sentence: 30,
-    lines.sequence: 8,
-    lines.reason: 5,
-    lines.reported: 4,
-    lines.wishing: 4,
-    lines.deeds: 3,
-    lines.alike: 2.5,
-    lines.quality: 5,
-    lines.comparison: 1.5,
-    lines.existence: 3,
-    lines.tagged: 2,
-    lines.command: 3,
-    lines.quantified: 2,
-    lines.ever: 2,
-    lines.kinds: 0.5,
-    lines.sums: 1.5,
+    statements.plain: 30,
+    statements.sequence: 8,
+    statements.reason: 5,
+    statements.quality: 5,
+    statements.reported: 4,
+    statements.wishing: 4,
+    statements.deeds: 3,
+    statements.existence: 3,
+    statements.comparison: 1.5,
+    remarks.command: 3,
+    remarks.alike: 2.5,
+    remarks.tagged: 2,
+    remarks.quantified: 2,
+    remarks.ever: 2,
+    remarks.sums: 1.5,
+    remarks.kinds: 0.5,
     dialogue: 13,
-    story: 7,
     nonce_lines: 9,
+    story: 7,
 }
 
 

@@ -4,38 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from amlm.data.grammar.lines import DEEDS, NUMBERS
-from amlm.data.grammar.scene import (
+from amlm.data.grammar.clauses import (
     CAN,
+    DEEDS,
     GOING_ON,
+    MOOD,
     MOODS,
     NOW,
     THEN,
     TIMES,
     WILL,
-    YOU,
     Form,
-    I,
-    being,
     core,
-    name,
     owning,
-    somebody,
-    spot,
-    thing,
     with_any,
 )
+from amlm.data.grammar.morphology import an
+from amlm.data.grammar.phrases import ME, YOU, name, somebody, spot, thing
+from amlm.data.grammar.remarks import NUMBERS
+from amlm.data.grammar.structures import NP, PLURAL, PP, SINGULAR, Clause, being, pronoun
 from amlm.data.grammar.syntax import (
-    NP,
-    PLURAL,
     POSSESSIVE,
-    PP,
-    SINGULAR,
     SUBJECT,
-    Clause,
     noun_phrase,
     phrase,
-    pronoun,
     question,
     say,
     sentence,
@@ -43,22 +35,21 @@ from amlm.data.grammar.syntax import (
     short_form,
     statement,
 )
-from amlm.data.grammar.words import NOUN, Dice, Pool, an, make_noun, make_verb, nouns
+from amlm.data.grammar.words import DO, NOUN, Dice, Pool, make_noun, nouns
 
 WHO = NP(make_noun("who", "human"), determiner="")
-DO = make_verb("do/did/done")
-FORMS: Pool[Form] = Pool([THEN, NOW, GOING_ON, WILL, CAN], [6, 2, 3, 2, 1])
+ASKED: Pool[Form] = Pool([THEN, NOW, GOING_ON, WILL, CAN], [6, 2, 3, 2, 1])
 COLORS = ("red", "blue", "green", "yellow", "white", "black", "brown", "pink", "purple", "gray")
 GREETINGS = ("Good morning", "Hello", "Hi", "Good evening", "Good afternoon")
 
 
 def asked(dice: Dice, form: Form | None = None) -> tuple[Clause, Clause]:
-    """A clause to ask about, and the same as its answer says it: you become I, others pronouns."""
+    """A clause to ask about, and the same as its answer says it: you become ME, others pronouns."""
     who = YOU if dice.chance(0.35) else somebody(dice)
-    made = core(dice, who, dice.draw(DEEDS), form=form or dice.draw(FORMS))
+    made = core(dice, who, dice.draw(DEEDS), form=form or dice.draw(ASKED))
     if owning(made):
         return asked(dice, form)
-    me = I if who is YOU else pronoun(who)
+    me = ME if who is YOU else pronoun(who)
     return made, replace(made, subject=me, contracted=True, recipient_first=False)
 
 
@@ -112,8 +103,8 @@ def where(dice: Dice) -> list[str]:
 
 
 def where_is(dice: Dice) -> list[str]:
-    np = thing(dice, dice.draw(nouns("clothing toy treasure tool text pet")), 1, number=SINGULAR)
-    np = replace(np, adjectives=(), owner=dice.one((I, name(dice))))
+    np = thing(dice, dice.draw(nouns("clothing toy treasure tool text pet")), number=SINGULAR)
+    np = replace(np, adjectives=(), owner=dice.one((ME, name(dice))))
     place = spot(dice)
     full = sentence(replace(being(pronoun(np), place, tense="present"), contracted=True))
     answer = full if dice.chance(0.7) else say(phrase(place))
@@ -130,9 +121,9 @@ def when(dice: Dice) -> list[str]:
 
 def why(dice: Dice) -> list[str]:
     """A deed and the feeling behind it."""
-    who, mood = YOU if dice.chance(0.3) else somebody(dice), dice.one(list(MOODS))
+    who, mood = YOU if dice.chance(0.3) else somebody(dice), dice.one(MOOD)
     deed = core(dice, who, dice.one(MOODS[mood]), form=dice.one((GOING_ON, THEN)))
-    me = I if who is YOU else pronoun(who)
+    me = ME if who is YOU else pronoun(who)
     state = being(me, dice.one(("", "", "very", "so")), mood, tense=deed.tense)
     text = statement(replace(state, contracted=dice.chance(0.5)))
     return [question(deed, "why"), say(f"because {text}" if dice.chance(0.5) else text)]
@@ -166,7 +157,7 @@ def whose(dice: Dice) -> list[str]:
     np = NP(noun, PLURAL if many else SINGULAR)
     owner = name(dice)
     if dice.chance(0.4):
-        owner = NP(dice.draw(nouns("kin")), owner=dice.one((I, YOU)))
+        owner = NP(dice.draw(nouns("kin")), owner=dice.one((ME, YOU)))
     form = noun.plural if many else noun.lemma
     whole = f"{noun_phrase(owner, POSSESSIVE)}{dice.one(('', f' {form}'))}"
     answer = replace(being(pronoun(np), whole, tense="present"), contracted=True)
@@ -179,7 +170,7 @@ def color(dice: Dice) -> list[str]:
     if dice.chance(0.3) and hue != other:
         choice = f"Which {noun.lemma} do you want, the {hue} {one} or the {other} {one}?"
         return [choice, f"The {dice.one((hue, other))} {one}, please."]
-    np = replace(thing(dice, noun, 1, number=SINGULAR), determiner="this", adjectives=())
+    np = replace(thing(dice, noun, number=SINGULAR), determiner="this", adjectives=())
     np = replace(np, owner=name(dice) if dice.chance(0.5) else None)
     answer = replace(being(pronoun(np), hue, tense="present"), contracted=dice.chance(0.5))
     return [question(being(np, tense="present"), "what color"), sentence(answer)]
@@ -211,7 +202,7 @@ def offer(dice: Dice) -> list[str]:
 
 
 def greeting(dice: Dice) -> list[str]:
-    mood = dice.one(list(MOODS))
+    mood = dice.one(MOOD)
     answers = (
         f"I'm fine, thank you, {name(dice).noun.lemma}.",
         f"I'm {mood}.",

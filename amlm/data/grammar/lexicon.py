@@ -7,87 +7,87 @@ several groups and then has the tags of all of them. A noun is `singular/plural`
 
 from __future__ import annotations
 
-BOYS = """Tom Ben Sam Jack Leo Max Adam Noah Paul Peter David Luke Oscar Simon Henry Felix George
-Martin Daniel Robert Oliver Frank Victor Hugo Walter Edgar Arthur Bruno Cyrus Otto"""
-GIRLS = """Anna Mia Lucy Emma Sara Kate Rosa Ella Maria Alice Jane Nora Julia Clara Laura Emily Helen
-Grace Ruby Sophie Hannah Irene Olivia Martha Ingrid Edith Wendy Fiona Yasmin Zoe"""
-
 # Tags of a group -> its nouns.
 NOUNS = {
-    "person male human animate": """boy man/men king prince wizard policeman/policemen fisherman/fishermen
-        gentleman/gentlemen waiter""",
-    "person female human animate": """girl woman/women lady/ladies queen princess/princesses witch/witches
-        waitress/waitresses""",
+    "person male human animate": """boy man/men king prince wizard policeman/policemen
+        fisherman/fishermen gentleman/gentlemen waiter""",
+    "person female human animate": "girl woman/women lady queen princess witch waitress",
     "male human animate kin parent": "father dad grandfather grandpa",
     "female human animate kin parent": "mother mom grandmother grandma",
     "male human animate kin": "brother uncle son nephew",
     "female human animate kin": "sister aunt daughter niece",
     "human animate kin": "friend neighbor cousin",
-    "infant": "baby/babies",
-    "person human animate": """child/children teacher doctor farmer student nurse driver singer baker
-        painter sailor writer pilot dancer soldier chef clown artist actor guest visitor tourist
-        stranger judge tailor hunter gardener librarian thief/thieves hero/heroes captain""",
-    "dog pet animal animate": "dog puppy/puppies hound poodle",
+    "infant": "baby",
+    "person human animate": """child/children teacher doctor farmer student nurse driver singer
+        baker painter sailor writer pilot dancer soldier chef clown artist actor guest visitor
+        tourist stranger judge tailor hunter gardener librarian thief/thieves hero captain""",
+    "dog pet animal animate": "dog puppy hound poodle",
     "cat pet animal animate": "cat kitten",
     "pet small animal animate": "rabbit hamster",
     "bird animal animate": """bird duck hen owl robin parrot crow goose/geese swan eagle pigeon
         sparrow rooster""",
-    "livestock animal animate": """horse cow sheep/sheep pig goat donkey pony/ponies lamb calf/calves
+    "livestock animal animate": """horse cow sheep/sheep pig goat donkey pony lamb calf/calves
         ox/oxen""",
-    "wild animal animate": """bear fox/foxes wolf/wolves lion monkey elephant deer/deer tiger
-        giraffe zebra kangaroo camel""",
+    "wild animal animate": """bear fox wolf/wolves lion monkey elephant deer/deer tiger giraffe
+        zebra kangaroo camel""",
     "wild small animal animate": "mouse/mice squirrel frog hedgehog rat",
     "marine animal animate": "fish/fish whale dolphin shark seal",
-    "insect small animal animate": "bee butterfly/butterflies ant spider beetle mosquito/mosquitoes",
+    "insect small animal animate": "bee butterfly ant spider beetle mosquito",
     "reptile animal animate": "snake turtle lizard crocodile",
-    "fruit food": "apple banana orange pear cherry/cherries strawberry/strawberries plum peach lemon",
-    "vegetable food": "carrot potato/potatoes tomato/tomatoes onion bean cucumber pumpkin",
+    "fruit food": "apple banana orange pear cherry strawberry plum peach lemon",
+    "vegetable food": "carrot potato tomato onion bean cucumber pumpkin",
     "baked food": "cake cookie pie muffin pancake bun",
-    "snack food": "sandwich/sandwiches egg sausage burger",
+    "snack food": "sandwich egg sausage burger",
     "mass food": "bread cheese soup rice meat honey pasta ice_cream chocolate jam butter",
     "mass cooked": "soup rice meat pasta",
     "mass drink": "water milk juice tea coffee lemonade",
-    "cup thing fragile": "cup glass/glasses bottle mug",
-    "container thing": "box/boxes bag basket bucket jar drawer chest suitcase",
+    "cup thing fragile": "cup glass bottle mug",
+    "container thing": "box bag basket bucket jar drawer chest suitcase",
     "cutlery thing": "spoon fork",
-    "tool thing": """hammer key rope shovel ladder broom needle nail flashlight
-        bell net umbrella candle""",
+    "tool thing": """hammer key rope shovel ladder broom needle nail flashlight bell net umbrella
+        candle""",
     "cutter thing tool": "knife/knives saw axe",
-    "brush tool thing": "brush/brushes",
+    "brush tool thing": "brush",
     "pen thing": "pencil pen crayon",
-    "seat furniture thing": "chair bed sofa bench/benches couch/couches armchair",
+    "seat furniture thing": "chair bed sofa bench couch armchair",
     "surface furniture thing": "table desk shelf/shelves",
     "furniture thing": "mirror curtain carpet cupboard",
     "toy thing": "ball doll kite puzzle balloon toy robot marble",
-    "treasure thing": "coin ring watch/watches wallet necklace crown",
+    "treasure thing": "coin ring watch wallet necklace crown",
     "instrument thing": "piano guitar drum violin flute trumpet",
-    "text thing": "book letter story/stories newspaper note poem diary/diaries magazine",
+    "text thing": "book letter story newspaper note poem diary magazine",
     "picture thing": "picture photo map drawing painting postcard",
-    "vehicle thing wheels": "car bus/buses train truck bike taxi tractor wagon",
+    "vehicle thing wheels": "car bus train truck bike taxi tractor wagon",
     "vehicle thing": "boat ship plane",
-    "clothing thing": "hat coat shoe shirt dress/dresses sock scarf/scarves jacket glove boot sweater",
+    "clothing thing": "hat coat shoe shirt dress sock scarf/scarves jacket glove boot sweater",
     "machine thing": "phone clock radio lamp computer camera television",
     "part thing": "door window gate",
     "big thing part": "wall roof fence bridge",
     "room place": "kitchen bedroom garage bathroom hall attic cellar classroom",
-    "building place": """house school shop store library/libraries hospital church/churches barn
-        castle museum bakery/bakeries hotel cabin tower zoo theater cottage""",
-    "shop place": "shop store bakery/bakeries market",
-    "land outdoor place": "park garden forest field yard village city/cities desert jungle valley",
-    "on land outdoor place": "hill beach/beaches street mountain farm road island playground",
+    "building place": """house school shop store library hospital church barn castle museum bakery
+        hotel cabin tower zoo theater cottage""",
+    "shop place": "shop store bakery market",
+    "land outdoor place": "park garden forest field yard village city desert jungle valley",
+    "on land outdoor place": "hill beach street mountain farm road island playground",
     "waters outdoor place": "river lake pond pool stream sea",
     "trees plant": "tree oak willow",
-    "flower plant": "flower rose daisy/daisies tulip",
-    "plant": "bush/bushes",
+    "flower plant": "flower rose daisy tulip",
+    "plant": "bush",
     "body": "hand foot/feet face nose arm leg knee finger tooth/teeth ear",
-    "event": "party/parties game movie concert race show picnic wedding",
+    "event": "party game movie concert race show picnic wedding",
     "song": "song",
     "idea": "question problem secret joke plan answer riddle idea dream",
-    "stone thing": "stone rock stick leaf/leaves feather shell",
+    "stone thing": "stone rock",
+    "small_thing thing": "stick leaf/leaves feather shell",
     "nest": "nest",
     "hole": "hole",
     "floor": "floor",
-    "job": "job",
+    "male human animate name": """Tom Ben Sam Jack Leo Max Adam Noah Paul Peter David Luke Oscar
+        Simon Henry Felix George Martin Daniel Robert Oliver Frank Victor Hugo Walter Edgar
+        Arthur Bruno Cyrus Otto""",
+    "female human animate name": """Anna Mia Lucy Emma Sara Kate Rosa Ella Maria Alice Jane Nora
+        Julia Clara Laura Emily Helen Grace Ruby Sophie Hannah Irene Olivia Martha Ingrid Edith
+        Wendy Fiona Yasmin Zoe""",
 }  # fmt: skip
 
 # Rank in stacked adjectives, the tags the adjectives go with, the adjectives.
@@ -120,14 +120,14 @@ ADJECTIVES = [
     (4, "dog cat pet livestock bird", "brown black white gray"),
 ]  # fmt: skip
 
-ANTONYMS = """big/small large/tiny huge/tiny big/little old/young new/ancient hot/cold warm/cool happy/sad
-tall/short long/short clean/dirty wet/dry kind/rude clever/silly brave/scared interesting/boring
-expensive/cheap beautiful/ugly heavy/light empty/full sharp/dull difficult/easy quiet/noisy
-good/bad"""
+ANTONYMS = """big/small large/tiny huge/tiny big/little old/young new/ancient hot/cold warm/cool
+happy/sad tall/short long/short clean/dirty wet/dry kind/rude clever/silly brave/scared
+interesting/boring expensive/cheap beautiful/ugly heavy/light empty/full sharp/dull difficult/easy
+quiet/noisy good/bad"""
 SYNONYMS = """big/large small/little boat/ship shop/store sofa/couch clever/smart tasty/delicious
-scared/frightened stone/rock picture/photo strange/odd angry/mad
-road/street close/shut fix/repair shout/yell start/begin like/enjoy dad/father mom/mother
-grandpa/grandfather grandma/grandmother quiet/silent lovely/beautiful"""
+scared/frightened stone/rock picture/photo strange/odd angry/mad road/street close/shut fix/repair
+shout/yell start/begin like/enjoy dad/father mom/mother grandpa/grandfather grandma/grandmother
+quiet/silent lovely/beautiful"""
 
 # verb | subjects | objects | places and other companions (`LOC` is in or on; `ADV` adverbs; `!` one
 # is needed).
@@ -139,7 +139,7 @@ like= | human | human animal food toy text event song place |
 eat/ate/eaten | human | food | LOC:room land for:friend with:cutlery
 go/went/gone | human | - | !to:place with:kin
 play with^ | human pet | toy | LOC:room land with:kin
-find/found/found. | human | treasure toy clothing tool pet | LOC:place under:furniture behind:furniture
+find/found/found. | human | treasure toy clothing tool pet | LOC:place under:furniture behind:sofa
 give/gave/given> | human | toy text flower food clothing | !to:human
 read/read/read | human | text | LOC:room land under:trees to:child on:seat
 look at^~ | human | picture animal flower building | LOC:land through:window
@@ -147,14 +147,15 @@ want=^ | human | food toy clothing pet instrument |
 make/made/made | human | snack baked toy kite picture | LOC:room for:human
 have/had/had=^ | human | pet toy vehicle clothing kin instrument |
 walk | human | - | !to:place through:land with:dog along:street river ADV:slowly calmly
-run/ran/run | human dog horse | - | !to:place through:land around:trees house into:building ADV:quickly
+run/ran/run | human dog horse | - | !to:place through:land around:house into:building ADV:quickly
 buy/bought/bought | human | food clothing toy text machine | LOC:shop for:human
 love= | human | human animal food song |
 help~ | human | human | LOC:building with:problem
 drink/drank/drunk | human | drink | LOC:room from:cup
 sleep/slept/slept | human animal | - | LOC:room land under:trees ADV:peacefully deeply
 sit/sat/sat | human pet | - | !on:seat under:trees near:window
-open | human | container door window gate text | with:key
+open | human | container door window gate | with:key
+open | human | text umbrella |
 wash~ | human | clothing wheels cup fruit hand face foot | LOC:room river
 chase | dog cat fox wolf | cat bird small | through:land around:house trees into:building
 put/put/put | human | toy text clothing treasure fruit cup | !LOC:container on:surface under:seat
@@ -182,7 +183,7 @@ throw/threw/thrown | human | ball stone stick | !to:human dog over:wall into:wat
 kick | human | ball | over:wall into:garden to:human
 ride/rode/ridden | human | horse bike pony donkey camel | to:place through:land
 drive/drove/driven | human driver | car bus truck taxi tractor | to:place across:bridge
-hide/hid/hidden | human pet mouse | - | !behind:furniture trees under:furniture LOC:room
+hide/hid/hidden | human pet mouse | - | !behind:furniture trees bush under:furniture LOC:room
 hide/hid/hidden | human | treasure toy letter | !under:furniture LOC:container behind:picture
 clean | human | room furniture window cup | with:brush
 paint | human painter | wall door fence picture furniture | with:brush
@@ -194,7 +195,7 @@ wait for^ | human | bus train kin | LOC:street near:building
 listen to^ | human | song story radio bird | LOC:room
 talk to^ | human | human | LOC:place about:event
 talk about^ | human | event animal human book | LOC:room with:kin
-think/thought about^ | human | problem event human dream | LOC:bed
+think/thought about^ | human | problem event human dream plan idea | LOC:bed
 laugh | human | - | at:joke clown ADV:loudly happily
 cry | human baby child | - | LOC:room ADV:sadly loudly
 smile | human | - | at:human ADV:happily politely proudly
@@ -263,12 +264,12 @@ solve | human | problem riddle puzzle |
 forget/forgot/forgotten. | human | key umbrella answer | LOC:building
 remember= | human | song story party |
 learn | student child | song poem | LOC:school
-fix | human | bike car clock machine roof | LOC:garage with:tool
-repair | human | bike car clock boat | LOC:garage with:tool
+fix | human | bike car clock machine roof | LOC:garage with:hammer knife
+repair | human | bike car clock boat | LOC:garage with:hammer knife
 close | human | door window box book |
 shut/shut/shut | human | door window box |
 hold/held/held | human | cup rope balloon baby candle |
-touch | human | flower wall animal | with:finger
+touch | human | flower wall animal nose | with:finger
 share | human | baked fruit toy secret | with:human
 pour | human | drink | !into:cup
 spill | human | drink | !on:floor table carpet
@@ -292,7 +293,7 @@ rest | human livestock | - | LOC:room under:trees on:seat
 whistle | human | - | LOC:street ADV:happily loudly
 sneeze | human | - | LOC:classroom room ADV:loudly suddenly
 count | human | coin sheep stone | LOC:bed
-collect | human | stone shell coin postcard | LOC:beach
+collect | human | stone shell coin postcard feather | LOC:beach
 wrap | human | toy book cake | !in:newspaper
 tie | human | rope horse | !to:trees fence
 shake/shook/shaken | human | bottle tree |
@@ -332,8 +333,9 @@ MANNER = "quickly slowly quietly carefully happily calmly gladly proudly secretl
 FREQUENCY = "often always usually never sometimes rarely"
 # The kind of a verb form -> the times that go with it, separated by commas.
 TIMES = {
-    "past": """yesterday, last night, last week, this morning, an hour ago, two days ago, last summer,
-        on Monday, on Sunday, last Friday, in the evening, a year ago, at noon, last winter""",
+    "past": """yesterday, last night, last week, this morning, an hour ago, two days ago,
+        last summer, on Monday, on Sunday, last Friday, in the evening,
+        a year ago, at noon, last winter""",
     "present": """every day, every morning, on Sundays, in summer, every Friday, at night,
         in the morning, every week, in winter, after school""",
     "now": "now, right now, at the moment, today",
@@ -350,10 +352,38 @@ WANTING = "want like try need learn decide hope forget/forgot promise"
 ASKING = "ask tell/told help want teach/taught allow"
 LIKING = "enjoy start stop like love hate finish"
 SEEMING = "look seem feel/felt become/became/become"
+ACCIDENTS = "hurt lose fall forget spill sneeze arrive break cry"  # one does not wish for
 COMPARED = "like love have eat want see read hate know enjoy"
+
+# The tags of what can be somebody's.
+OWNABLE = "thing pet dog cat toy text clothing vehicle tool plan dream idea"
+
+# Invented stems: beginning, vowel, end; a light syllable before some. Then what these would make
+# that is English, or that nobody should read.
+ONSETS = "bl d dr fl gl gr kl kr pl sl sm sn spl tr tw v vr w y z zw"
+NUCLEI = "a a e e i i o o u u oo ee"
+CODAS = "ck g b v x zz ft lb lf lp mp nk rb rk rp"
+LIGHT = "ba da fo ga lu mo ne po ra so ta vi"
+REAL = """blab black blank blimp blink blob block blog blurb dab daft damp dank dark deb deck deft
+delft dev dick dig dink dock dog dork dove drab draft drag drank dreck dreg drift drink drug drunk
+dub duck dug dumb dump dunk flab flag flank flax fleck flex flick flock flog flub flunk flux glib
+glob gloom glug grab graft grift grig grub grump klan plank pleck plink plonk pluck plug plump slab
+slack slag slav slick slink slob slog slug slump slunk slurp smack smeg smirk smock smog smuck smug
+snack snag snark snick snob snog snub snug track tramp trek trick trig trix truck trug trump trunk
+twerk twerp twig twink vag vamp verb vex wack wag wank warp wax web weeb week wick wig wimp wink
+wog wolf wonk work yag yank yelp yob yolk york yuck zag zap zig zonk"""
 
 
 def table(rows: str) -> dict[str, list[str]]:
     """The rows of a table like `key: word word | key: word`."""
     split = (row.partition(":") for row in rows.split("|"))
     return {key.strip(): words.split() for key, _, words in split}
+
+
+def both_ways(pairs: str) -> dict[str, str]:
+    """The partner of each word of a table of `left/right`; of several partners the first."""
+    found: dict[str, str] = {}
+    for left, _, right in (pair.partition("/") for pair in pairs.split()):
+        found.setdefault(left, right)
+        found.setdefault(right, left)
+    return found

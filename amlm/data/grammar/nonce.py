@@ -1,4 +1,4 @@
-"""Invented words: stems by phonotactics, what English morphology makes of them, and lines with them.
+"""Invented words: stems by phonotactics, what morphology makes of them, and lines with them.
 
 A stock of stems belongs to the world, whatever the seed of a text, so that they can be learned;
 now and then a line invents one of its own. Derived forms follow rules without exception.
@@ -8,204 +8,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from amlm.data.grammar.scene import (
-    HUMAN,
-    NOW,
-    THEN,
-    YOU,
-    actor,
-    being,
-    clause,
-    core,
-    generic,
-    name,
-    negated,
-    thing,
-)
-from amlm.data.grammar.syntax import (
-    NP,
-    PP,
-    SINGULAR,
-    SUBJECT,
-    Clause,
-    Embedded,
-    noun_phrase,
-    pronoun,
-    question,
-    say,
-    sentence,
-    short_answer,
-)
-from amlm.data.grammar.words import (
-    VERB,
-    Dice,
-    Noun,
-    Pool,
-    Verb,
-    adverb,
-    an,
-    attach,
-    make_noun,
-    make_verb,
-    nominalize,
-    nouns,
-)
+from amlm.data.grammar import lexicon
+from amlm.data.grammar.clauses import NOW, THEN, actor, clause, core, negated
+from amlm.data.grammar.morphology import adverb, an, attach, nominalize
+from amlm.data.grammar.phrases import YOU, generic, name, thing
+from amlm.data.grammar.structures import NP, PP, SINGULAR, Clause, Embedded, being, pronoun
+from amlm.data.grammar.syntax import SUBJECT, noun_phrase, question, say, sentence, short_answer
+from amlm.data.grammar.words import VERB, Dice, Noun, Pool, Verb, make_noun, make_verb, nouns
 
-ONSETS, NUCLEI, CODAS, LIGHT = (
-    sounds.split()
-    for sounds in (
-        "bl d dr fl gl gr kl kr pl sl sm sn spl tr tw v vr w y z zw",
-        "a a e e i i o o u u oo ee",
-        "ck g b v x zz ft lb lf lp mp nk rb rk rp",
-        "ba da fo ga lu mo ni po ra so ta vi",
-    )
-)
-# What these would make that is English, or that nobody should read.
-REAL = frozenset(
-    [
-        "black",
-        "block",
-        "blank",
-        "blab",
-        "blimp",
-        "blink",
-        "blob",
-        "blog",
-        "blurb",
-        "daft",
-        "damp",
-        "dank",
-        "dark",
-        "dab",
-        "deb",
-        "deck",
-        "deft",
-        "delft",
-        "dev",
-        "dick",
-        "dig",
-        "dink",
-        "dock",
-        "dog",
-        "dork",
-        "dove",
-        "duck",
-        "dug",
-        "dumb",
-        "dump",
-        "dunk",
-        "dub",
-        "draft",
-        "drag",
-        "drab",
-        "drank",
-        "dreck",
-        "dreg",
-        "drift",
-        "drink",
-        "drug",
-        "drunk",
-        "flab",
-        "flag",
-        "flank",
-        "flax",
-        "fleck",
-        "flex",
-        "flick",
-        "flock",
-        "flog",
-        "flub",
-        "flunk",
-        "flux",
-        "glib",
-        "glob",
-        "glug",
-        "graft",
-        "grab",
-        "grift",
-        "grig",
-        "grub",
-        "grump",
-        "gloom",
-        "klan",
-        "plank",
-        "pleck",
-        "plink",
-        "plonk",
-        "pluck",
-        "plug",
-        "plump",
-        "slab",
-        "slack",
-        "slag",
-        "slav",
-        "slick",
-        "slink",
-        "slob",
-        "slog",
-        "slug",
-        "slump",
-        "slunk",
-        "slurp",
-        "smack",
-        "smirk",
-        "smock",
-        "smog",
-        "smug",
-        "snack",
-        "snag",
-        "snark",
-        "snick",
-        "snob",
-        "snog",
-        "snub",
-        "snug",
-        "track",
-        "tramp",
-        "trek",
-        "trick",
-        "trig",
-        "trug",
-        "trump",
-        "trix",
-        "truck",
-        "trunk",
-        "twerk",
-        "twerp",
-        "twig",
-        "twink",
-        "vamp",
-        "verb",
-        "vex",
-        "wack",
-        "wag",
-        "wank",
-        "warp",
-        "wax",
-        "web",
-        "week",
-        "weeb",
-        "wick",
-        "wig",
-        "wimp",
-        "wink",
-        "wog",
-        "wolf",
-        "wonk",
-        "work",
-        "yag",
-        "yank",
-        "yelp",
-        "yob",
-        "yolk",
-        "york",
-        "yuck",
-        "zap",
-        "zig",
-        "zag",
-        "zonk",
-    ]
-)
+ONSETS, NUCLEI = lexicon.ONSETS.split(), lexicon.NUCLEI.split()
+CODAS, LIGHT = lexicon.CODAS.split(), lexicon.LIGHT.split()
+REAL = frozenset(lexicon.REAL.split())
 ENDINGS = Pool(["able", "ish", "ous", "ive", "al", "ic", "ful", "less"], [5, 4, 3, 2, 2, 2, 1, 1])
 BEARERS = "animal toy clothing container human pet"
 OBJECTS = "toy container clothing fruit cup stone"
@@ -254,12 +67,7 @@ def deed(dice: Dice) -> Verb:
 def adjective(dice: Dice) -> str:
     """An invented adjective, with a derivational ending or (seldom) without one."""
     base = known_stem(dice, ADJECTIVE_STEMS)
-    return base if dice.chance(0.15) else derive(base, dice.draw(ENDINGS))
-
-
-def derive(base: str, ending: str) -> str:
-    """An adjective of a stem and an ending."""
-    return attach(base, ending) if ending[0] in "aeiou" else base + ending
+    return base if dice.chance(0.15) else attach(base, dice.draw(ENDINGS))
 
 
 # --- phrases ------------------------------------------------------------------------------------
@@ -267,7 +75,7 @@ def derive(base: str, ending: str) -> str:
 
 def bearer(dice: Dice, tags: str = BEARERS) -> NP:
     """Something that can have a quality."""
-    np = thing(dice, dice.draw(nouns(tags)), 1, number=SINGULAR)
+    np = thing(dice, dice.draw(nouns(tags)), number=SINGULAR)
     return replace(np, determiner=dice.one(("the", "this", "a")), adjectives=())
 
 
@@ -286,7 +94,7 @@ def owned(dice: Dice, quality: str, owner: NP) -> NP:
 
 def marvel(dice: Dice, np: NP) -> Clause:
     """Somebody is struck by something."""
-    who = actor(dice, HUMAN, plain=True)
+    who = actor(dice)
     if dice.chance(0.5):
         return Clause(np, dice.one(SURPRISE), who)
     return Clause(who, dice.one(NOTICE), np)
@@ -327,7 +135,7 @@ def definition(dice: Dice) -> list[str]:
 def doer(dice: Dice) -> list[str]:
     """Present, past and agent noun of one verb, invented or ordinary."""
     act = deed(dice) if dice.chance(0.6) else dice.one(ORDINARY_DOERS)
-    who, agent = name(dice), NP(make_noun(attach(act.base, "er"), ""), determiner="a")
+    who, agent = name(dice), NP(make_noun(attach(act.base, "er")), determiner="a")
     habit = Clause(who, act, generic(dice, act), tense="present")
     if dice.chance(0.4):
         person = NP(make_noun("somebody", "human"), determiner="")
@@ -345,7 +153,7 @@ def doer(dice: Dice) -> list[str]:
 def doable(dice: Dice) -> list[str]:
     """-able and un- of one verb, and the quality."""
     act = deed(dice) if dice.chance(0.75) else dice.one(ORDINARY_DEEDS)
-    obj = thing(dice, dice.draw(nouns(" ".join(sorted(act.objects)))), 1, number=SINGULAR)
+    obj = thing(dice, dice.draw(nouns(act.objects)), number=SINGULAR)
     obj = replace(obj, determiner=dice.one(("this", "that", "the")), owner=None)
     who, able = YOU, attach(act.base, "able")
     if dice.chance(0.4):
@@ -361,9 +169,9 @@ def likeness(dice: Dice) -> list[str]:
     one, ending = creature(dice).lemma, dice.one(("ish", "ish", "less", "ful"))
     np = bearer(dice, "container cup" if ending == "ful" else BEARERS)
     has = {"ish": f"looks like {an(one)}", "less": f"has no {one}", "ful": f"is full of {one}"}
-    told = [being(pronoun(np), derive(one, ending), tense="present")]
+    told = [being(pronoun(np), attach(one, ending), tense="present")]
     if dice.chance(0.4):
-        told.append(marvel(dice, owned(dice, nominalize(derive(one, ending)), known(np))))
+        told.append(marvel(dice, owned(dice, nominalize(attach(one, ending)), known(np))))
     first = say(f"{noun_phrase(np, SUBJECT)} {has[ending]}")
     return [" ".join((first, *map(sentence, told)))]
 
@@ -372,7 +180,7 @@ def qualities(dice: Dice) -> list[str]:
     """An adjective and its quality noun."""
     if dice.chance(0.25):
         quality = dice.one(ORDINARY_QUALITIES)
-        np = thing(dice, dice.draw(nouns("male female")), 1)
+        np = thing(dice, dice.draw(nouns("male female")))
     else:
         quality, np = adjective(dice), bearer(dice)
     degree = dice.one(("", "very", "so", "quite"))

@@ -1,69 +1,52 @@
-"""Minimal pairs in the manner of BLiMP: a good sentence and a bad one that differ in very little."""
+"""Minimal pairs in the manner of BLiMP: a good and a bad sentence that differ in very little."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import cycle, islice
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from amlm.data.grammar.lines import DEEDS
-from amlm.data.grammar.nonce import ENDINGS, bearer, deed, derive, marvel, stem
-from amlm.data.grammar.scene import (
+from amlm.data.grammar.clauses import (
+    DEEDS,
     DONE,
     GOING_ON,
     HUMAN,
     NOW,
     THEN,
     WILL,
-    being,
     core,
-    described,
-    name,
     owning,
     passivable,
-    somebody,
-    thing,
 )
+from amlm.data.grammar.morphology import article, attach, nominalize, nominalizer, with_s
+from amlm.data.grammar.nonce import ENDINGS, bearer, deed, marvel, stem
+from amlm.data.grammar.pairs_agreement import (
+    TRANSITIVE,
+    Pair,
+    agreement,
+    agreement_attractor,
+    agreement_relative,
+    anaphor_gender,
+    anaphor_number,
+    countable,
+    counted,
+    determiner_noun,
+    either,
+)
+from amlm.data.grammar.phrases import described, name, somebody
+from amlm.data.grammar.structures import NP, PASSIVE, PLURAL, SINGULAR, Embedded, being, pronoun
 from amlm.data.grammar.syntax import (
-    NP,
-    PASSIVE,
-    PLURAL,
-    PP,
-    SINGULAR,
     SUBJECT,
-    Clause,
-    Embedded,
     join,
     noun_phrase,
     operator,
-    pronoun,
     question,
-    reflexive,
     say,
     sentence,
     statement,
 )
-from amlm.data.grammar.triplets import DOING, OTHER_NUMBER
-from amlm.data.grammar.words import (
-    NOUNS,
-    VERB,
-    VERBS,
-    Dice,
-    Noun,
-    Pool,
-    adjectives,
-    article,
-    attach,
-    make_noun,
-    nominalize,
-    nominalizer,
-    nouns,
-    verbs,
-    with_s,
-)
-
-Pair: TypeAlias = tuple[str, str]
+from amlm.data.grammar.words import NOUNS, VERB, VERBS, Dice, Pool, adjectives, make_noun, verbs
 
 
 class MinimalPair(NamedTuple):
@@ -73,106 +56,16 @@ class MinimalPair(NamedTuple):
 
 
 PEOPLE_ONLY = Pool([v for v in DEEDS.items if v.subjects == HUMAN], flat=12.0)
-INTRANSITIVE = [v for v in VERBS if "human" in v.subjects and not (v.objects or v.particle)]
-TRANSITIVE = Pool(
-    [v for v in DOING.items if not v.particle and "drink" not in v.objects], flat=12.0
-)
-REFLEXIVE = Pool([v for v in DOING.items if "~" in v.marks], flat=4.0)
+# Verbs that never take an object; one can walk a dog.
+INTRANSITIVE = [
+    VERB[x] for x in ("sleep", "laugh", "cry", "smile", "arrive", "sneeze", "fall", "go")
+]
 STRONG = [v for v in VERBS if "human" in v.subjects and v.past != attach(v.base, "ed")]
 IRREGULAR = [
     noun
     for noun in NOUNS
     if noun.plural not in (noun.lemma, with_s(noun.lemma)) and verbs(HUMAN, noun.tags)
 ]
-
-
-# --- parts --------------------------------------------------------------------------------------
-
-
-def either(dice: Dice) -> str:
-    return dice.one((SINGULAR, PLURAL))
-
-
-def countable(dice: Dice, tags: str) -> Noun:
-    """A noun whose number shows."""
-    noun = dice.draw(nouns(tags))
-    hidden = noun.plural == noun.lemma or noun.tags & {"mass", "parent"}
-    return countable(dice, tags) if hidden else noun
-
-
-def counted(dice: Dice, number: str, tags: str = "person animal") -> NP:
-    return thing(dice, countable(dice, tags), 1, number=number)
-
-
-def present(dice: Dice, subject: NP) -> Clause:
-    """A clause whose first verb agrees with its subject."""
-    made = core(dice, subject, form=dice.one((NOW, NOW, GOING_ON, DONE)))
-    return replace(made, perfect=made.perfect and "=" not in made.verb.marks)
-
-
-def disagreeing(good: Clause) -> Pair:
-    """The same with its verb in the other number."""
-    other = OTHER_NUMBER[good.subject.agreement[1]]
-    return sentence(good), sentence(replace(good, agreement=(3, other, "")))
-
-
-def with_self(dice: Dice, number: str) -> Clause:
-    """A person who does something to himself, herself or themselves."""
-    noun = dice.draw(nouns("male female", names=number == SINGULAR))
-    subject = thing(dice, noun, 1, number=number)
-    if subject.owner:
-        return with_self(dice, number)
-    made = core(dice, subject, dice.draw(REFLEXIVE), reflexive(subject), THEN)
-    return replace(made, companions=())
-
-
-# --- phenomena ----------------------------------------------------------------------------------
-
-
-def agreement(dice: Dice) -> Pair:
-    return disagreeing(present(dice, counted(dice, either(dice))))
-
-
-def agreement_attractor(dice: Dice) -> Pair:
-    """A noun of the other number stands between subject and verb."""
-    subject = counted(dice, either(dice))
-    near = counted(dice, OTHER_NUMBER[subject.number], "person animal clothing furniture")
-    beside = PP(dice.one(("with", "near", "behind", "next to")), replace(near, determiner="the"))
-    return disagreeing(present(dice, replace(subject, after=(beside,))))
-
-
-def agreement_relative(dice: Dice) -> Pair:
-    """A subject of the other number stands between them, in a relative clause."""
-    subject = counted(dice, either(dice))
-    taking = verbs(HUMAN, subject.noun.tags)
-    assert taking, "nobody does anything to it"
-    other = replace(counted(dice, OTHER_NUMBER[subject.number], "person"), determiner="the")
-    inner = core(dice, other, dice.draw(taking), subject, dice.one((NOW, THEN)))
-    relative = Embedded("that", replace(inner, companions=()), "object")
-    return disagreeing(present(dice, replace(subject, after=(relative,))))
-
-
-def determiner_noun(dice: Dice) -> Pair:
-    verb, number = dice.draw(TRANSITIVE), either(dice)
-    noun = countable(dice, " ".join(sorted(verb.objects)))
-    words = dice.one((("this", "these"), ("that", "those")))
-    right, wrong = words if number == SINGULAR else words[::-1]
-    np = NP(noun, number, right, described(dice, noun, 0.5))
-    good = core(dice, somebody(dice), verb, np, THEN)
-    return sentence(good), sentence(replace(good, obj=replace(np, determiner=wrong)))
-
-
-def anaphor_gender(dice: Dice) -> Pair:
-    good = with_self(dice, SINGULAR)
-    other = "f" if good.subject.noun.gender == "m" else "m"
-    wrong = reflexive(replace(good.subject, gender=other))
-    return sentence(good), sentence(replace(good, obj=wrong))
-
-
-def anaphor_number(dice: Dice) -> Pair:
-    good = with_self(dice, either(dice))
-    wrong = reflexive(replace(good.subject, number=OTHER_NUMBER[good.subject.number]))
-    return sentence(good), sentence(replace(good, obj=wrong))
 
 
 def npi(dice: Dice) -> Pair:
@@ -187,7 +80,7 @@ def npi(dice: Dice) -> Pair:
     if kind < 0.7:
         good = replace(good, adverb="ever", negated=True)
     else:
-        noun = countable(dice, " ".join(sorted(good.verb.objects)))
+        noun = countable(dice, good.verb.objects)
         good = replace(good, obj=NP(noun, PLURAL, "any"), negated=True, companions=())
     return sentence(good), sentence(replace(good, negated=False))
 
@@ -259,7 +152,7 @@ def question_relative(dice: Dice) -> Pair:
 
 def derivation(dice: Dice) -> Pair:
     """The quality noun of a new adjective: -ity or -ness, by its ending."""
-    quality, np = derive(stem(dice), dice.draw(ENDINGS)), bearer(dice)
+    quality, np = attach(stem(dice), dice.draw(ENDINGS)), bearer(dice)
     wrong_suffix = "ness" if nominalizer(quality) == "ity" else "ity"
     right, wrong = (
         NP(make_noun(nominalize(quality, suffix), "mass"), owner=pronoun(np))
@@ -294,7 +187,7 @@ def adjective_order(dice: Dice) -> Pair:
 
 def a_or_an(dice: Dice) -> Pair:
     act = dice.draw(TRANSITIVE)
-    noun = countable(dice, " ".join(sorted(act.objects)))
+    noun = countable(dice, act.objects)
     np = NP(noun, determiner="a", adjectives=described(dice, noun))
     good = core(dice, name(dice), act, np, THEN)
     first = (*np.adjectives, noun.lemma)[0]

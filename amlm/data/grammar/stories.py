@@ -4,31 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from amlm.data.grammar.lines import DEEDS
-from amlm.data.grammar.scene import (
+from amlm.data.grammar.clauses import (
+    DEEDS,
+    MOOD,
     MOODS,
     THEN,
     TIMES,
     WAS_GOING_ON,
-    YOU,
-    I,
-    being,
     core,
-    described,
-    locative,
-    name,
     negated,
     owning,
-    spot,
 )
+from amlm.data.grammar.phrases import ME, YOU, described, locative, name, spot, two_names
+from amlm.data.grammar.structures import NP, PP, Clause, being, pronoun
 from amlm.data.grammar.syntax import (
-    NP,
-    PP,
     SUBJECT,
-    Clause,
     noun_phrase,
     phrase,
-    pronoun,
     question,
     say,
     sentence,
@@ -45,11 +37,6 @@ def quoted(text: str, who: NP) -> str:
     """Something said or asked: "..." asked Tom; "..." he said."""
     act, speaker = "asked" if text.endswith("?") else "said", noun_phrase(who, SUBJECT)
     return f'"{text}" {f"{act} {speaker}" if who.said == "full" else f"{speaker} {act}"}.'
-
-
-def two_names(dice: Dice) -> tuple[NP, NP]:
-    who, other = name(dice), name(dice)
-    return (who, other) if who.noun is not other.noun else two_names(dice)
 
 
 def a_day(dice: Dice) -> list[str]:
@@ -172,14 +159,14 @@ def mishap(dice: Dice) -> list[str]:
 
 def comfort(dice: Dice) -> list[str]:
     """A deed, the feeling behind it, and somebody who asks."""
-    (who, other), mood = two_names(dice), dice.one(list(MOODS))
+    (who, other), mood = two_names(dice), dice.one(MOOD)
     if dice.chance(0.4):
         other = NP(dice.draw(nouns("parent")), owner=pronoun(who))
     deed = core(dice, who, dice.one(MOODS[mood]), form=WAS_GOING_ON)
     if owning(deed) or not deed.progressive:
         return comfort(dice)
     asked = replace(deed, subject=YOU, tense="present", companions=())
-    feeling = replace(being(I, mood, tense="present"), contracted=dice.chance(0.6))
+    feeling = replace(being(ME, mood, tense="present"), contracted=dice.chance(0.6))
     return [
         sentence(deed),
         quoted(question(asked, "why"), other),

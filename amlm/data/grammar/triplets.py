@@ -11,9 +11,11 @@ from itertools import cycle, islice, product
 from typing import NamedTuple, TypeAlias
 
 from amlm.data.grammar import lexicon
-from amlm.data.grammar.scene import (
+from amlm.data.grammar.clauses import (
+    DOING,
     GOING_ON,
     HUMAN,
+    MUTUAL,
     NOW,
     THEN,
     TIMES,
@@ -24,21 +26,13 @@ from amlm.data.grammar.scene import (
     core,
     owning,
     passivable,
-    thing,
     times_of,
     with_any,
 )
-from amlm.data.grammar.syntax import (
-    ACTIVE,
-    NP,
-    PASSIVE,
-    PLURAL,
-    SINGULAR,
-    Clause,
-    Embedded,
-    sentence,
-)
-from amlm.data.grammar.words import NOUN, VERB, VERBS, Dice, Pool, nouns, pairs
+from amlm.data.grammar.phrases import thing
+from amlm.data.grammar.structures import ACTIVE, NP, OTHER_NUMBER, PASSIVE, Clause, Embedded
+from amlm.data.grammar.syntax import sentence
+from amlm.data.grammar.words import NOUN, VERB, Dice, Pool, nouns
 
 Change: TypeAlias = Callable[[Dice, Clause], "Clause | None"]
 
@@ -50,21 +44,8 @@ class Triplet(NamedTuple):
     kind: str  # "how the positive was made/how the negative was made"
 
 
-def _both_ways(table: str) -> dict[str, str]:
-    """Each word's partner; of several the first."""
-    found: dict[str, str] = {}
-    for left, right in pairs(table):
-        found.setdefault(left, right)
-        found.setdefault(right, left)
-    return found
-
-
-SYNONYM, ANTONYM = _both_ways(lexicon.SYNONYMS), _both_ways(lexicon.ANTONYMS)
-DOING = Pool([v for v in VERBS if "human" in v.subjects and v.objects], flat=12.0)
-# Deeds among people that are different the other way round.
-MUTUAL = Pool([v for v in DOING.items if "human" in v.objects and v.base != "meet"], flat=12.0)
-FORMS: Pool[Form] = Pool([THEN, NOW, WILL, WAS_GOING_ON, GOING_ON], [6, 2, 2, 1, 2])
-OTHER_NUMBER = {SINGULAR: PLURAL, PLURAL: SINGULAR}
+SYNONYM, ANTONYM = lexicon.both_ways(lexicon.SYNONYMS), lexicon.both_ways(lexicon.ANTONYMS)
+ANCHORS: Pool[Form] = Pool([THEN, NOW, WILL, WAS_GOING_ON, GOING_ON], [6, 2, 2, 1, 2])
 OTHER_DETERMINER = {
     "the": "the", "a": "some", "some": "a",
     "this": "these", "these": "this", "that": "those", "those": "that",
@@ -74,10 +55,10 @@ OTHER_DETERMINER = {
 def anchor(dice: Dice) -> Clause:
     """A clause that offers something to change."""
     verb = dice.draw(MUTUAL if dice.chance(0.5) else DOING)
-    subject = actor(dice, HUMAN, plain=True)
+    subject = actor(dice)
     if dice.chance(0.6):
-        subject = thing(dice, dice.draw(nouns("person")), 1)
-    made = replace(core(dice, subject, verb, form=dice.draw(FORMS)), contracted=False)
+        subject = thing(dice, dice.draw(nouns("person")))
+    made = replace(core(dice, subject, verb, form=dice.draw(ANCHORS)), contracted=False)
     if owning(made) or subject.owner or subject.joined:
         return anchor(dice)
     if dice.chance(0.3):
@@ -86,7 +67,7 @@ def anchor(dice: Dice) -> Clause:
     if times and dice.chance(0.3):
         return replace(made, when=dice.draw(TIMES[times]), fronted=dice.chance(0.5))
     if made.tense == "past" and dice.chance(0.4):
-        inner = core(dice, actor(dice, HUMAN, plain=True), form=THEN)
+        inner = core(dice, actor(dice), form=THEN)
         word = dice.one(("before", "after", "when", "because"))
         return replace(made, when=Embedded(word, inner), fronted=dice.chance(0.5))
     return made
@@ -153,8 +134,7 @@ def negation(_: Dice, made: Clause) -> Clause | None:
 
 def number(dice: Dice, made: Clause) -> Clause | None:
     def change(np: NP) -> NP | None:
-        hidden = np.noun.tags & {"mass", "name", "parent"} or np.noun.plural == np.noun.lemma
-        if hidden or np.said != "full" or np.determiner not in OTHER_DETERMINER:
+        if not np.noun.countable or np.said != "full" or np.determiner not in OTHER_DETERMINER:
             return None
         determiner = OTHER_DETERMINER[np.determiner]
         return replace(np, number=OTHER_NUMBER[np.number], determiner=determiner)
@@ -183,17 +163,19 @@ def triplets(seed: int, count: int) -> Iterator[Triplet]:
     """Triplets of all sixteen kinds in turn, the same for a seed everywhere.
 
     Args:
-        seed: of the sequence; other seeds than the corpus's are not needed.
+        seed: of the sequence; the same number as a corpus's seed means nothing.
         count: how many.
     """
     dice = Dice(f"triplets {seed}")
     for same, different in islice(cycle(product(SAME, DIFFERENT)), count):
-        texts: list[str] = []
-        while len(set(texts)) < 3:
+        texts: set[str] = set()
+        while len(texts) < 3:
             first = anchor(dice)
             second = same(dice, first)
             if second and dice.chance(0.5):
                 first, second = second, first
             third = different(dice, first)
-            texts = [sentence(made) for made in (first, second, third) if made]
-        yield Triplet(*texts, f"{same.__name__}/{different.__name__}")
+            if second and third:
+                said = sentence(first), sentence(second), sentence(third)
+                texts = set(said)
+        yield Triplet(*said, f"{same.__name__}/{different.__name__}")

@@ -1,4 +1,4 @@
-"""Words as objects: inflection, derivation, and the pools from which words are drawn.
+"""Words as objects, and the pools from which they are drawn.
 
 Every draw is a function of `random.Random.random()` alone, the one method whose sequence Python
 promises to keep, and pools are built from sequences, never from sets: the same seed gives the same
@@ -8,134 +8,50 @@ text in every process and version.
 from __future__ import annotations
 
 import random
-import re
 from bisect import bisect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import accumulate
 from typing import Generic, TypeVar
 
 from amlm.data.grammar import lexicon
+from amlm.data.grammar.morphology import attach, with_s
 
 T = TypeVar("T")
-VOWELS = "aeiou"
 
 
 class Pool(Generic[T]):
-    """Items with weights; without weights, Zipf's law by rank, flattened at the top by `flat`."""
+    """Items with weights; without weights by rank, in Zipf's manner, flattened at the top."""
 
     def __init__(
         self, items: Sequence[T], weights: Sequence[float] | None = None, flat: float = 2.0
     ) -> None:
         assert items, "a pool needs items"
         self.items = items
+        weights = weights or [1 / (rank + flat) for rank in range(len(items))]
         # `accumulate` adds in plain order; `sum` rounds differently from Python 3.12 on.
-        self.bounds = list(accumulate(weights or [1 / (rank + flat) for rank in range(len(items))]))
+        self.bounds = list(accumulate(weights))
 
 
 class Dice(random.Random):
-    """A named, seeded source of choices."""
+    """A named source of choices, e.g. `Dice("sample 0")`."""
 
     def one(self, items: Sequence[T]) -> T:
         """One of the items, all equally likely."""
         return items[int(self.random() * len(items))]
 
     def draw(self, pool: Pool[T]) -> T:
-        """One of the pool's items by their weights."""
+        """One of the pool's items, by their weights."""
         return pool.items[bisect(pool.bounds, self.random() * pool.bounds[-1])]
 
     def chance(self, probability: float) -> bool:
         return self.random() < probability
 
 
-# --- spelling -----------------------------------------------------------------------------------
-
-
-def attach(stem: str, suffix: str) -> str:
-    """A stem with a suffix that begins with a vowel: bake+er, carry+ed, stop+ing, dax+ish.
-
-    >>> [attach("bake", "er"), attach("carry", "ed"), attach("carry", "ing"), attach("wug", "ish")]
-    ['baker', 'carried', 'carrying', 'wuggish']
-    """
-    if stem.endswith("ie") and suffix == "ing":
-        return stem[:-2] + "ying"
-    if stem.endswith("e") and not (stem[-2:] in ("ee", "oe", "ye") and suffix[0] != "e"):
-        return stem[:-1] + suffix
-    if stem.endswith("y") and stem[-2] not in VOWELS and suffix[0] != "i":
-        return stem[:-1] + "i" + suffix
-    short = len(re.findall("[aeiouy]+", stem)) == 1
-    if short and re.search("[^aeiouy][aeiou][^aeiouwxy]$", stem):
-        return stem + stem[-1] + suffix
-    return stem + suffix
-
-
-def with_s(stem: str) -> str:
-    """The regular plural of a noun and third person of a verb."""
-    if stem.endswith("y") and stem[-2] not in VOWELS:
-        return stem[:-1] + "ies"
-    if stem.endswith(("s", "x", "z", "ch", "sh")) or stem in ("go", "do", "potato", "tomato"):
-        return stem + "es"
-    return stem + "s"
-
-
-def article(following: str) -> str:
-    """`a` or `an` before a word."""
-    spoken = following.startswith(("useful", "one", "uni"))
-    return "an" if following[0] in VOWELS and not spoken else "a"
-
-
-def an(word: str) -> str:
-    """The word with its article."""
-    return f"{article(word)} {word}"
-
-
-# --- derivation ---------------------------------------------------------------------------------
-
-# Which suffix makes a noun of an adjective depends on its ending alone, without exception.
-NOMINALIZERS = {
-    "able": "ity", "ic": "ity", "al": "ity",
-    "ish": "ness", "ive": "ness", "ous": "ness", "ful": "ness", "less": "ness",
-}  # fmt: skip
-
-
-def nominalizer(adjective: str) -> str:
-    """`ity` or `ness`, by the adjective's ending; `ness` for all endings that the table lacks."""
-    return next((s for end, s in NOMINALIZERS.items() if adjective.endswith(end)), "ness")
-
-
-def nominalize(adjective: str, suffix: str = "") -> str:
-    """The quality noun of an adjective, with its own suffix or a given one.
-
-    >>> [nominalize("blickable"), nominalize("wuggish"), nominalize("happy"), nominalize("able", "ness")]
-    ['blickability', 'wuggishness', 'happiness', 'ableness']
-    """
-    suffix = suffix or nominalizer(adjective)
-    if suffix == "ity":
-        return (
-            re.sub("(able|e)$", lambda end: "abil" if end[0] == "able" else "", adjective) + suffix
-        )
-    return re.sub("(?<=[^aeiou])y$", "i", adjective) + suffix
-
-
-def adverb(adjective: str) -> str:
-    """The manner adverb of an adjective."""
-    if adjective.endswith("ic"):
-        return adjective + "ally"
-    return re.sub("y$", "i", re.sub("le$", "", adjective)) + "ly"
-
-
-def comparative(adjective: str) -> str:
-    irregular = {"good": "better", "bad": "worse"}
-    return irregular.get(adjective) or attach(adjective, "er")
-
-
-# --- the parts of speech ------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Noun:
-    """A noun, a name, or (tags `person1`, `person2`) a speaker; its own lemma is one of its tags."""
+    """A noun or a name. Its own lemma is one of its tags, so that a verb can ask for it alone."""
 
     lemma: str
     plural: str
@@ -144,15 +60,20 @@ class Noun:
 
     @property
     def gender(self) -> str:
-        """m, f, n, or c (human, either)."""
+        """m, f, n, or c (common: a person, either)."""
         if "human" not in self.tags:
             return "n"
         return "m" if "male" in self.tags else "f" if "female" in self.tags else "c"
 
+    @property
+    def countable(self) -> bool:
+        """Whether there is a plural, and it shows."""
+        return self.plural != self.lemma and not self.tags & {"mass", "parent", "name"}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verb:
-    """A verb with its forms and with what it goes with; a frame `!` needs a companion."""
+    """A verb with its forms and its frame: the tags of what it goes with."""
 
     base: str
     third: str
@@ -163,7 +84,7 @@ class Verb:
     marks: str = ""
     subjects: frozenset[str] = frozenset()
     objects: frozenset[str] = frozenset()
-    companions: tuple[tuple[str, str], ...] = ()
+    companions: tuple[tuple[str, str], ...] = ()  # (preposition, tags)
     needs_companion: bool = False
 
     @property
@@ -171,31 +92,37 @@ class Verb:
         return f"{self.base} {self.particle}".strip()
 
 
-def make_noun(entry: str, tags: str, rank: int = 0) -> Noun:
-    """A noun from `singular/plural`."""
+def make_noun(entry: str, tags: str = "", rank: int = 0) -> Noun:
+    """A noun from `singular/plural`; the weight follows the rank in its group."""
     lemma, _, plural = entry.replace("_", " ").partition("/")
-    return Noun(lemma, plural or with_s(lemma), frozenset([*tags.split(), entry.split("/")[0]]),
-                1 / (rank + 2))  # fmt: skip
+    return Noun(lemma, plural or with_s(lemma), frozenset([*tags.split(), lemma]), 1 / (rank + 2))
 
 
 def make_verb(forms: str, subjects: str = "", objects: str = "", companions: str = "") -> Verb:
-    """A verb from its forms, marks and frame as written in `lexicon.VERBS`."""
+    """A verb from the columns of `lexicon.VERBS`."""
     body = forms.rstrip("=.^~>")
     main, _, particle = body.partition(" ")
     base, past, participle = (*main.split("/"), "", "")[:3]
     past = past or attach(base, "ed")
-    third = "has" if base == "have" else with_s(base)
-    tags: dict[str, str] = {}
+    beside: dict[str, str] = {}
     for word in companions.lstrip("!").split():
         preposition, colon, tag = word.partition(":")
         # A word without a colon is one more tag for the preposition before it.
-        preposition = preposition if colon else next(reversed(tags))
-        tags[preposition] = f"{tags.get(preposition, '')} {tag if colon else word}".strip()
+        preposition = preposition if colon else next(reversed(beside))
+        beside[preposition] = f"{beside.get(preposition, '')} {tag if colon else word}".strip()
     return Verb(
-        base, third, past, participle or past, attach(base, "ing"), particle, forms[len(body) :],
-        frozenset(subjects.split()), frozenset(objects.replace("-", "").split()),
-        tuple(tags.items()), companions.startswith("!"),
-    )  # fmt: skip
+        base,
+        "has" if base == "have" else with_s(base),
+        past,
+        participle or past,
+        attach(base, "ing"),
+        particle,
+        forms.removeprefix(body),
+        frozenset(subjects.split()),
+        frozenset(objects.replace("-", "").split()),
+        tuple(beside.items()),
+        companions.startswith("!"),
+    )
 
 
 def _read_nouns() -> list[Noun]:
@@ -204,36 +131,24 @@ def _read_nouns() -> list[Noun]:
         for rank, entry in enumerate(words.split()):
             noun = make_noun(entry, header, rank)
             known = found.get(noun.lemma)
-            found[noun.lemma] = (
-                Noun(known.lemma, known.plural, known.tags | noun.tags, known.weight)
-                if known
-                else noun
-            )
-    for names, gender in ((lexicon.BOYS, "male"), (lexicon.GIRLS, "female")):
-        for rank, name in enumerate(names.split()):
-            found[name] = make_noun(name, f"{gender} human animate name", rank)
+            found[noun.lemma] = replace(known, tags=known.tags | noun.tags) if known else noun
     return list(found.values())
 
 
 NOUNS = _read_nouns()
-VERBS = [make_verb(*(cell.strip() for cell in line.split("|")))
-         for line in lexicon.VERBS.strip().splitlines()]  # fmt: skip
+VERBS = [make_verb(*map(str.strip, row.split("|"))) for row in lexicon.VERBS.strip().splitlines()]
 NOUN = {noun.lemma: noun for noun in NOUNS}
 VERB = {verb.lemma: verb for verb in reversed(VERBS)}  # the first of each lemma
 BE = Verb("be", "is", "was", "been", "being")
-DO = make_verb("do/did/done")
-HAVE = make_verb("have/had/had")
+DO, HAVE = make_verb("do/did/done"), make_verb("have/had/had")
 
 
 @cache
-def nouns(spec: str, names: bool = False) -> Pool[Noun]:
-    """The nouns that have one of the tags in `spec`; names only when asked for."""
-    tags = frozenset(spec.split())
-    found = [n for n in NOUNS if tags & n.tags and (names or "name" not in n.tags)]
+def nouns(tags: str | frozenset[str], names: bool = False) -> Pool[Noun]:
+    """The nouns that have one of the tags; names only when asked for."""
+    wanted = frozenset(tags.split()) if isinstance(tags, str) else tags
+    found = [n for n in NOUNS if wanted & n.tags and (names or "name" not in n.tags)]
     return Pool(found, [n.weight for n in found])
-
-
-NAMES = nouns("name", names=True)
 
 
 @cache
@@ -249,16 +164,16 @@ def adjectives(tags: frozenset[str]) -> Pool[tuple[int, str]] | None:
 
 
 @cache
-def verbs(subject: frozenset[str], object_: frozenset[str] | None = None) -> Pool[Verb] | None:
-    """The verbs that such a subject can have, or (with tags given) that take such an object."""
-    ranked = [
-        (verb, 1 / (rank + 12))
+def verbs(subject: frozenset[str], obj: frozenset[str] | None = None) -> Pool[Verb] | None:
+    """The verbs that such a subject can have and, if tags are given, that take such an object."""
+    found = {
+        verb: 1 / (rank + 12)
         for rank, verb in enumerate(VERBS)
-        if subject & verb.subjects and (object_ is None or object_ & verb.objects)
-    ]
-    return Pool(*map(list, zip(*ranked, strict=True))) if ranked else None
+        if subject & verb.subjects and (obj is None or obj & verb.objects)
+    }
+    return Pool(list(found), list(found.values())) if found else None
 
 
-def pairs(table: str) -> list[tuple[str, str]]:
-    """The pairs of a table of `left/right` words."""
-    return [(left, right) for left, _, right in (item.partition("/") for item in table.split())]
+def verb_list(table: str) -> list[Verb]:
+    """Verbs without frames, from a table of forms."""
+    return [make_verb(forms) for forms in table.split()]

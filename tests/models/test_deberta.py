@@ -1,0 +1,348 @@
+"""The encoder against Hugging Face's DebertaV2ForMaskedLM (loss, logits, every gradient, names of
+the state, files), attention's hand-written backward against finite differences, position buckets
+against Hugging Face's function, dropout against its statistics.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import DebertaV2Config, DebertaV2ForMaskedLM
+from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
+
+from amlm.models import relative
+from amlm.models.deberta import DebertaV2MaskedLM, Dropout
+from amlm.models.relative import attend, bucket, keep_mask
+
+VOCAB = 50
+BOTH = ["p2c", "c2p"]
+
+
+def make_config(**changes: Any) -> DebertaV2Config:
+    fields: dict[str, Any] = {
+        "vocab_size": VOCAB,
+        "hidden_size": 24,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 3,
+        "intermediate_size": 40,
+        "relative_attention": True,
+        "position_buckets": 32,
+        "share_att_key": True,
+        "pos_att_type": BOTH,
+        "norm_rel_ebd": "layer_norm",
+        "position_biased_input": False,
+        "type_vocab_size": 0,
+        "max_position_embeddings": 512,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "initializer_range": 0.3,  # large: attention is peaked and every term matters
+    }
+    return DebertaV2Config(**{**fields, **changes})
+
+
+def make_twins(
+    config: DebertaV2Config, dtype: torch.dtype = torch.float32
+) -> tuple[DebertaV2ForMaskedLM, DebertaV2MaskedLM]:
+    """The same random weights, biases and layer norms included, in both implementations."""
+    torch.manual_seed(0)
+    theirs = DebertaV2ForMaskedLM(config)
+    for parameter in theirs.parameters():
+        if parameter.dim() == 1:
+            nn.init.normal_(parameter, mean=float(parameter.detach().mean()), std=0.2)
+    ours = DebertaV2MaskedLM(config)
+    ours.load_state_dict(theirs.state_dict(), strict=True)
+    return theirs.to(dtype).train(), ours.to(dtype).train()
+
+
+def make_batch(length: int, padded: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Ids, mask and labels of two sequences; the second one is padded to the first one's length."""
+    generator = torch.Generator().manual_seed(length)
+    ids_BL, labels_BL = torch.randint(1, VOCAB, (2, 2, length), generator=generator)
+    mask_BL = torch.ones(2, length, dtype=torch.long)
+    if padded:
+        mask_BL[1, length // 2 :] = 0
+    return ids_BL * mask_BL, mask_BL, labels_BL.where(mask_BL.bool(), -100)
+
+
+def relative_error(found: Tensor, expected: Tensor) -> float:
+    return float((found - expected).detach().norm() / expected.detach().norm())
+
+
+def assert_twins_agree(config: DebertaV2Config, length: int, padded: bool, double: bool) -> None:
+    theirs, ours = make_twins(config, torch.float64 if double else torch.float32)
+    ids_BL, mask_BL, labels_BL = make_batch(length, padded)
+    their_logits = theirs(ids_BL, attention_mask=mask_BL).logits
+    our_logits = ours(ids_BL, mask_BL if padded else None)
+    losses = []
+    for logits in (their_logits, our_logits):
+        losses.append(F.cross_entropy(logits.flatten(0, 1), labels_BL.flatten()))
+        losses[-1].backward()  # type: ignore[no-untyped-call]
+
+    text = mask_BL.bool()
+    assert our_logits[text].isfinite().all()
+    assert relative_error(losses[1], losses[0]) < (1e-12 if double else 1e-6)
+    assert relative_error(our_logits[text], their_logits[text]) < (1e-12 if double else 1e-5)
+
+    our_grads = {name: p.grad for name, p in ours.named_parameters()}
+    total = torch.stack([p.grad.norm() for p in theirs.parameters() if p.grad is not None]).norm()
+    for name, parameter in theirs.named_parameters():
+        found, expected = our_grads[name], parameter.grad
+        if expected is None:
+            assert found is None, name
+            continue
+        assert found is not None, name
+        # The second term is for sums that cancel, such as the gradient of a key's bias: what is
+        # left of them is the rounding of whoever computed it.
+        limit = 1e-12 if double else 1e-5
+        assert (found - expected).norm() < limit * expected.norm() + limit / 100 * total, name
+
+
+# Every value of buckets, sharing and terms meets short and long sequences, padded and not.
+SHAPES = [
+    {"position_buckets": -1},
+    {"position_buckets": 8, "share_att_key": False, "num_attention_heads": 4},
+    {"position_buckets": 32, "pos_att_type": ["c2p"], "num_attention_heads": 1},
+    {"position_buckets": 256, "pos_att_type": ["p2c"], "share_att_key": False},
+    {"position_buckets": 256},
+]
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 17, 64, 127, 128, 129, 256, 300, 600])
+@pytest.mark.parametrize("double", [False, True], ids=["float32", "float64"])
+def test_agrees_with_hugging_face(length: int, double: bool) -> None:
+    some = range(len(SHAPES)) if length < 100 else [length % 5, (length + 2) % 5, 4]
+    for index in sorted(set(some)):
+        config = make_config(**SHAPES[index])
+        assert_twins_agree(config, length, padded=bool((index + length) % 2), double=double)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"norm_rel_ebd": "none"},
+        {"attention_head_size": 8},  # 24 / 3
+        {"tie_word_embeddings": False},
+        {"pos_att_type": "c2p|p2c"},
+        {"max_relative_positions": 16, "position_buckets": -1},  # distances beyond the table
+        {"max_relative_positions": 16, "position_buckets": 8},
+        {"max_position_embeddings": 20},  # sequences longer than the model was made for
+        {"conv_kernel_size": 3, "conv_act": "gelu"},
+        {"conv_kernel_size": 5, "conv_groups": 2},
+    ],
+    ids=lambda changes: ",".join(changes),
+)
+@pytest.mark.parametrize("padded", [False, True])
+def test_agrees_with_hugging_face_on_rarer_settings(changes: dict[str, Any], padded: bool) -> None:
+    assert_twins_agree(make_config(**changes), length=40, padded=padded, double=True)
+
+
+@pytest.mark.parametrize("buckets", [2, 7, 8, 32, 256])
+@pytest.mark.parametrize("max_distance", [300, 512, 1024])
+def test_buckets_are_hugging_faces(buckets: int, max_distance: int) -> None:
+    distance_X = torch.arange(1200)
+    theirs_X = make_log_bucket_position(distance_X, buckets, max_distance).long()
+    assert torch.equal(bucket(distance_X, buckets, max_distance), theirs_X)
+    assert torch.equal(
+        make_log_bucket_position(-distance_X, buckets, max_distance).long(), -theirs_X
+    )
+
+
+def test_state_loads_both_ways_and_through_files(tmp_path: Path) -> None:
+    config = make_config()
+    ours = DebertaV2MaskedLM(config).eval()
+    theirs = DebertaV2ForMaskedLM(config)
+    theirs.load_state_dict(ours.state_dict(), strict=True)
+    theirs.save_pretrained(tmp_path)
+    loaded = DebertaV2ForMaskedLM.from_pretrained(tmp_path).eval()
+    assert [*loaded.state_dict()] == [*theirs.state_dict()]
+    ids_BL, *_ = make_batch(9, padded=False)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(ids_BL), loaded(ids_BL).logits)
+    again = DebertaV2MaskedLM(config)
+    again.load_state_dict(loaded.state_dict(), strict=True)
+    for name, value in ours.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value), name
+
+
+def test_head_stays_tied_when_the_embedding_is_replaced() -> None:
+    class Doubled(nn.Module):
+        def __init__(self, inner: nn.Embedding) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, ids_BL: Tensor) -> Tensor:
+            return 2 * self.inner(ids_BL)
+
+    model = DebertaV2MaskedLM(make_config())
+    embeddings, decoder = model.deberta.embeddings, model.cls.predictions.decoder
+    tokens = embeddings.word_embeddings
+    assert isinstance(tokens, nn.Embedding)
+    assert decoder.weight is tokens.weight
+    ids_BL, *_ = make_batch(9, padded=False)
+    plain = model(ids_BL)
+    embeddings.word_embeddings = Doubled(tokens)
+    assert decoder.weight is tokens.weight
+    # The layer norm undoes the doubling, up to its epsilon.
+    torch.testing.assert_close(model(ids_BL), plain)
+
+
+def test_predict_is_the_same_at_chosen_positions() -> None:
+    model = DebertaV2MaskedLM(make_config())
+    ids_BL, *_ = make_batch(17, padded=False)
+    hidden_BLD = model.encode(ids_BL)
+    chosen = torch.tensor([3, 4, 20, 33])
+    torch.testing.assert_close(
+        model.predict(hidden_BLD.flatten(0, 1)[chosen]), model(ids_BL).flatten(0, 1)[chosen]
+    )
+
+
+def test_padding_cannot_be_seen() -> None:
+    model = DebertaV2MaskedLM(make_config())
+    ids_BL, mask_BL, _ = make_batch(12, padded=True)
+    other_BL = torch.where(mask_BL.bool(), ids_BL, 7)
+    text = mask_BL.bool()
+    logits, other = model(ids_BL, mask_BL), model(other_BL, mask_BL)
+    assert torch.equal(logits[text], other[text])
+    alone = model(ids_BL[1:, :6])
+    torch.testing.assert_close(logits[1, :6], alone[0])
+    assert model(ids_BL, torch.zeros_like(mask_BL)).isfinite().all()
+
+
+def test_lengths_do_not_disturb_each_other() -> None:
+    model = DebertaV2MaskedLM(make_config(max_position_embeddings=30))
+    batches = {length: make_batch(length, padded=False)[0] for length in (12, 50, 5)}
+    first = {length: model(ids_BL) for length, ids_BL in batches.items()}
+    for length, ids_BL in batches.items():
+        assert torch.equal(model(ids_BL), first[length])
+
+
+def test_heads_in_several_passes_are_the_same_heads(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = DebertaV2MaskedLM(make_config())
+    ids_BL, mask_BL, _ = make_batch(12, padded=True)
+
+    def run() -> list[Tensor]:
+        model.zero_grad()
+        logits = model(ids_BL, mask_BL)
+        logits.logsumexp(-1).sum().backward()
+        return [logits, *(p.grad for p in model.parameters() if p.grad is not None)]
+
+    at_once = run()
+    monkeypatch.setattr(relative, "CACHED_COLUMNS", 1)
+    for one, other in zip(at_once, run(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("p", [0.0, 0.4])
+def test_backward_of_attention_against_finite_differences(p: float) -> None:
+    torch.manual_seed(0)
+    qkv = torch.randn(2, 4, 3, 2, 3, dtype=torch.float64, requires_grad=True)
+    pos_key, pos_query = (
+        torch.randn(7, 2, 3, dtype=torch.float64, requires_grad=True) for _ in range(2)
+    )
+    padding_B1L = torch.tensor([[False] * 4, [False, False, True, True]])[:, None]
+
+    def attend_seeded(qkv: Tensor, pos_key: Tensor | None, pos_query: Tensor | None) -> Tensor:
+        torch.manual_seed(1)  # the same mask at every evaluation
+        return attend(qkv, pos_key, pos_query, padding_B1L, 0.7, p)
+
+    assert torch.autograd.gradcheck(attend_seeded, (qkv, pos_key, pos_query))
+    assert torch.autograd.gradcheck(attend_seeded, (qkv, None, pos_query))
+    assert torch.autograd.gradcheck(attend_seeded, (qkv, pos_key, None))
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_keep_mask_is_independent_coin_flips(p: float, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    mask = keep_mask(torch.empty(501, 403, dtype=dtype), p)  # not a multiple of the word size
+    assert mask.dtype == dtype
+    assert set(mask.unique().tolist()) == {0.0, 1.0}
+    flips = mask.double().flatten()
+    deviation = (p * (1 - p) / len(flips)) ** 0.5
+    assert abs(float(flips.mean()) - (1 - p)) < 4 * deviation
+    for lag in (1, 2, 3, 4, 8, 403):  # words hold four flips: neighbours must not be related
+        products = (flips[lag:] - (1 - p)) * (flips[:-lag] - (1 - p))
+        assert abs(float(products.mean())) < 4 * p * (1 - p) / len(products) ** 0.5
+    assert not torch.equal(mask, keep_mask(mask, p))
+
+
+def test_dropout_keeps_the_mean_and_the_residual() -> None:
+    torch.manual_seed(0)
+    dropout, x = Dropout(0.2), torch.rand(400, 301) + 1
+    residual = torch.randn_like(x)
+    dropped = dropout(x)
+    kept = dropped != 0
+    torch.testing.assert_close(dropped[kept], x[kept] / 0.8)
+    assert abs(float(kept.float().mean()) - 0.8) < 4 * (0.2 * 0.8 / x.numel()) ** 0.5
+    torch.manual_seed(0)
+    torch.rand(400, 301)
+    torch.randn_like(x)
+    torch.testing.assert_close(dropout(x, residual), residual + dropped)
+    dropout.eval()
+    assert torch.equal(dropout(x, residual), residual + x)
+
+
+@pytest.mark.parametrize("kind", ["hidden_dropout_prob", "attention_probs_dropout_prob"])
+def test_dropout_is_where_hugging_face_has_it(kind: str) -> None:
+    """The spread of the hidden states over dropout masks is the same, position by position."""
+    theirs, ours = make_twins(make_config(num_hidden_layers=1, position_buckets=4, **{kind: 0.3}))
+    ids_BL = make_batch(6, padded=False)[0][:1].expand(8, -1)
+    draws = 300
+    spreads = []
+    with torch.no_grad():
+        for encode in (lambda ids: theirs.deberta(ids).last_hidden_state, ours.encode):
+            torch.manual_seed(0)
+            hidden_XLD = torch.cat([encode(ids_BL) for _ in range(draws)])
+            spreads.append(hidden_XLD.std(0))
+    # One standard deviation of an estimated spread is 1 / sqrt(2 * draws * 8) or more, since the
+    # dropout of relative embeddings is shared by a batch.
+    torch.testing.assert_close(spreads[1].mean(1), spreads[0].mean(1), rtol=0.03, atol=0)
+
+
+def test_runs_under_bfloat16_autocast() -> None:
+    model = DebertaV2MaskedLM(make_config(initializer_range=0.05, hidden_dropout_prob=0.1))
+    ids_BL, mask_BL, _ = make_batch(12, padded=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model(ids_BL, mask_BL)
+    logits.float().logsumexp(-1).sum().backward()
+    assert all(p.grad is None or p.grad.dtype == torch.float32 for p in model.parameters())
+    model.eval()
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = model(ids_BL, mask_BL).float()
+    text = mask_BL.bool()
+    assert relative_error(rough[text], model(ids_BL, mask_BL)[text]) < 0.02
+
+
+@pytest.mark.filterwarnings("ignore")  # what the compiler thinks of itself
+def test_compiles_in_one_graph() -> None:
+    model = DebertaV2MaskedLM(make_config(num_hidden_layers=1, hidden_dropout_prob=0.1))
+    ids_BL, *_ = make_batch(12, padded=False)
+    model.eval()
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(ids_BL), model(ids_BL))
+    model.train()
+    compiled(ids_BL).sum().backward()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("relative_attention", False),
+        ("position_biased_input", True),
+        ("type_vocab_size", 2),
+        ("embedding_size", 12),
+        ("attention_head_size", 5),
+        ("hidden_size", 25),
+        ("hidden_act", "relu"),
+        ("legacy", False),
+        ("pos_att_type", []),
+    ],
+)
+def test_what_is_not_supported_is_named(field: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=field):
+        DebertaV2MaskedLM(make_config(**{field: value}))
