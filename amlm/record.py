@@ -138,6 +138,5 @@ def read_tables(folder: Path) -> tuple[list[int], NDArray[np.float32]]:
     path = folder / TABLE_FILE
     if not steps:
         return [], np.zeros((0, 0), dtype=np.float32)
-    flat = np.memmap(path, dtype="<f4", mode="r")
-    vocab_size = int(updates[0]["vocab_size"])
-    return steps, flat[: len(steps) * vocab_size].reshape(len(steps), vocab_size)
+    shape = (len(steps), int(updates[0]["vocab_size"]))  # what no line speaks of lies behind
+    return steps, np.memmap(path, dtype="<f4", mode="r", shape=shape)

@@ -91,3 +91,9 @@ def small_store(
 ) -> TokenStore:
     """The store of `corpus_dir`, with up to 700 types. Not to be changed by a test."""
     return open_store(data_config(corpus_dir), VOCAB_SIZE, tmp_path_factory.mktemp("cache"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--store-golden", action="store_true", help="store the losses of this run as golden ones"
+    )

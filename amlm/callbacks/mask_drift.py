@@ -40,15 +40,15 @@ def by_frequency_rank(
 
 
 def kind_of(piece: str) -> str:
-    """``word`` (begins one), ``continuation``, ``number``, ``punctuation``, ``byte``, ``special``."""
+    """``word`` (begins one), ``continuation``, ``number``, ``punctuation``, ``byte`` or ``special``
+    (one of the five)."""
     if piece in SPECIAL_TOKENS:
         return "special"
     if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
         return "byte"
-    bare = piece.removeprefix(BOUNDARY)
-    if any(character.isalpha() for character in bare):
+    if any(character.isalpha() for character in piece):
         return "word" if piece.startswith(BOUNDARY) else "continuation"
-    return "number" if any(character.isdigit() for character in bare) else "punctuation"
+    return "number" if any(character.isnumeric() for character in piece) else "punctuation"
 
 
 def by_kind(table_V: NDArray[np.float32], kinds: Sequence[str]) -> dict[str, float]:
@@ -85,7 +85,9 @@ class MaskDrift(L.Callback):
     ) -> None:
         self.run_log = run_log
         self.pieces = pieces
-        self.counts_V = counts_V
+        # Special tokens are frequent and never measured.
+        specials = [piece in SPECIAL_TOKENS for piece in pieces]
+        self.counts_V = np.where(specials, 0, counts_V)
         self.kinds = [kind_of(piece) for piece in pieces]
         self.top = top
 

@@ -48,7 +48,6 @@ class Corruption:
 
     inputs_GL: Tensor  # int64, what the model sees
     selected_GL: Tensor  # bool, positions that carry a label
-    masked_GL: Tensor  # bool, positions that show [MASK]
     saturated: Tensor  # scalar, share of maskable positions selected for certain
 
 
@@ -72,7 +71,9 @@ def derived_seed(seed: int, purpose: str, *counters: int) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
-def gather_rows(ids_GL: Tensor, corruption: Corruption, rows: slice, capacity: int) -> MaskedRows:
+def gather_rows(
+    ids_GL: Tensor, corruption: Corruption, rows: slice, capacity: int, mask_id: int
+) -> MaskedRows:
     """Takes rows of a corruption and gathers their labelled positions into ``capacity`` slots.
 
     No question is asked to the device: unused slots are marked, positions beyond are left out.
@@ -89,7 +90,7 @@ def gather_rows(ids_GL: Tensor, corruption: Corruption, rows: slice, capacity: i
         inputs_RL=inputs_RL,
         positions_M=positions_M,
         labels_M=ids_GL[rows].flatten()[positions_M],
-        shows_mask_M=corruption.masked_GL[rows].flatten()[positions_M],
+        shows_mask_M=inputs_RL.flatten()[positions_M] == mask_id,
         valid_M=valid_M,
     )
 
@@ -167,7 +168,7 @@ class MaskingPolicy(nn.Module):
         # Moves between devices pass; casts do not: a model in bfloat16 keeps its table in float32
         # and its counters as they are.
         super()._apply(  # type: ignore[no-untyped-call]
-            lambda tensor: fn(tensor).to(tensor.dtype), recurse
+            lambda tensor: tensor.to(fn(tensor).device), recurse
         )
         return self
 
@@ -194,11 +195,11 @@ class MaskingPolicy(nn.Module):
         maskable_GL = self.maskable_V[ids_GL]
         q_GL = self.marginals(self.table_V[ids_GL], maskable_GL, self.ratio(step))
         selected_GL = self.sampler.select(q_GL, generator)
-        inputs_GL, masked_GL = self.replacement.apply(
+        inputs_GL = self.replacement.apply(
             ids_GL, selected_GL, self.special.mask, self.candidates_C, generator
         )
-        saturated = (q_GL >= 1).sum() / maskable_GL.sum().clamp(min=1)
-        return Corruption(inputs_GL, selected_GL, masked_GL, saturated)
+        saturated = (q_GL > 1 - 1e-9).sum() / maskable_GL.sum().clamp(min=1)
+        return Corruption(inputs_GL, selected_GL, saturated)
 
     def rows(
         self,
@@ -214,9 +215,9 @@ class MaskingPolicy(nn.Module):
             maskable: number of maskable positions of each of these rows, known on the host.
         """
         ratio = self.ratio(step)
-        expected = sum(min(count, max(ratio * count, 1.0)) for count in maskable)
-        capacity = min(self.sampler.capacity(expected), sum(maskable))
-        return gather_rows(ids_GL, corruption, rows, max(capacity, 1))
+        expected = [min(count, max(ratio * count, 1.0)) for count in maskable]
+        capacity = max(min(self.sampler.capacity(expected), sum(maskable)), 1)
+        return gather_rows(ids_GL, corruption, rows, capacity, self.special.mask)
 
     @torch.no_grad()
     def observe(self, batch: Predictions) -> None:

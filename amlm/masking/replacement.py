@@ -37,7 +37,7 @@ class Replacement:
         mask_id: int,
         candidates_C: Tensor,
         generator: torch.Generator,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Tensor:
         """Corrupts the selected positions.
 
         Args:
@@ -47,7 +47,7 @@ class Replacement:
             candidates_C: ids that a random replacement is drawn from.
             generator: source of the draws, on the tensors' device.
 
-        Returns: corrupted ids ``[B, L]`` and bool ``[B, L]``, true where ``[MASK]`` was put.
+        Returns: corrupted ids ``[B, L]``.
         """
         device = ids_BL.device
         u_BL = torch.rand(ids_BL.shape, device=device, generator=generator)
@@ -57,4 +57,4 @@ class Replacement:
         masked_BL = selected_BL & (u_BL < self.mask)
         random_BL = selected_BL & (u_BL >= self.mask) & (u_BL < self.mask + self.random)
         ids_BL = torch.where(random_BL, candidates_C[drawn_BL], ids_BL)
-        return ids_BL.masked_fill(masked_BL, mask_id), masked_BL
+        return ids_BL.masked_fill(masked_BL, mask_id)

@@ -1,12 +1,15 @@
 """Samplers: from selection probabilities to selected positions.
 
-Shapes: B sequences, L positions. Both samplers select position i with probability exactly q_i and
-give a sequence whose probabilities add up to 1 or more at least one selected position.
+Shapes: B sequences, L positions. Both select position i with probability q_i, and at least one
+position of every sequence that has any: `Fixed` by its construction, since such a sequence's
+probabilities add up to 1 or more; `Bernoulli` by force, which adds a little to the probabilities of
+sequences so short that its coins can all fail.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,11 +22,11 @@ class Sampler(Protocol):
         """Draws bool ``selected_BL`` from float64 probabilities ``q_BL``."""
         ...
 
-    def capacity(self, expected: float) -> int:
+    def capacity(self, expected: Sequence[float]) -> int:
         """Room for the selected positions of a batch or of consecutive rows of one.
 
-        ``expected`` is the sum of their probabilities, known on the host, so that the shapes that
-        follow need no question to the device.
+        ``expected`` has the sum of the probabilities of each row, known on the host, so that the
+        shapes that follow need no question to the device.
         """
         ...
 
@@ -54,8 +57,8 @@ class Fixed:
         hit_BL.scatter_(1, shuffle_BL, teeth_BL > before_BL)
         return hit_BL & (q_BL > 0)  # rounding must not select what may not be selected
 
-    def capacity(self, expected: float) -> int:
-        return math.floor(expected + 1e-6) + 1
+    def capacity(self, expected: Sequence[float]) -> int:
+        return math.floor(sum(expected) + 1e-6) + 1
 
 
 @dataclass
@@ -70,7 +73,9 @@ class Bernoulli:
         force_B1 = ~selected_BL.any(1, keepdim=True) & (q_BL > 0).any(1, keepdim=True)
         return selected_BL | torch.zeros_like(selected_BL).scatter_(1, closest_B1, force_B1)
 
-    def capacity(self, expected: float) -> int:
+    def capacity(self, expected: Sequence[float]) -> int:
+        # All coins of a row fail with probability Π(1 − q) <= exp(−Σq), and then one is forced.
+        mean = sum(row + math.exp(-row) for row in expected if row > 0)
         # Nine standard deviations above the mean (the variance is below it): passed about once in
         # 10^18 batches, and then the excess stays unmasked.
-        return math.ceil(expected + 9 * math.sqrt(expected) + 1)
+        return math.ceil(mean + 9 * math.sqrt(mean) + 1)

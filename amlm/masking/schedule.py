@@ -65,5 +65,5 @@ class Step:
     stairs: int = option(6, "number of levels", ge=2)
 
     def __call__(self, step: int, total: int) -> float:
-        stair = min(int(_progress(step, total) * self.stairs), self.stairs - 1)
+        stair = min(step * self.stairs // total, self.stairs - 1)
         return self.start + (self.end - self.start) * stair / (self.stairs - 1)

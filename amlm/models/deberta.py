@@ -12,7 +12,7 @@ H heads, E head size, R rows of relative embeddings that occur, K relative dista
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -54,8 +54,8 @@ class Embeddings(nn.Module):
         hidden_BLD: Tensor = self.LayerNorm(self.word_embeddings(ids_BL))
         if mask_BL is not None:
             hidden_BLD = hidden_BLD * mask_BL[..., None]
-        hidden_BLD = self.dropout(hidden_BLD)
-        return hidden_BLD
+        dropped_BLD: Tensor = self.dropout(hidden_BLD)
+        return dropped_BLD
 
 
 class SelfAttention(nn.Module):
@@ -139,9 +139,11 @@ class Layer(nn.Module):
         self, hidden_BLD: Tensor, rel_RD: Tensor, row_K: Tensor, padding_B1L: Tensor | None
     ) -> Tensor:
         context_BLD = self.attention.self(hidden_BLD, rel_RD, row_K, padding_B1L)
-        hidden_BLD = self.attention.output(context_BLD, hidden_BLD)
-        hidden_BLD = self.output(F.gelu(self.intermediate.dense(hidden_BLD)), hidden_BLD)
-        return hidden_BLD
+        attended_BLD = self.attention.output(context_BLD, hidden_BLD)
+        output_BLD: Tensor = self.output(
+            F.gelu(self.intermediate.dense(attended_BLD)), attended_BLD
+        )
+        return output_BLD
 
 
 class Convolution(nn.Module):
@@ -289,19 +291,21 @@ class DebertaV2MaskedLM(nn.Module):
 
 
 def _check(config: DebertaV2Config) -> None:
-    supported = {
-        "relative_attention": True,
-        "position_biased_input": False,
-        "type_vocab_size": 0,
-        "embedding_size": config.hidden_size,
-        "attention_head_size": config.hidden_size // config.num_attention_heads,
-        "hidden_act": "gelu",
-        "legacy": True,
+    supported: dict[str, tuple[Any, ...]] = {
+        "relative_attention": (True,),
+        "position_biased_input": (False,),
+        "type_vocab_size": (0,),
+        "embedding_size": (config.hidden_size,),
+        "attention_head_size": (config.hidden_size // config.num_attention_heads,),
+        "hidden_act": ("gelu",),
+        "conv_act": ("tanh", "gelu"),
+        "legacy": (True,),
     }
-    for field, value in supported.items():
-        found = getattr(config, field, value)
-        if found != value:
-            raise ValueError(f"DebertaV2Config.{field} is {found!r}; only {value!r} is supported")
+    for field, values in supported.items():
+        found = getattr(config, field, values[0])
+        if found not in values:
+            wanted = " or ".join(map(repr, values))
+            raise ValueError(f"DebertaV2Config.{field} is {found!r}: only {wanted} is supported")
     if config.hidden_size % config.num_attention_heads:
         raise ValueError("DebertaV2Config.hidden_size must be a multiple of num_attention_heads")
     if not {"c2p", "p2c"} & set(config.pos_att_type or ()):

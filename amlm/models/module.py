@@ -43,7 +43,7 @@ class Window(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Window:
         super()._apply(  # type: ignore[no-untyped-call]
-            lambda tensor: fn(tensor).to(tensor.dtype),
+            lambda tensor: tensor.to(fn(tensor).device),
             recurse,  # moves, no casts
         )
         return self

@@ -184,11 +184,20 @@ def test_fingerprint_tells_apart_what_differs(tmp_path: Path, write_text: Write)
         {name.replace("childes", "gutenberg"): text for name, text in TEXT.items()},
         a | b,
         a,
-        # One source whose text spells what stands between two sources.
-        {"a.train": "x\ntrain:b:y\n", "a.dev": "p\ndev:b:q\n"},
+        {"a.train": "x\ny\n", "a.dev": "p\nq\n"},
     ]
     prints = [print_of(write_text(tmp_path / str(i), each)) for i, each in enumerate(variants)]
     assert len(set(prints)) == len(variants)
+
+
+def test_fingerprint_is_not_taken_in_by_text_like_its_own_marks(
+    tmp_path: Path, write_text: Write
+) -> None:
+    two = {"a.train": "x\n", "a.dev": "p\n", "b.train": "y\n", "b.dev": "q\n"}
+    one = {"a.train": "x\ntrain:b:y\n", "a.dev": "p\ndev:b:q\n"}
+    assert print_of(write_text(tmp_path / "two", two)) != print_of(
+        write_text(tmp_path / "one", one)
+    )
 
 
 def test_fingerprint_of_a_long_file_covers_its_end(tmp_path: Path, write_text: Write) -> None:

@@ -9,7 +9,10 @@ import pytest
 
 from amlm.data.grammar import MinimalPair, Triplet, minimal_pairs, triplets
 from amlm.data.grammar.lexicon import ANTONYMS, NOUNS, SYNONYMS
+from amlm.data.grammar.words import NOUNS as NOUN_OBJECTS
 
+# Noun forms -> whether they are plural.
+NOUN_FORMS = {n.lemma: False for n in NOUN_OBJECTS} | {n.plural: True for n in NOUN_OBJECTS}
 LICENCE = re.compile(r"(?i)\b(?:not|no)\b")
 
 
@@ -165,10 +168,13 @@ def test_only_the_good_sentence_licenses(pairs: list[MinimalPair]) -> None:
 
 
 def test_determiners_articles_and_orders(pairs: list[MinimalPair]) -> None:
-    swapped = ({"this", "these"}, {"that", "those"})
+    swapped = [{"this", "these"}, {"that", "those"}]
     for pair in of(pairs, "determiner_noun"):
-        left, right = difference(pair.good, pair.bad)
-        assert {*left, *right} in swapped
+        (right,), (wrong,) = difference(pair.good, pair.bad)
+        assert {right, wrong} in swapped
+        after = pair.good.lower().rsplit(f"{right} ", 1)[1].rstrip(".").split()
+        noun = next(word for word in after if word in NOUN_FORMS)
+        assert NOUN_FORMS[noun] == (right in ("these", "those")), pair
     for pair in of(pairs, "a_or_an"):
         assert not re.search(r"\b(?:a [aeiou]|an [^aeiou])", pair.good)
         assert re.search(r"\b(?:a (?!useful)[aeiou]|an (?:[^aeiou]|useful))", pair.bad)

@@ -260,6 +260,22 @@ def test_failure_in_the_middle_leaves_nothing_behind(
     assert store.words("dev") == 3
 
 
+def test_store_appears_only_when_it_is_whole(
+    tmp_path: Path, tiny: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, seen = tmp_path / "cache", list[str]()
+    real = store_module._write_ids
+
+    def watched(tokenizer: Tokenizer, lines: Iterable[str], path: Path, note: str) -> None:
+        real(tokenizer, lines, path, note)
+        seen.extend(left_in(cache))
+
+    monkeypatch.setattr(store_module, "_write_ids", watched)
+    store = open_store(tiny, 320, cache)
+    assert len(seen) == 2 and store.folder.name not in seen
+    assert left_in(cache) == [store.folder.name]
+
+
 def test_bad_text_leaves_nothing_behind(
     tmp_path: Path, write_text: Write, data_config: MakeConfig
 ) -> None:

@@ -190,9 +190,9 @@ def test_fixed_counts_are_floor_or_ceil_and_never_pass_the_capacity() -> None:
             for stop in range(start + 1, len(q_BL) + 1):
                 expected, count = sum(sums[start:stop]), sum(counts[start:stop])
                 assert abs(count - expected) < 1 + 1e-9
-                assert count <= fixed.capacity(expected)
+                assert count <= fixed.capacity([expected])
     assert both == {False, True}
-    assert [fixed.capacity(x) for x in (0.0, 1.0, 2.4, 5.999)] == [1, 2, 3, 6]
+    assert [fixed.capacity([x]) for x in (0.0, 1.0, 2.4, 5.999)] == [1, 2, 3, 6]
 
 
 def test_fixed_total_of_a_batch_has_no_noise() -> None:
@@ -273,11 +273,11 @@ def test_bernoulli_capacity_has_room_to_spare_but_not_for_everything() -> None:
     rng = np.random.default_rng(4)
     q_BL = torch.from_numpy(0.02 + 0.26 * rng.random((16, 64)))
     sampler = Bernoulli()
-    expected = float(q_BL.sum())
+    rows = q_BL.sum(1).tolist()
     totals = draws(sampler.select, q_BL, 3_000).sum((1, 2))
-    assert totals.max() <= sampler.capacity(expected) < 2 * expected
+    assert totals.max() <= sampler.capacity(rows) < 2 * sum(rows)
     # Six standard deviations above what comes out on average.
-    assert totals.double().mean() + 6 * totals.double().std() < sampler.capacity(expected)
+    assert totals.double().mean() + 6 * totals.double().std() < sampler.capacity(rows)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=IDS)

@@ -5,6 +5,7 @@ against Hugging Face's function, dropout against its statistics.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def assert_twins_agree(config: DebertaV2Config, length: int, padded: bool, doubl
 
 
 # Every value of buckets, sharing and terms meets short and long sequences, padded and not.
-SHAPES = [
+SHAPES: list[dict[str, Any]] = [
     {"position_buckets": -1},
     {"position_buckets": 8, "share_att_key": False, "num_attention_heads": 4},
     {"position_buckets": 32, "pos_att_type": ["c2p"], "num_attention_heads": 1},
@@ -176,7 +177,8 @@ def test_head_stays_tied_when_the_embedding_is_replaced() -> None:
             self.inner = inner
 
         def forward(self, ids_BL: Tensor) -> Tensor:
-            return 2 * self.inner(ids_BL)
+            doubled_BLD: Tensor = 2 * self.inner(ids_BL)
+            return doubled_BLD
 
     model = DebertaV2MaskedLM(make_config())
     embeddings, decoder = model.deberta.embeddings, model.cls.predictions.decoder
@@ -240,19 +242,24 @@ def test_heads_in_several_passes_are_the_same_heads(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("p", [0.0, 0.4])
 def test_backward_of_attention_against_finite_differences(p: float) -> None:
     torch.manual_seed(0)
-    qkv = torch.randn(2, 4, 3, 2, 3, dtype=torch.float64, requires_grad=True)
+    qkv = torch.randn(2, 3, 3, 2, 2, dtype=torch.float64, requires_grad=True)
     pos_key, pos_query = (
-        torch.randn(7, 2, 3, dtype=torch.float64, requires_grad=True) for _ in range(2)
+        torch.randn(5, 2, 2, dtype=torch.float64, requires_grad=True) for _ in range(2)
     )
-    padding_B1L = torch.tensor([[False] * 4, [False, False, True, True]])[:, None]
+    padding_B1L = torch.tensor([[False] * 3, [False, False, True]])[:, None]
 
-    def attend_seeded(qkv: Tensor, pos_key: Tensor | None, pos_query: Tensor | None) -> Tensor:
+    def attend_seeded(terms: str, *inputs: Tensor) -> Tensor:
         torch.manual_seed(1)  # the same mask at every evaluation
-        return attend(qkv, pos_key, pos_query, padding_B1L, 0.7, p)
+        pos_key = inputs[1] if "c2p" in terms else None
+        pos_query = inputs[-1] if "p2c" in terms else None
+        return attend(inputs[0], pos_key, pos_query, padding_B1L, 0.7, p)
 
-    assert torch.autograd.gradcheck(attend_seeded, (qkv, pos_key, pos_query))
-    assert torch.autograd.gradcheck(attend_seeded, (qkv, None, pos_query))
-    assert torch.autograd.gradcheck(attend_seeded, (qkv, pos_key, None))
+    for terms, inputs in (
+        ("c2p p2c", (qkv, pos_key, pos_query)),
+        ("c2p", (qkv, pos_key)),
+        ("p2c", (qkv, pos_query)),
+    ):
+        assert torch.autograd.gradcheck(partial(attend_seeded, terms), inputs)
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5])
@@ -261,7 +268,7 @@ def test_keep_mask_is_independent_coin_flips(p: float, dtype: torch.dtype) -> No
     torch.manual_seed(0)
     mask = keep_mask(torch.empty(501, 403, dtype=dtype), p)  # not a multiple of the word size
     assert mask.dtype == dtype
-    assert set(mask.unique().tolist()) == {0.0, 1.0}
+    assert set(mask.flatten().tolist()) == {0.0, 1.0}
     flips = mask.double().flatten()
     deviation = (p * (1 - p) / len(flips)) ** 0.5
     assert abs(float(flips.mean()) - (1 - p)) < 4 * deviation
@@ -339,6 +346,7 @@ def test_compiles_in_one_graph() -> None:
         ("attention_head_size", 5),
         ("hidden_size", 25),
         ("hidden_act", "relu"),
+        ("conv_act", "relu"),
         ("legacy", False),
         ("pos_att_type", []),
     ],

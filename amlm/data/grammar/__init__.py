@@ -6,11 +6,12 @@ and invented words with regular derivations. The same machinery yields triplets 
 | module | holds |
 | --- | --- |
 | `lexicon` | the words, as tables |
-| `words` | nouns, verbs, inflection, derivation; dice and pools |
-| `syntax` | noun phrases and clauses as structures, and how they are said |
-| `scene` | random structures whose words fit each other |
-| `lines`, `dialogues`, `stories`, `nonce` | families of lines |
-| `corpus`, `triplets`, `pairs` | what this package is for |
+| `morphology`, `words` | spelling and derivation; nouns, verbs, dice and pools |
+| `structures`, `syntax` | phrases and clauses as data, and how they are said |
+| `phrases`, `clauses` | random structures whose words fit each other |
+| `statements`, `remarks`, `dialogues`, `stories`, `nonce` | families of lines |
+| `corpus` | the families mixed: `sample_lines` |
+| `triplets`, `pairs`, `pairs_agreement` | one structure and the same with one thing changed |
 """
 
 from amlm.data.grammar.corpus import sample_lines

@@ -163,7 +163,7 @@ def triplets(seed: int, count: int) -> Iterator[Triplet]:
     """Triplets of all sixteen kinds in turn, the same for a seed everywhere.
 
     Args:
-        seed: of the sequence; the same number as a corpus's seed means nothing.
+        seed: of the sequence; it has nothing to do with a corpus's seed.
         count: how many.
     """
     dice = Dice(f"triplets {seed}")
