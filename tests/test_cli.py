@@ -1,5 +1,5 @@
 """The command line: every shipped YAML composes, wrong input is named with its nearest valid name
-before any work starts, and start-up is quick. Compared with what the README and `--help` promise."""
+before any work starts, and start-up is quick, as the README and `--help` promise."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_a_users_own_experiment_with_an_unknown_key(tmp_path: Path) -> None:
     (tmp_path / "experiment").mkdir()
     mine = tmp_path / "experiment" / "mine.yaml"
     mine.write_text("# @package _global_\nname: mine\nmasking:\n  smothing: 0.3\n")
-    with pytest.raises(InputError, match="did you mean masking.smoothing"):
+    with pytest.raises(InputError, match=r"did you mean masking\.smoothing"):
         check_command(["experiment=mine"], str(tmp_path))
     mine.write_text("# @package _global_\nname: mine\nmasking:\n  smoothing: 0.3\n")
     check_command(["experiment=mine"], str(tmp_path))

@@ -50,20 +50,22 @@ def find_corpora(config: DataConfig) -> dict[str, list[Corpus]]:
             f"data.dir={folder} is not a folder; give one with *.train and *.dev files"
         )
     train = sorted(folder.rglob("*.train"))
-    dev = {path.stem: path for path in sorted(folder.rglob("*.dev"))}
+    dev = sorted(folder.rglob("*.dev"))
     if not train:
         raise InputError(
             f"data.dir={folder} has no *.train file in it or below: expected <source>.train, for "
             "example childes.train, as in the BabyLM release"
         )
-    names = [path.stem for path in train]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(
-            f"data.dir={folder} has several files named {twice[0]}.train: point it at one release, "
-            "for example its train_10M folder's parent with only that split inside"
-        )
-    missing = [name for name in names if name not in dev]
+    for paths in (train, dev):
+        names = [path.name for path in paths]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise InputError(
+                f"data.dir={folder} has several files named {twice[0]}: point it at a folder with "
+                "one training and one development split"
+            )
+    held_out = {path.stem: path for path in dev}
+    missing = [path.stem for path in train if path.stem not in held_out]
     if missing:
         raise InputError(
             f"data.dir={folder} has no {missing[0]}.dev beside {missing[0]}.train: every source is "
@@ -71,7 +73,7 @@ def find_corpora(config: DataConfig) -> dict[str, list[Corpus]]:
         )
     return {
         "train": [Corpus(path.stem, path) for path in train],
-        "dev": [Corpus(name, dev[name]) for name in names],
+        "dev": [Corpus(path.stem, held_out[path.stem]) for path in train],
     }
 
 
@@ -118,6 +120,7 @@ def fingerprint(corpora: dict[str, list[Corpus]]) -> str:
         if each.path is None:
             digest.update(f"sample:{SAMPLE_VERSION}:{SAMPLE_SEEDS[split]}:{each.words}".encode())
             continue
+        digest.update(f"{each.path.stat().st_size}:".encode())
         with each.path.open("rb") as file:
             while part := file.read(READ_BYTES):
                 digest.update(part)

@@ -97,7 +97,7 @@ def make_plan(
     Raises:
         InputError: the store is smaller than one step.
     """
-    starts = sorted(epoch for epoch in sequence_length if epoch == 0 or epoch < epochs)
+    starts = sorted(epoch for epoch in sequence_length if max_steps or epoch < epochs)
     phases: list[Phase] = []
     step = 0
     for i, first_epoch in enumerate(starts):
@@ -106,7 +106,7 @@ def make_plan(
         last = i + 1 == len(starts)
         phase_epochs = (epochs if last else starts[i + 1]) - first_epoch
         steps = phase_epochs * per_epoch // per_step
-        if steps == 0 and not (last and max_steps and per_epoch):
+        if per_epoch < per_step:
             raise InputError(
                 f"the text has {tokens:,} tokens, too few for one step of "
                 f"data.tokens_per_step={tokens_per_step:,}: use more text or a smaller step"

@@ -28,7 +28,8 @@ from amlm.config import DataConfig
 from amlm.data.corpora import Corpus, find_corpora, fingerprint, lines_of
 from amlm.data.tokenizer import BOUNDARY, load_tokenizer, pieces_of, save_tokenizer, train_tokenizer
 
-STORE_VERSION = 3  # part of the fingerprint: raise it when the format or the tokenizer changes
+STORE_VERSION = 4  # part of the fingerprint: raise it when the format or the tokenizer changes
+META_FILE = "meta.json"
 LINES_AT_ONCE = 4_096
 
 
@@ -91,8 +92,6 @@ def _write_ids(tokenizer: Tokenizer, lines: Iterable[str], path: Path, note: str
             for encoding in tokenizer.encode_batch_fast(chunk):
                 file.write(np.asarray(encoding.ids, dtype=id_type).tobytes())
             bar.update(len(chunk))
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _build(
@@ -102,7 +101,7 @@ def _build(
         return chain.from_iterable(lines_of(corpus, split) for corpus in corpora[split])
 
     say(f"training a tokenizer of up to {vocab_size:,} types")
-    tokenizer = train_tokenizer(lines("train"), vocab_size)
+    tokenizer = train_tokenizer(lambda: lines("train"), vocab_size)
     save_tokenizer(tokenizer, folder / "tokenizer", max_length=1_024)
     # Text that spells a special token is text, not a special token.
     tokenizer.encode_special_tokens = True
@@ -112,17 +111,29 @@ def _build(
         "version": STORE_VERSION,
         "vocab_size": tokenizer.get_vocab_size(),
         "sources": [corpus.name for corpus in corpora["train"]],
-        "bytes": {split: (folder / f"{split}.ids").stat().st_size for split in corpora},
+        "bytes": _sizes(folder),
     }
-    (folder / "meta.json").write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
+    (folder / META_FILE).write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {
+        path.relative_to(folder).as_posix(): path.stat().st_size
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def _is_whole(folder: Path) -> bool:
     try:
-        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        sizes = {split: (folder / f"{split}.ids").stat().st_size for split in meta["bytes"]}
-        return bool(sizes == meta["bytes"] and (folder / "tokenizer" / "tokenizer.json").is_file())
-    except (OSError, ValueError, KeyError):
+        meta = json.loads((folder / META_FILE).read_text(encoding="utf-8"))
+        sizes = _sizes(folder)
+        return all(sizes.get(name) == size for name, size in meta["bytes"].items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 
@@ -148,7 +159,8 @@ def open_store(
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
             if not _is_whole(folder):
-                shutil.rmtree(folder, ignore_errors=True)
+                for stale in cache.glob(f"{folder.name}*/"):  # torn, or left by a killed process
+                    shutil.rmtree(stale, ignore_errors=True)
                 aside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=cache))
                 try:
                     _build(corpora, vocab_size, aside, say)

@@ -9,11 +9,21 @@ Ids: ``[PAD]`` 0, ``[CLS]`` 1, ``[SEP]`` 2, ``[UNK]`` 3, ``[MASK]`` 4, then the 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    trainers,
+)
 from tokenizers.processors import TemplateProcessing
 
 from amlm.masking.policy import SpecialIds
@@ -62,22 +72,35 @@ def _pipeline(tokenizer: Tokenizer) -> Tokenizer:
     return tokenizer
 
 
-def train_tokenizer(lines: Iterable[str], vocab_size: int) -> Tokenizer:
-    """Trains a BPE tokenizer.
+def _alphabet(normalizer: normalizers.Normalizer, lines: Iterable[str], size: int) -> list[str]:
+    # The commonest characters; equally common ones by code point. The trainer's own choice among
+    # those is random.
+    counts: Counter[str] = Counter()
+    for line in lines:
+        counts.update(normalizer.normalize_str(line))
+    return sorted(counts, key=lambda character: (-counts[character], character))[:size]
+
+
+def train_tokenizer(lines: Callable[[], Iterable[str]], vocab_size: int) -> Tokenizer:
+    """Trains a BPE tokenizer; the same lines give the same tokenizer.
 
     Args:
-        lines: training text.
+        lines: opens the training text, which is read twice.
         vocab_size: upper bound V of token types; a small corpus may have fewer merges to offer.
 
     Returns: a tokenizer that adds ``[CLS] ... [SEP]`` and knows the special tokens.
     """
     learner = _pipeline(Tokenizer(models.BPE()))
+    room = vocab_size - RESERVED
+    alphabet_size = min(max(64, int(vocab_size * ALPHABET_SHARE)), room)
+    alphabet = _alphabet(learner.normalizer, lines(), alphabet_size)
     learner.train_from_iterator(
-        lines,
+        lines(),
         trainers.BpeTrainer(
-            vocab_size=vocab_size - RESERVED,
+            vocab_size=room,
             min_frequency=2,
-            limit_alphabet=max(64, int(vocab_size * ALPHABET_SHARE)),
+            initial_alphabet=alphabet,
+            limit_alphabet=len(alphabet),
             show_progress=False,
         ),
     )
@@ -94,7 +117,9 @@ def train_tokenizer(lines: Iterable[str], vocab_size: int) -> Tokenizer:
             )
         )
     )
-    tokenizer.add_special_tokens(SPECIAL_TOKENS)
+    # In a text written by hand, "the [MASK] sat", the spaces around the mark belong to no word.
+    mask = AddedToken(SPECIAL_TOKENS[SpecialIds.mask], lstrip=True, rstrip=True, special=True)
+    tokenizer.add_special_tokens([*SPECIAL_TOKENS[: SpecialIds.mask], mask])
     cls, sep = SPECIAL_TOKENS[SpecialIds.cls], SPECIAL_TOKENS[SpecialIds.sep]
     tokenizer.post_processor = TemplateProcessing(
         single=f"{cls} $A {sep}",

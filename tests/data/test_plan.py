@@ -154,11 +154,9 @@ def test_length_goes_by_the_epoch_when_steps_are_given(epochs: int) -> None:
     assert plan.epoch(70) == pytest.approx(7.0)
 
 
-def test_text_smaller_than_a_step_repeats_within_it_when_steps_are_given() -> None:
-    plan = plan_of(3 * 8, per_step=64, epochs=1, max_steps=6)  # 3 blocks, 8 to a step
-    stream = stream_of(plan)
-    assert len(stream) == 6 * 8
-    assert all(sorted(stream[i : i + 3]) == [0, 1, 2] for i in range(0, 48, 3))
+def test_text_smaller_than_a_step_is_refused_also_when_steps_are_given() -> None:
+    with pytest.raises(InputError, match="too few for one step"):
+        plan_of(3 * 8, per_step=64, epochs=1, max_steps=6)  # 3 blocks, 8 to a step
 
 
 def test_order_is_of_the_seed_and_the_epoch() -> None:

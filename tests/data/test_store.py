@@ -147,7 +147,8 @@ def test_a_store_says_what_it_holds(small_store: TokenStore) -> None:
     meta = json.loads((small_store.folder / "meta.json").read_text(encoding="utf-8"))
     assert meta["sources"] == list(SOURCES)
     assert meta["vocab_size"] == 700
-    assert meta["bytes"] == {split: 2 * len(small_store.ids(split)) for split in SPLITS}
+    sizes = {f"{split}.ids": 2 * len(small_store.ids(split)) for split in SPLITS}
+    assert sizes.items() <= meta["bytes"].items()
     assert small_store.folder.stat().st_mode & 0o777 == 0o755
 
 
@@ -162,7 +163,7 @@ def test_ids_take_two_bytes_as_long_as_they_fit(
     names = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]", "▁one", "▁two"]
     names += [f"▁w{i}" for i in range(types - len(names) - 1)] + ["▁six"]
 
-    def trained(lines: Iterable[str], vocab_size: int) -> Tokenizer:
+    def trained(lines: Callable[[], Iterable[str]], vocab_size: int) -> Tokenizer:
         vocab = {name.removeprefix("▁"): i for i, name in enumerate(names)}
         tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="[UNK]"))
         tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -296,7 +297,7 @@ def test_threads_that_start_together_build_once(
 ) -> None:
     trained: list[int] = []
 
-    def slowly(lines: Iterable[str], vocab_size: int) -> Tokenizer:
+    def slowly(lines: Callable[[], Iterable[str]], vocab_size: int) -> Tokenizer:
         trained.append(vocab_size)
         time.sleep(0.2)
         return train_tokenizer(lines, vocab_size)

@@ -1,5 +1,5 @@
 """Every shipped experiment trains, and each run leaves what the README promises: a plain Hugging
-Face model equal to the trained one, a log that can be read back, tables, configuration, versions."""
+Face model equal to the trained one, a log that can be read back, tables, configuration."""
 
 from __future__ import annotations
 
