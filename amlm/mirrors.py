@@ -69,7 +69,7 @@ class WandbMirror:
         self.run = wandb.init(
             project=config.logger.project,
             entity=config.logger.entity,
-            mode=config.logger.mode,
+            mode="online" if config.logger.mode == "online" else "offline",
             dir=str(folder),
             name=f"{config.name}-seed{config.seed}",
             id=hashlib.blake2b(str(folder.resolve()).encode(), digest_size=6).hexdigest(),

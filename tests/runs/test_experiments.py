@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
@@ -114,7 +115,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(
 
 
 def test_accumulation_changes_memory_and_nothing_else(tiny_run: Callable[..., Result]) -> None:
-    def outcome(parts: int) -> tuple[list[float], np.ndarray]:  # type: ignore[type-arg]
+    def outcome(parts: int) -> tuple[list[float], NDArray[np.float32]]:
         result = tiny_run(
             "experiment=hard_decay",
             "trainer.max_steps=6",
@@ -172,7 +173,8 @@ def test_a_run_that_diverges_stops_with_advice(
         object.__setattr__(seen, "nll_M", seen.nll_M * float("nan"))
         return seen
 
-    predictions = module.predictions
+    from amlm.models.loss import predictions
+
     monkeypatch.setattr(module, "predictions", broken)
     with pytest.raises(InputError, match=r"diverged.*optimizer\.lr"):
         tiny_run("experiment=hard", "trainer.max_steps=4")
