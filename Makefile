@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+PIP_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test lint types check wheel clean
@@ -12,10 +13,10 @@ help:  ## list the targets
 	@echo
 	@echo 'ARGS are passed on: make train ARGS="experiment=soft_decay seed=1"'
 
-# The pins are for the processor alone; on a GPU machine install the torch you want first.
+# PIP_ARGS choose where pip looks, for example for a torch built for the processor alone.
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 

@@ -118,16 +118,40 @@ def check_device(config: Config) -> None:
         raise InputError("impl=gpu asks for a GPU and torch sees none: use impl=cpu")
 
 
+def _accelerator(config: Config) -> str:
+    # Lightning's own choice can be one without float64, which the masking arithmetic needs.
+    choice = {"gpu": "cuda", "auto": "cuda" if torch.cuda.is_available() else "cpu"}
+    return choice.get(config.trainer.accelerator, config.trainer.accelerator)
+
+
+def world_size(config: Config) -> int:
+    """Number of processes that a configuration trains with."""
+    everything = torch.cuda.device_count() if _accelerator(config) == "cuda" else 1
+    return config.trainer.devices or max(everything, 1)
+
+
+def check_division(config: Config) -> None:
+    """Raises InputError if a step can't be divided over the devices and accumulation parts."""
+    parts = config.trainer.accumulate * world_size(config)
+    for length in config.data.sequence_length.values():
+        if config.data.tokens_per_step % (length * parts):
+            raise InputError(
+                f"data.tokens_per_step={config.data.tokens_per_step} can't be divided into blocks "
+                f"of {length} over {world_size(config)} devices and trainer.accumulate="
+                f"{config.trainer.accumulate} parts"
+            )
+
+
 def _precision(config: Config) -> Any:
     choice = config.trainer.precision
     if choice != "auto":
         return {"32": "32-true"}.get(choice, choice)
-    on_gpu = config.trainer.accelerator != "cpu" and torch.cuda.is_available()
-    return "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true"
+    able = _accelerator(config) == "cuda" and torch.cuda.is_bf16_supported(False)
+    return "bf16-mixed" if able else "32-true"
 
 
 def _strategy(config: Config) -> Any:
-    if config.trainer.devices == 1:
+    if world_size(config) == 1:
         return "auto"
     # Left to itself, data-parallel training copies the first rank's buffers to all others at every
     # step: each would lose the statistics of its own share.
@@ -141,14 +165,13 @@ def make_trainer(
     options = config.trainer
     micro_steps = plan.total_steps * options.accumulate
     return L.Trainer(
-        accelerator=options.accelerator,
-        devices=options.devices or "auto",
+        accelerator=_accelerator(config),
+        devices=world_size(config),
         strategy=_strategy(config),
         precision=_precision(config),
         max_steps=plan.total_steps,
         max_epochs=-1,
         accumulate_grad_batches=options.accumulate,
-        gradient_clip_val=config.optimizer.clip or None,
         # One "epoch" is the whole run; past its end means never.
         val_check_interval=options.validate_every * options.accumulate or micro_steps + 1,
         check_val_every_n_epoch=None,

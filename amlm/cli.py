@@ -7,8 +7,10 @@ imported until then: ``--help`` must be quick.
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Iterator
+from itertools import islice, product
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,7 +19,17 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from amlm.components import nearest
 from amlm.config import Config, check, options, range_text
-from amlm.errors import InputError
+from amlm.errors import InputError, RunFinished
+
+CHECKED_RUNS = 256  # of a sweep, beforehand; a check takes a tenth of a second
+# What a user's machine, not the program, has to answer for: the message says enough.
+OUTSIDE_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+MASKING_PARTS = {
+    "signal": ("counters", "observe", "score"),
+    "schedule": ("__call__",),
+    "sampler": ("select", "capacity"),
+    "replacement": ("apply",),
+}
 
 
 def conf_dir() -> Path:
@@ -83,15 +95,15 @@ def typed(cfg: DictConfig) -> Config:
         raise InputError(str(error).splitlines()[0]) from error
     assert isinstance(config, Config)
     check(config)
-    for part in ("signal", "schedule", "sampler", "replacement"):
-        build(getattr(config.masking, part), f"masking.{part}")
+    for part, needs in MASKING_PARTS.items():
+        build(getattr(config.masking, part), f"masking.{part}", needs)
     for name, node in config.callbacks.items():
-        build(node, f"callbacks.{name}")
+        build(node, f"callbacks.{name}", ("on_train_batch_end",))
     return config
 
 
-def _sweep_choices(overrides: list[str]) -> Iterator[list[str]]:
-    """Every value of every swept override, one at a time, with the others at their first."""
+def _commands(overrides: list[str]) -> Iterator[list[str]]:
+    """The overrides of every run of a sweep, or of the one run; of huge sweeps the first ones."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     parsed = OverridesParser.create().parse_overrides(overrides)
@@ -102,11 +114,8 @@ def _sweep_choices(overrides: list[str]) -> Iterator[list[str]]:
             values.append([f"{key}={value}" for value in override.sweep_string_iterator()])
         else:
             values.append([text])
-    first = [each[0] for each in values]
-    yield first
-    for i, each in enumerate(values):
-        for value in each[1:]:
-            yield [*first[:i], value, *first[i + 1 :]]
+    for command in islice(product(*values), CHECKED_RUNS):
+        yield list(command)
 
 
 def _known_keys() -> list[str]:
@@ -127,16 +136,15 @@ def _known_keys() -> list[str]:
 def _explain(error: Exception, overrides: list[str]) -> str:
     """Hydra's message in our words: what is wrong and the nearest valid name."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import MissingConfigException
 
     known = _known_keys()
+    missing = getattr(error, "missing_cfg_file", None)
     for override in OverridesParser.create().parse_overrides(overrides):
         key, value = override.key_or_group, override.value()
         if key.startswith("hydra"):
             continue
         choices = groups().get(key)
-        missing = isinstance(error, MissingConfigException)
-        if choices is not None and missing and str(value) not in choices:
+        if choices is not None and missing == f"{key}/{value}":
             hint = nearest(str(value), choices)
             return f"{key}={value} is not a choice{hint}: one of {', '.join(choices)}"
         if choices is None and key not in known:
@@ -150,19 +158,39 @@ def _explain(error: Exception, overrides: list[str]) -> str:
     return ": ".join([lines[0].rstrip(":"), *(cause or lines[1:2])])
 
 
-def check_command(overrides: list[str], config_dir: str | None = None) -> None:
+def _check_lengths(config: Config, overrides: list[str]) -> None:
+    # Hydra merges dictionaries, so {0: 128} over {0: 64, 5: 256} is not what it looks like.
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    for override in OverridesParser.create().parse_overrides(overrides):
+        value = override.value()
+        if override.key_or_group == "data.sequence_length" and isinstance(value, dict):
+            said, meant = {int(key) for key in value}, set(config.data.sequence_length)
+            if said != meant:
+                raise InputError(
+                    f"data.sequence_length={value} would leave the length from epoch "
+                    f"{min(meant - said)} on as it is ({dict(config.data.sequence_length)}): "
+                    "say the length for each of these epochs"
+                )
+
+
+def check_command(
+    overrides: list[str], config_dir: str | None = None, multirun: bool = False
+) -> None:
     """Composes and checks every run that a command would start.
 
     Raises:
-        InputError: an unknown key or choice, a wrong type, a value out of range.
+        InputError: an unknown key or choice, a wrong type, a value out of range, missing data.
     """
     from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
 
+    from amlm.data.corpora import find_corpora
+
     extra = [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"] if config_dir else []
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         try:
-            commands = list(_sweep_choices(overrides))
+            commands = list(_commands(overrides))
         except HydraException as error:
             raise InputError(str(error).splitlines()[0]) from error
         for command in commands:
@@ -170,7 +198,14 @@ def check_command(overrides: list[str], config_dir: str | None = None) -> None:
                 cfg = compose("config", [*command, *extra])
             except (HydraException, OmegaConfBaseException) as error:
                 raise InputError(_explain(error, command)) from error
-            typed(cfg)
+            config = typed(cfg)
+            _check_lengths(config, command)
+            find_corpora(config.data)
+            if multirun and config.trainer.devices != 1:
+                raise InputError(
+                    f"trainer.devices={config.trainer.devices} in a sweep: the runs of a sweep "
+                    "have one device each; start runs on several devices one by one"
+                )
 
 
 def fail(error: Exception) -> NoReturn:
@@ -199,9 +234,10 @@ def run(program: str, task: Callable[[Config], object]) -> None:
     asks_only = (
         arguments.cfg or arguments.info or arguments.hydra_help or arguments.shell_completion
     )
+    multirun = bool(arguments.multirun)
     if not asks_only:
         try:
-            check_command(arguments.overrides, arguments.config_dir)
+            check_command(arguments.overrides, arguments.config_dir, multirun)
         except InputError as error:
             fail(error)
 
@@ -210,15 +246,29 @@ def run(program: str, task: Callable[[Config], object]) -> None:
     )
     def start(cfg: DictConfig) -> None:
         job = HydraConfig.get()
+        config = typed(cfg)
+        if job.mode == RunMode.MULTIRUN:
+            config.sweep = config.sweep or Path(job.sweep.dir).name
+            if config.run_dir is not None:
+                name = f"{job.job.num}-{config.name}-seed{config.seed}"
+                config.run_dir = str(Path(config.run_dir) / name)
         try:
-            config = typed(cfg)
-            if job.mode == RunMode.MULTIRUN:
-                config.sweep = config.sweep or Path(job.sweep.dir).name
-                if config.run_dir is not None:
-                    name = f"{job.job.num}-{config.name}-seed{config.seed}"
-                    config.run_dir = str(Path(config.run_dir) / name)
             task(config)
+        except RunFinished as error:
+            if job.mode != RunMode.MULTIRUN:
+                fail(error)
+            print(f"passed by: {error}")  # noqa: T201
         except InputError as error:
+            if job.mode != RunMode.MULTIRUN:
+                fail(error)
+            print(f"error: {error}", file=sys.stderr)  # noqa: T201
+            raise  # Hydra goes on with the other runs and fails at the end
+        except OSError as error:
+            if error.errno not in OUTSIDE_TROUBLE:
+                raise
             fail(error)
 
-    start()
+    try:
+        start()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -52,12 +52,13 @@ def _resolve(target: str, where: str) -> type:
     return found
 
 
-def build(node: Any, where: str) -> Any:
+def build(node: Any, where: str, needs: Sequence[str] = ()) -> Any:
     """Builds the component that a config node describes.
 
     Args:
         node: a mapping with ``_target_`` and the class's options.
         where: the node's place in the configuration, for messages, e.g. ``masking.signal``.
+        needs: names of methods that what is built must have.
 
     Raises:
         InputError: no ``_target_``, an unknown class or option, a wrong type or range.
@@ -78,8 +79,13 @@ def build(node: Any, where: str) -> Any:
             raise InputError(f"{where}: {str(error).splitlines()[0]}") from error
     try:
         component = cls(**given)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise InputError(f"{where}: {error}") from error
+    if not all(hasattr(component, name) for name in needs):
+        raise InputError(
+            f"{where}._target_={node['_target_']} does not fit there: it has no "
+            f"{' or '.join(needs)}"
+        )
     if dataclasses.is_dataclass(component):
         check_ranges(component, f"{where}.")
     return component

@@ -12,6 +12,7 @@ typed and documented options (see `amlm.components`). Everything else is a plain
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -116,7 +117,7 @@ class OptimizerConfig:
     lr: float = option(7e-3, "peak learning rate", gt=0)
     beta1: float = option(0.9, "decay of the first moment", ge=0, lt=1)
     beta2: float = option(0.98, "decay of the second moment", ge=0, lt=1)
-    eps: float = option(1e-8, "added to the root of the second moment", gt=0)
+    eps: float = option(1e-8, "added to the root of the second moment", ge=1e-30)
     weight_decay: float = option(0.1, "decoupled weight decay of matrices", ge=0)
     warmup: float = option(0.01, "share of all steps with a rising learning rate", ge=0, lt=1)
     clip: float = option(1.0, "largest gradient norm; 0 switches clipping off", ge=0)
@@ -208,6 +209,11 @@ class Config:
     paths: PathsConfig = field(default_factory=PathsConfig)
 
 
+def as_dict(config: Config) -> dict[str, Any]:
+    """A configuration as plain nested dictionaries."""
+    return dataclasses.asdict(config)
+
+
 def options(section: Any, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field[Any], Any]]:
     """Yields ``(dotted name, field, value)`` for every option at and below a section."""
     for each in dataclasses.fields(section):
@@ -235,7 +241,8 @@ def check_ranges(section: Any, prefix: str = "") -> None:
         if value is None or isinstance(value, (bool, dict)):
             continue
         bad = (
-            (meta.get("ge") is not None and not value >= meta["ge"])
+            (isinstance(value, float) and not math.isfinite(value))
+            or (meta.get("ge") is not None and not value >= meta["ge"])
             or (meta.get("gt") is not None and not value > meta["gt"])
             or (meta.get("le") is not None and not value <= meta["le"])
             or (meta.get("lt") is not None and not value < meta["lt"])
@@ -273,12 +280,6 @@ def check(config: Config) -> None:
                 f"data.tokens_per_step={data.tokens_per_step} must be a multiple of the sequence "
                 f"length {length} times trainer.accumulate={trainer.accumulate}"
             )
-    if config.checkpoints.every % trainer.log_every:
-        raise InputError(
-            f"checkpoints.every={config.checkpoints.every} must be a multiple of trainer.log_every="
-            f"{trainer.log_every}: a checkpoint then never cuts a line of metrics in two, and a "
-            "model that diverged is noticed before it is saved"
-        )
     if data.source == "babylm" and not data.dir:
         raise InputError("data=babylm needs data.dir=<folder with the *.train and *.dev files>")
     if data.source != "babylm" and data.dir:

@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class InputError(ValueError):
     """What was wrong, where, and what to do. The command line prints it without a traceback."""
+
+
+class RunFinished(InputError):
+    """The run folder holds this very run, complete; a sweep that is started again passes it by."""

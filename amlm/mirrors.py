@@ -11,18 +11,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amlm.config import Config
+from amlm.config import Config, as_dict
 from amlm.errors import InputError
 from amlm.record import Mirror, Record, scalars
 
 
 class CsvMirror:
-    """``metrics.csv`` in long form: step, name, value."""
+    """``metrics.csv`` in long form: step, name, value.
 
-    def __init__(self, folder: Path) -> None:
+    ``history`` is what the log holds already, when a run goes on.
+    """
+
+    def __init__(self, folder: Path, history: list[Record]) -> None:
         self.path = folder / "metrics.csv"
-        if not self.path.exists():
-            self._append([("step", "name", "value")])
+        self.path.unlink(missing_ok=True)
+        self._append([("step", "name", "value")])
+        for record in history:
+            self.write(record, None)
 
     def _append(self, rows: list[tuple[Any, ...]]) -> None:
         with self.path.open("a", newline="", encoding="utf-8") as file:
@@ -32,17 +37,20 @@ class CsvMirror:
         step = record.get("step", "")
         self._append([(step, name, value) for name, value in scalars(record).items()])
 
-    def close(self) -> None:
+    def close(self, failed: bool) -> None:
         pass
 
 
 class TensorBoardMirror:
     """Event files in ``tensorboard/``: every number, and a histogram of the table."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, history: list[Record]) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self.writer = SummaryWriter(str(folder / "tensorboard"))
+        # A run that goes on hides what its predecessor wrote beyond the checkpoint.
+        last = max((record.get("step", 0) for record in history), default=None)
+        purge = None if last is None else last + 1
+        self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=purge)
 
     def write(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
         step = record.get("step")
@@ -51,7 +59,7 @@ class TensorBoardMirror:
         if table_V is not None:
             self.writer.add_histogram("mask_update/table", table_V, step)
 
-    def close(self) -> None:
+    def close(self, failed: bool) -> None:
         self.writer.close()
 
 
@@ -62,7 +70,7 @@ class WandbMirror:
     Offline runs need no account; they lie in ``wandb/`` of the run folder until ``wandb sync``.
     """
 
-    def __init__(self, folder: Path, config: Config, resolved: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, config: Config, history: list[Record]) -> None:
         import wandb
 
         self.wandb = wandb
@@ -76,10 +84,14 @@ class WandbMirror:
             resume="allow",
             group=config.sweep,
             job_type=config.name,
-            config=resolved,
+            config=as_dict(config),
             settings=wandb.Settings(silent=True, console="off"),
         )
-        self._curves: dict[str, list[float]] = {}
+        self._curves = {
+            f"step {record['step']}": list(record["by_frequency_rank"].values())
+            for record in history
+            if record["kind"] == "mask_update"
+        }
 
     def write(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
         step = record.get("step")
@@ -110,19 +122,34 @@ class WandbMirror:
             )
         self.run.log(values, step=step)
 
-    def close(self) -> None:
-        self.run.finish()
+    def close(self, failed: bool) -> None:
+        self.run.finish(exit_code=int(failed))
 
 
-def make_mirrors(config: Config, folder: Path, resolved: dict[str, Any]) -> list[Mirror]:
-    """The mirrors that ``logger=`` asks for; a missing package was caught by `check_logger`."""
+def make_mirrors(config: Config, folder: Path, history: list[Record]) -> list[Mirror]:
+    """The mirrors that ``logger=`` asks for.
+
+    Args:
+        config: a missing package was caught by `check_logger`.
+        folder: the run folder.
+        history: what the log holds already, when a run goes on.
+
+    Raises:
+        InputError: W&B can't be reached or wants an account.
+    """
     name = config.logger.name
     if name == "csv":
-        return [CsvMirror(folder)]
+        return [CsvMirror(folder, history)]
     if name == "tensorboard":
-        return [TensorBoardMirror(folder)]
+        return [TensorBoardMirror(folder, history)]
     if name == "wandb":
-        return [WandbMirror(folder, config, resolved)]
+        try:
+            return [WandbMirror(folder, config, history)]
+        except Exception as error:
+            raise InputError(
+                f"logger=wandb did not start ({error}): log in with `wandb login`, or use "
+                "logger.mode=offline"
+            ) from error
     return []
 
 

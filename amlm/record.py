@@ -9,6 +9,7 @@ the ``mask_update`` lines. This record is the truth of a run; loggers only mirro
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -20,6 +21,8 @@ from numpy.typing import NDArray
 
 from amlm.errors import InputError
 
+log = logging.getLogger(__name__)
+
 LOG_FILE = "log.jsonl"
 TABLE_FILE = "tables.f32"
 Record = dict[str, Any]
@@ -30,7 +33,7 @@ class Mirror(Protocol):
 
     def write(self, record: Record, table_V: NDArray[np.float32] | None) -> None: ...
 
-    def close(self) -> None: ...
+    def close(self, failed: bool) -> None: ...
 
 
 def scalars(record: Record) -> dict[str, float]:
@@ -76,8 +79,13 @@ class RunLog:
                 file.write(np.ascontiguousarray(table_V, dtype="<f4").tobytes())
         with (self.folder / LOG_FILE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(_finite(record), ensure_ascii=False) + "\n")
-        for mirror in self.mirrors:
-            mirror.write(record, table_V)
+        for mirror in list(self.mirrors):
+            try:
+                mirror.write(record, table_V)
+            except Exception as error:
+                # A mirror may fail, a run must not fail with it.
+                self.mirrors.remove(mirror)
+                log.warning("%s stops: %r; the log goes on", type(mirror).__name__, error)
         return record
 
     def clear(self) -> None:
@@ -92,13 +100,15 @@ class RunLog:
         aside = self.folder / f"{LOG_FILE}.aside"
         aside.write_text(text, encoding="utf-8")
         aside.replace(self.folder / LOG_FILE)
+        self.latest = {record["kind"]: record for record in kept}
         updates = sum(record["kind"] == "mask_update" for record in kept)
         if (self.folder / TABLE_FILE).exists():
             os.truncate(self.folder / TABLE_FILE, updates * vocab_size * 4)
 
-    def close(self) -> None:
+    def close(self, failed: bool = False) -> None:
+        """Closes the mirrors, telling them whether the run failed."""
         for mirror in self.mirrors:
-            mirror.close()
+            mirror.close(failed)
 
 
 def _finite(value: Any) -> Any:
@@ -118,10 +128,11 @@ def read_log(folder: Path) -> list[Record]:
     """
     path = folder / LOG_FILE
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_bytes().removesuffix(b"\n").split(b"\n")
     except FileNotFoundError:
         raise InputError(f"{folder} is not a run folder: it has no {LOG_FILE}") from None
     records: list[Record] = []
+    lines = lines if lines != [b""] else []
     for number, line in enumerate(lines, start=1):
         try:
             records.append(json.loads(line))

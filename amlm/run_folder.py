@@ -16,14 +16,14 @@ from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
 from amlm import __version__
-from amlm.config import Config
-from amlm.errors import InputError
+from amlm.config import Config, as_dict
+from amlm.errors import InputError, RunFinished
 
 CONFIG_FILE = "config.yaml"
 RUN_FILE = "run.json"
 CHECKPOINT = Path("checkpoints") / "last.ckpt"
 # Where a run is watched from does not change what it computes.
-NOT_COMPARED = ("run_dir", "sweep", "logger", "paths", "callbacks", "trainer.threads")
+NOT_COMPARED = ("run_dir", "sweep", "logger", "paths", "trainer.threads")
 PACKAGES = ("torch", "lightning", "transformers", "tokenizers", "hydra-core", "numpy", "wandb")
 
 
@@ -96,27 +96,23 @@ def claim(config: Config) -> RunFolder:
     try:
         if CONFIG_FILE not in entries:
             raise InputError(f"run_dir={path} is not empty and holds no run: choose another folder")
-        run = _read_json(path / RUN_FILE)
-        if run.get("finished"):
-            raise InputError(
-                f"run_dir={path} holds a run that finished at {run['finished']}: choose another "
-                "folder, or remove it"
-            )
         old = OmegaConf.to_container(OmegaConf.load(path / CONFIG_FILE))
-        difference = _first_difference(_flat(old), _flat(_container(config)))
+        difference = _first_difference(_flat(old), _flat(as_dict(config)))
         if difference:
             raise InputError(
-                f"run_dir={path} holds an unfinished run of another configuration ({difference}): "
+                f"run_dir={path} holds a run of another configuration ({difference}): "
                 "give the same command to go on with it, or choose another folder"
+            )
+        run = _read_json(path / RUN_FILE)
+        if run.get("finished"):
+            raise RunFinished(
+                f"run_dir={path} holds a run that finished at {run['finished']}: choose another "
+                "folder, or remove it"
             )
     except BaseException:
         lock.release()
         raise
     return RunFolder(path, (path / CHECKPOINT).is_file(), lock)
-
-
-def _container(config: Config) -> Any:
-    return OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
 
 
 def _git(*arguments: str) -> str | None:
@@ -132,6 +128,20 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _git_state() -> dict[str, Any]:
+    # An installed package can lie inside somebody else's repository.
+    ours = _git("ls-files", "--error-unmatch", Path(__file__).name) is not None
+    status = _git("status", "--porcelain") if ours else None
+    return {
+        "commit": _git("rev-parse", "HEAD") if ours else None,
+        "changed_files": status.splitlines() if status is not None else None,
+    }
 
 
 def _versions() -> dict[str, str | None]:
@@ -158,29 +168,37 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def describe(folder: Path, config: Config) -> None:
     """Writes ``config.yaml`` (resolved) and ``run.json`` (versions, git state, command, start)."""
-    text = OmegaConf.to_yaml(OmegaConf.create(_container(config)))
-    (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
-    # An installed package can lie inside somebody else's repository.
-    ours = _git("ls-files", "--error-unmatch", Path(__file__).name) is not None
-    status = _git("status", "--porcelain") if ours else None
+    aside = folder / f".{CONFIG_FILE}.aside"
+    aside.write_text(OmegaConf.to_yaml(OmegaConf.create(as_dict(config))), encoding="utf-8")
+    aside.replace(folder / CONFIG_FILE)
     write_json(
         folder / RUN_FILE,
         {
-            "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "started": _now(),
             "finished": None,
             "command": sys.argv,
+            "resumed": [],
             "versions": _versions(),
-            "git": {
-                "commit": _git("rev-parse", "HEAD") if ours else None,
-                "changed_files": status.splitlines() if status is not None else None,
-            },
+            "git": _git_state(),
             "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
         },
     )
 
 
+def note_resumed(folder: Path, step: int) -> None:
+    """Notes in ``run.json`` that the run goes on from a step, and with what."""
+    run = _read_json(folder / RUN_FILE)
+    again = {
+        "time": _now(),
+        "step": step,
+        "versions": _versions(),
+        "git": _git_state(),
+    }
+    write_json(folder / RUN_FILE, {**run, "resumed": [*run.get("resumed", []), again]})
+
+
 def mark_finished(folder: Path) -> None:
     """Notes in ``run.json`` that the run is complete."""
     run = _read_json(folder / RUN_FILE)
-    run["finished"] = datetime.now().astimezone().isoformat(timespec="seconds")
+    run["finished"] = _now()
     write_json(folder / RUN_FILE, run)

@@ -12,10 +12,16 @@ from typing import Any
 
 import lightning as L
 import torch
-from omegaconf import OmegaConf
 
 from amlm import run_folder
-from amlm.assemble import check_device, make_data, make_module, make_plan_of, make_trainer
+from amlm.assemble import (
+    check_device,
+    check_division,
+    make_data,
+    make_module,
+    make_plan_of,
+    make_trainer,
+)
 from amlm.callbacks.checkpoints import Checkpoints
 from amlm.callbacks.mask_drift import MaskDrift
 from amlm.callbacks.mask_update import MaskUpdate
@@ -100,27 +106,26 @@ def _callbacks(
             config.checkpoints.words_by,
             config.model.max_positions,
         ),
-        Checkpoints(folder, config.checkpoints.every),
+        Checkpoints(folder, config.checkpoints.every, config.trainer.validate_every),
         *([Profile(folder)] if config.trainer.profile else []),
         Progress(run_log, refresh=config.trainer.log_every),
-        *(build(node, f"callbacks.{name}") for name, node in config.callbacks.items()),
+        *(
+            build(node, f"callbacks.{name}", needs=("on_train_batch_end",))
+            for name, node in config.callbacks.items()
+        ),
     ]
-
-
-def _check_division(config: Config, world_size: int) -> None:
-    for length in config.data.sequence_length.values():
-        if config.data.tokens_per_step % (length * config.trainer.accumulate * world_size):
-            raise InputError(
-                f"data.tokens_per_step={config.data.tokens_per_step} can't be divided into blocks "
-                f"of {length} over {world_size} devices and trainer.accumulate="
-                f"{config.trainer.accumulate} parts"
-            )
 
 
 def run(config: Config) -> Result:
     """Runs one pretraining; see `amlm.train.train`."""
     check_logger(config)
     check_device(config)
+    check_division(config)
+    if "LOCAL_RANK" in os.environ and RANK_FOLDER not in os.environ:
+        raise InputError(
+            "LOCAL_RANK is set: give the command once, without torchrun or srun; the processes of "
+            "impl=ddp are started by it"
+        )
     _quiet()
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
@@ -137,10 +142,30 @@ def run(config: Config) -> Result:
         _announce(config, store, plan, module)
         return _train(claimed, config, store, plan, module)
     except (KeyboardInterrupt, SystemExit):
-        say(f"stopped; the same command with run_dir={claimed.path} goes on from its checkpoint")
+        if (claimed.path / run_folder.CHECKPOINT).is_file():
+            say(f"stopped; to go on: the same command with run_dir={claimed.path}")
         raise
     finally:
         claimed.release()
+
+
+def _open_record(claimed: RunFolder, config: Config, store: TokenStore, run_log: RunLog) -> None:
+    """Readies the record of a new run, or that of an old one at its checkpoint."""
+    folder = claimed.path
+    if claimed.resumes:
+        checkpoint = torch.load(
+            folder / run_folder.CHECKPOINT, map_location="cpu", mmap=True, weights_only=False
+        )
+        step = int(checkpoint["global_step"])
+        run_log.rewind(step, store.vocab_size)
+        run_folder.note_resumed(folder, step)
+        say(f"folder   {folder}, going on from step {step:,}")
+    else:
+        run_log.clear()
+        run_folder.describe(folder, config)
+        say(f"folder   {folder}")
+    history = read_log(folder) if claimed.resumes else []
+    run_log.mirrors = make_mirrors(config, folder, history)
 
 
 def _train(
@@ -148,29 +173,18 @@ def _train(
 ) -> Result:
     started = time.perf_counter()
     folder, first = claimed.path, RANK_FOLDER not in os.environ
-    checkpoint = folder / run_folder.CHECKPOINT
     run_log = RunLog(folder, enabled=first)
     trainer = make_trainer(config, plan, folder, _callbacks(config, folder, run_log, store, plan))
-    _check_division(config, trainer.world_size)
-    if first:
-        if claimed.resumes:
-            step = int(torch.load(checkpoint, weights_only=False)["global_step"])
-            run_log.rewind(step, store.vocab_size)
-            say(f"folder   {folder}, going on from step {step:,}")
-        else:
-            run_log.clear()
-            run_folder.describe(folder, config)
-            say(f"folder   {folder}")
-        resolved = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
-        assert isinstance(resolved, dict)
-        run_log.mirrors = make_mirrors(config, folder, {str(k): v for k, v in resolved.items()})
-
     data = make_data(config, store, plan)
+    if first:
+        _open_record(claimed, config, store, run_log)
     os.environ[RANK_FOLDER] = str(folder)
+    failed = True
     try:
         if not claimed.resumes:
             trainer.validate(module, datamodule=data, verbose=False)
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint if claimed.resumes else None)
+        checkpoint = folder / run_folder.CHECKPOINT if claimed.resumes else None
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=False)
         if run_log.latest.get("validation", {}).get("step") != plan.total_steps:
             trainer.validate(module, datamodule=data, verbose=False)
         if not first:
@@ -186,8 +200,9 @@ def _train(
         run_log.write("summary", values)
         run_folder.mark_finished(folder)
         say(summary_text(values, folder))
+        failed = False
         return Result(folder, values)
     finally:
         if first:
             os.environ.pop(RANK_FOLDER, None)
-            run_log.close()
+            run_log.close(failed)

@@ -19,11 +19,18 @@ def test_there_are_commands() -> None:
     assert len(COMMANDS) > 10
 
 
+def test_no_number_is_left_to_fill_in() -> None:
+    assert "@@" not in README
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_composes(command: str) -> None:
+def test_every_command_composes(command: str, tmp_path: Path) -> None:
     register_schema()
+    for split in ("train", "dev"):
+        (tmp_path / f"talk.{split}").write_text("Hello there.\n")
+    command = command.replace("path/to/babylm", str(tmp_path))
     overrides = [word for word in shlex.split(command) if "=" in word]
-    check_command(overrides)
+    check_command(overrides, multirun=" -m " in f" {command} ")
 
 
 def test_every_experiment_is_in_the_table() -> None:

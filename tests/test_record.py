@@ -96,8 +96,8 @@ def test_mirrors_see_every_record_and_its_table(tmp_path: Path) -> None:
         def write(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
             seen.append((record["kind"], None if table_V is None else float(table_V[0])))
 
-        def close(self) -> None:
-            seen.append(("closed", None))
+        def close(self, failed: bool) -> None:
+            seen.append(("failed" if failed else "closed", None))
 
     log = RunLog(tmp_path, [Mirror()])
     log.write("train", {"step": 1})
@@ -109,3 +109,26 @@ def test_mirrors_see_every_record_and_its_table(tmp_path: Path) -> None:
 def test_scalars_are_numbers_under_flat_names() -> None:
     record = {"kind": "k", "step": 3, "a": 1, "b": {"c": 2.5, "d": {"e": 4}}, "f": [1], "g": True}
     assert scalars(record) == {"k/a": 1, "k/b/c": 2.5, "k/b/d/e": 4}
+
+
+def test_a_mirror_that_fails_is_dropped_and_the_log_goes_on(tmp_path: Path) -> None:
+    class Broken:
+        def write(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
+            raise ConnectionError("no network")
+
+        def close(self, failed: bool) -> None:
+            raise AssertionError
+
+    log = RunLog(tmp_path, [Broken()])
+    log.write("train", {"step": 1})
+    log.write("train", {"step": 2})
+    log.close()
+    assert len(read_log(tmp_path)) == 2
+
+
+def test_a_line_cut_inside_a_character_is_left_out(tmp_path: Path) -> None:
+    RunLog(tmp_path).write("train", {"step": 1, "highest": "▁the"})
+    RunLog(tmp_path).write("train", {"step": 2, "highest": "▁"})
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(path.read_bytes()[:-5])
+    assert [record["step"] for record in read_log(tmp_path)] == [1]

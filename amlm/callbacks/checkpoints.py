@@ -8,6 +8,7 @@ from pathlib import Path
 import lightning as L
 
 from amlm.data.module import StepBatch
+from amlm.models.module import AdaptiveMaskedLM
 
 
 class Checkpoints(L.Callback):
@@ -18,27 +19,43 @@ class Checkpoints(L.Callback):
     Args:
         folder: the run folder.
         every: optimizer steps between two checkpoints.
+        validate_every: optimizer steps between two validations, 0 for none.
     """
 
-    def __init__(self, folder: Path, every: int) -> None:
+    def __init__(self, folder: Path, every: int, validate_every: int) -> None:
         self.path = folder / "checkpoints" / "last.ckpt"
         self.every = every
+        self.validate_every = validate_every
 
-    def on_train_batch_end(
+    def on_train_batch_end(  # type: ignore[override]
         self,
         trainer: L.Trainer,
-        pl_module: L.LightningModule,
+        pl_module: AdaptiveMaskedLM,
         outputs: object,
         batch: StepBatch,
         batch_idx: int,
     ) -> None:
-        if batch.last_part and (batch.step + 1) % self.every == 0:
-            self.save(trainer)
+        step = batch.step + 1
+        validates = self.validate_every and step % self.validate_every == 0
+        if batch.last_part and step % self.every == 0 and not validates:
+            self.save(trainer, pl_module)
 
-    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self.save(trainer)
+    def on_validation_end(  # type: ignore[override]
+        self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM
+    ) -> None:
+        # Where both fall on one step, a resumed run must not validate there again, nor not at all.
+        if trainer.training and trainer.global_step % self.every == 0:
+            self.save(trainer, pl_module)
 
-    def save(self, trainer: L.Trainer) -> None:
+    def on_train_end(  # type: ignore[override]
+        self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM
+    ) -> None:
+        self.save(trainer, pl_module)
+
+    def save(self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM) -> None:
+        """Saves now, unless the model has diverged since the last line of metrics."""
+        if not pl_module.window.is_finite():
+            return
         aside = self.path.with_suffix(".aside")
         trainer.save_checkpoint(aside)
         if trainer.is_global_zero:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import lightning as L
-import torch
-from torch import Tensor
 
-from amlm.callbacks import Update
+from amlm.callbacks import Update, over_ranks
 from amlm.data.module import StepBatch
 from amlm.models.module import AdaptiveMaskedLM
 
@@ -35,14 +33,9 @@ class MaskUpdate(L.Callback):
         if not batch.last_part or step % self.every or step < self.first:
             return
 
-        def over_ranks(sums: Tensor) -> Tensor:
-            reduced = trainer.strategy.reduce(sums, reduce_op="sum")
-            assert isinstance(reduced, torch.Tensor)
-            return reduced
-
         policy = pl_module.masking
         previous_V = policy.table_V.clone()
-        floored = policy.update(step, over_ranks)
+        floored = policy.update(step, over_ranks(trainer))
         update = Update(step, previous_V, policy.table_V, floored)
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if hook := getattr(callback, "on_mask_update", None):

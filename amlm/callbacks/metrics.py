@@ -6,9 +6,8 @@ import math
 import time
 
 import lightning as L
-import torch
-from torch import Tensor
 
+from amlm.callbacks import over_ranks
 from amlm.data.module import StepBatch
 from amlm.data.plan import BatchPlan
 from amlm.data.words import WordCounter
@@ -54,12 +53,7 @@ class Metrics(L.Callback):
         if step % self.every and step != self.plan.total_steps:
             return
 
-        def over_ranks(sums: Tensor) -> Tensor:
-            reduced = trainer.strategy.reduce(sums, reduce_op="sum")
-            assert isinstance(reduced, torch.Tensor)
-            return reduced
-
-        values = pl_module.window.close(over_ranks)
+        values = pl_module.window.close(over_ranks(trainer), trainer.world_size)
         now = time.perf_counter()
         self.run_log.write(
             "train",
@@ -73,10 +67,11 @@ class Metrics(L.Callback):
             },
         )
         self._since, self._tokens = now, 0
-        if not math.isfinite(values["loss"]):
+        if not math.isfinite(values["loss"] + values["gradient_norm"]):
             raise InputError(
-                f"the loss is {values['loss']} at step {step}: the run has diverged. Try a smaller "
-                "optimizer.lr or a longer optimizer.warmup; the last checkpoint is from before"
+                f"the run has diverged by step {step}: loss {values['loss']}, gradient norm "
+                f"{values['gradient_norm']}. Try a smaller optimizer.lr or a longer "
+                "optimizer.warmup; the last checkpoint is from before"
             )
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -85,9 +80,7 @@ class Metrics(L.Callback):
     def on_validation_end(  # type: ignore[override]
         self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM
     ) -> None:
-        loss, accuracy = pl_module.validation_loss, pl_module.validation_accuracy
-        values = {"loss": float(loss.compute()), "accuracy": float(accuracy.compute())}
-        loss.reset()
-        accuracy.reset()
-        self.run_log.write("validation", {"step": trainer.global_step, **values})
+        self.run_log.write(
+            "validation", {"step": trainer.global_step, **pl_module.validation.close()}
+        )
         self._since += time.perf_counter() - self._paused  # speed is that of training alone

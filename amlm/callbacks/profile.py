@@ -23,7 +23,7 @@ class Profile(L.Callback):
         steps: micro-steps profiled.
     """
 
-    def __init__(self, folder: Path, warmup: int = 3, steps: int = 5) -> None:
+    def __init__(self, folder: Path, warmup: int = 2, steps: int = 5) -> None:
         self.folder = folder
         self.warmup = warmup
         self.steps = steps
@@ -32,7 +32,7 @@ class Profile(L.Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: StepBatch, batch_idx: int
     ) -> None:
-        if batch_idx == self.warmup:
+        if batch_idx == self.warmup and trainer.is_global_zero:
             on_gpu = [ProfilerActivity.CUDA] if torch.cuda.is_available() else []
             self._profile = profile(activities=[ProfilerActivity.CPU, *on_gpu])
             self._profile.start()
@@ -45,9 +45,17 @@ class Profile(L.Callback):
         batch: StepBatch,
         batch_idx: int,
     ) -> None:
-        if self._profile is not None and batch_idx == self.warmup + self.steps - 1:
-            self._profile.stop()
-            self._profile.export_chrome_trace(str(self.folder / TRACE_FILE))
-            table = self._profile.key_averages().table(sort_by="self_cpu_time_total", row_limit=40)
-            (self.folder / TABLE_FILE).write_text(table, encoding="utf-8")
-            self._profile = None
+        if batch_idx == self.warmup + self.steps - 1:
+            self._write()
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._write()  # a run shorter than what was to be profiled
+
+    def _write(self) -> None:
+        if self._profile is None:
+            return
+        self._profile.stop()
+        self._profile.export_chrome_trace(str(self.folder / TRACE_FILE))
+        table = self._profile.key_averages().table(sort_by="self_cpu_time_total", row_limit=40)
+        (self.folder / TABLE_FILE).write_text(table, encoding="utf-8")
+        self._profile = None

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from amlm.masking.marginals import clipped_marginals, exact_marginals
 from amlm.masking.replacement import Replacement
@@ -23,6 +23,7 @@ from amlm.masking.sampler import Sampler
 from amlm.masking.schedule import Schedule
 from amlm.masking.signals import Predictions, Signal
 from amlm.masking.table import updated_table
+from amlm.masking.uncast import Uncast
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def gather_rows(
     )
 
 
-class MaskingPolicy(nn.Module):
+class MaskingPolicy(Uncast):
     """Signal, schedule, sampler and replacement around one table of masking probabilities.
 
     Buffers (all part of a checkpoint): ``table_V`` float32, ``first_V`` its first value, one
@@ -162,15 +163,8 @@ class MaskingPolicy(nn.Module):
         if replacement.random_ids == "ordinary":
             candidates_V[special.all()] = False
         self.register_buffer("candidates_C", candidates_V.nonzero().squeeze(1), persistent=False)
-        self._generators: dict[torch.device, torch.Generator] = {}
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> MaskingPolicy:
-        # Moves between devices pass; casts do not: a model in bfloat16 keeps its table in float32
-        # and its counters as they are.
-        super()._apply(  # type: ignore[no-untyped-call]
-            lambda tensor: tensor.to(fn(tensor).device), recurse
-        )
-        return self
+        # Draws come from the host on every device, so that `impl` does not change the masks.
+        self._generator = torch.Generator()
 
     @property
     def statistics(self) -> dict[str, Tensor]:
@@ -181,24 +175,17 @@ class MaskingPolicy(nn.Module):
         """The mask ratio p at a step."""
         return self.schedule(step, self.total_steps)
 
-    def generator(self, seed: int) -> torch.Generator:
-        """The generator of this policy's device, set to a seed."""
-        device = self.table_V.device
-        if device not in self._generators:
-            self._generators[device] = torch.Generator(device)
-        return self._generators[device].manual_seed(seed)
-
     @torch.no_grad()
     def corrupt(self, ids_GL: Tensor, step: int) -> Corruption:
         """Draws the masks of a step for its whole batch ``ids_GL``."""
-        generator = self.generator(derived_seed(self.seed, "masking", step))
+        generator = self._generator.manual_seed(derived_seed(self.seed, "masking", step))
         maskable_GL = self.maskable_V[ids_GL]
         q_GL = self.marginals(self.table_V[ids_GL], maskable_GL, self.ratio(step))
         selected_GL = self.sampler.select(q_GL, generator)
         inputs_GL = self.replacement.apply(
             ids_GL, selected_GL, self.special.mask, self.candidates_C, generator
         )
-        saturated = (q_GL > 1 - 1e-9).sum() / maskable_GL.sum().clamp(min=1)
+        saturated = (q_GL > 1 - 1e-9).sum().double() / maskable_GL.sum().clamp(min=1)
         return Corruption(inputs_GL, selected_GL, saturated)
 
     def rows(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from amlm.config import option
 from amlm.errors import InputError
+from amlm.masking.sampler import uniform
 
 
 @dataclass
@@ -45,15 +46,14 @@ class Replacement:
             selected_BL: bool.
             mask_id: id of ``[MASK]``.
             candidates_C: ids that a random replacement is drawn from.
-            generator: source of the draws, on the tensors' device.
+            generator: source of the draws, on the host.
 
         Returns: corrupted ids ``[B, L]``.
         """
         device = ids_BL.device
-        u_BL = torch.rand(ids_BL.shape, device=device, generator=generator)
-        drawn_BL = torch.randint(
-            len(candidates_C), ids_BL.shape, device=device, generator=generator
-        )
+        u_BL = uniform(ids_BL.shape, generator, device)
+        drawn_BL = torch.randint(len(candidates_C), ids_BL.shape, generator=generator)
+        drawn_BL = drawn_BL.to(device, non_blocking=True)
         masked_BL = selected_BL & (u_BL < self.mask)
         random_BL = selected_BL & (u_BL >= self.mask) & (u_BL < self.mask + self.random)
         ids_BL = torch.where(random_BL, candidates_C[drawn_BL], ids_BL)

@@ -17,9 +17,20 @@ import torch
 from torch import Tensor
 
 
+def uniform(
+    shape: Sequence[int],
+    generator: torch.Generator,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Uniform numbers from a generator of the host, on a device: the same on each."""
+    drawn = torch.rand(tuple(shape), generator=generator, dtype=dtype)
+    return drawn.to(device, non_blocking=True)
+
+
 class Sampler(Protocol):
     def select(self, q_BL: Tensor, generator: torch.Generator) -> Tensor:
-        """Draws bool ``selected_BL`` from float64 probabilities ``q_BL``."""
+        """Draws bool ``selected_BL`` from float64 ``q_BL``, with a generator of the host."""
         ...
 
     def capacity(self, expected: Sequence[float]) -> int:
@@ -43,10 +54,10 @@ class Fixed:
 
     def select(self, q_BL: Tensor, generator: torch.Generator) -> Tensor:
         device = q_BL.device
-        shuffle_BL = torch.rand(q_BL.shape, device=device, generator=generator).argsort(dim=1)
+        shuffle_BL = uniform(q_BL.shape, generator, device).argsort(dim=1)
         # Offsets per sequence come from the row sums, so that rounding does not pile up over rows.
         row_end_B1 = q_BL.sum(1, keepdim=True).cumsum(0)
-        offset = torch.rand((), device=device, dtype=torch.float64, generator=generator)
+        offset = uniform((), generator, device, torch.float64)
         row_start_B1 = torch.cat([torch.zeros_like(row_end_B1[:1]), row_end_B1[:-1]])
         edge_BL = q_BL.gather(1, shuffle_BL).cumsum(1) + row_start_B1
         # The last edge is the next row's start, to the bit: a tooth can't fall between the two.
@@ -66,7 +77,7 @@ class Bernoulli:
     """One coin per position, as in the authors' script: the ratio varies from batch to batch."""
 
     def select(self, q_BL: Tensor, generator: torch.Generator) -> Tensor:
-        u_BL = torch.rand(q_BL.shape, device=q_BL.device, dtype=torch.float64, generator=generator)
+        u_BL = uniform(q_BL.shape, generator, q_BL.device, torch.float64)
         selected_BL = u_BL < q_BL
         # An empty sequence gets the position that came closest.
         closest_B1 = (u_BL / q_BL).nan_to_num(nan=math.inf).argmin(1, keepdim=True)

@@ -84,7 +84,9 @@ def build_model(
         assert substrings is not None, "n-hot embeddings need their table"
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derived_seed(seed, "weights:nhot"))
-            embeddings.word_embeddings = NHotEmbedding(tokens, substrings, config.nhot.dim)
+            embeddings.word_embeddings = NHotEmbedding(
+                tokens, substrings, config.nhot.dim, config.initializer_range
+            )
     return model
 
 

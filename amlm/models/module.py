@@ -6,15 +6,14 @@ M labelled positions, V token types.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from typing import Any
 
 import lightning as L
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from torchmetrics import MeanMetric
 
 from amlm.config import OptimizerConfig
 from amlm.data.module import StepBatch, ValidationBatch
@@ -22,64 +21,9 @@ from amlm.masking.policy import Corruption, MaskedRows, MaskingPolicy, derived_s
 from amlm.masking.signals import Predictions
 from amlm.models.deberta import DebertaV2MaskedLM
 from amlm.models.loss import predictions
+from amlm.models.window import Validation, Window
 from amlm.optim.lamb import Lamb
 from amlm.optim.schedule import cosine_with_warmup, warmup_steps
-
-
-class Window(nn.Module):
-    """Sums over the steps since the last line of training metrics, kept on the device.
-
-    What the host knows anyway (maskable positions, steps) is counted there.
-    """
-
-    sums_4: Tensor  # loss, correct, labelled, saturated share
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("sums_4", torch.zeros(4, dtype=torch.float64), persistent=False)
-        self.maskable = 0
-        self.expected = 0.0
-        self.steps = 0.0
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Window:
-        super()._apply(  # type: ignore[no-untyped-call]
-            lambda tensor: tensor.to(fn(tensor).device),
-            recurse,  # moves, no casts
-        )
-        return self
-
-    @torch.no_grad()
-    def add(
-        self, seen: Predictions, maskable: int, ratio: float, saturated: Tensor, share: float
-    ) -> None:
-        """Adds a part of a step; ``share`` is how much of the step it is."""
-        sums = [seen.nll_M.sum(), seen.correct_M.sum(), seen.valid_M.sum(), saturated * share]
-        self.sums_4 += torch.stack([each.double() for each in sums])
-        self.maskable += maskable
-        self.expected += maskable * ratio
-        self.steps += share
-
-    def close(self, reduce: Callable[[Tensor], Tensor]) -> dict[str, float]:
-        """Means over the window, which then starts anew.
-
-        Args:
-            reduce: sums a tensor over ranks.
-
-        Returns: loss (nats per label), accuracy, wanted and realised mask ratio, share of maskable
-            positions that were selected for certain.
-        """
-        host_3 = torch.tensor([self.maskable, self.expected, self.steps], dtype=torch.float64)
-        totals = reduce(torch.cat([self.sums_4, host_3.to(self.sums_4.device)])).tolist()
-        nll, correct, labelled, saturated, maskable, expected, steps = totals
-        self.sums_4.zero_()
-        self.maskable, self.expected, self.steps = 0, 0.0, 0.0
-        return {
-            "loss": nll / max(labelled, 1),
-            "accuracy": correct / max(labelled, 1),
-            "ratio": expected / max(maskable, 1),
-            "realised_ratio": labelled / max(maskable, 1),
-            "saturated": saturated / max(steps, 1e-9),
-        }
 
 
 class AdaptiveMaskedLM(L.LightningModule):
@@ -118,8 +62,7 @@ class AdaptiveMaskedLM(L.LightningModule):
         self.accumulate = accumulate
         self.compare = compare
         self.window = Window()
-        self.validation_loss = MeanMetric()
-        self.validation_accuracy = MeanMetric()
+        self.validation = Validation()
         self._corruption: tuple[int, Corruption] | None = None
 
     def predict_rows(self, rows: MaskedRows, compare: str = "exact") -> Predictions:
@@ -157,10 +100,13 @@ class AdaptiveMaskedLM(L.LightningModule):
         policy = self.validation_masking
         corruption = policy.corrupt(batch.ids_GL, batch.index)
         rows = policy.rows(batch.ids_GL, corruption, batch.rows, batch.maskable, batch.index)
-        seen = self.predict_rows(rows, self.compare)
-        weight_M = seen.valid_M.float()
-        self.validation_loss.update(seen.nll_M, weight_M)
-        self.validation_accuracy.update(seen.correct_M.float(), weight_M)
+        self.validation.add(self.predict_rows(rows, self.compare))
+
+    def configure_gradient_clipping(self, optimizer: Optimizer, *_: object, **__: object) -> None:
+        # Lightning's own clipping gives no norm to record and refuses fused optimizers.
+        limit = self.optimizer_config.clip or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        self.window.add_gradient_norm(norm)
 
     def configure_optimizers(self) -> Any:
         config = self.optimizer_config

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from amlm.models.substrings import SubstringTable
 
-TOKEN_STD = 0.02  # what Hugging Face draws the token embedding E with
 FOLD_ROWS = 4096  # rows of E' computed at a time; bounds the memory of `folded_weight`
 
 
@@ -96,7 +95,7 @@ class NHotEmbedding(nn.Module):
     ragged rows, per type; exact lengths (CPU)              1.6          17            30
     ======================================================  ===========  ============  ============
 
-    Start: W ~ N(0, 0.02² / n) with n the mean number of substrings of a type, and P ~ N(0, 1 / S).
+    Start: W ~ N(0, std² / n) with n the mean number of substrings of a type, and P ~ N(0, 1 / S).
     Then h_v W P has, on average over types, the variance of E: neither drowns the other. The paper
     is silent. Zeros for W would start at the plain model, but LAMB's step is proportional to the
     norm of the weights, and a matrix near zero takes hundreds of steps to get away from it.
@@ -105,6 +104,7 @@ class NHotEmbedding(nn.Module):
         word_embeddings: the token embedding, [V, D].
         table: substrings of each of the V types.
         dim: S; None for D, without projection.
+        std: standard deviation that the token embedding was drawn with.
 
     Raises:
         ValueError: table and embedding differ in V, or every type is a substring of another one
@@ -115,7 +115,11 @@ class NHotEmbedding(nn.Module):
     starts: Tensor
 
     def __init__(
-        self, word_embeddings: nn.Embedding, table: SubstringTable, dim: int | None = None
+        self,
+        word_embeddings: nn.Embedding,
+        table: SubstringTable,
+        dim: int | None = None,
+        std: float = 0.02,
     ) -> None:
         super().__init__()
         vocab_size, width = word_embeddings.weight.shape
@@ -130,6 +134,7 @@ class NHotEmbedding(nn.Module):
                 "every type is a substring of some type: the vocabulary needs a special token"
             )
         dim = width if dim is None else dim
+        self.std = std
         self.weight = word_embeddings.weight
         self.padding_idx = word_embeddings.padding_idx
         self.substring_weight = nn.Parameter(self.weight.new_empty(vocab_size, dim))
@@ -151,7 +156,7 @@ class NHotEmbedding(nn.Module):
     @torch.no_grad()
     def reset_parameters(self) -> None:
         """Draw W and P anew (see the class); E is left alone."""
-        self.substring_weight.normal_(0.0, TOKEN_STD / max(1.0, self._mean_size) ** 0.5)
+        self.substring_weight.normal_(0.0, self.std / max(1.0, self._mean_size) ** 0.5)
         if self.projection is not None:
             self.projection.weight.normal_(0.0, self.projection.in_features**-0.5)
 

@@ -116,8 +116,8 @@ def test_parts_of_a_step_add_up_to_it() -> None:
         assert one.grad is not None and other.grad is not None
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-6, msg=name)
     assert torch.equal(whole.masking.statistics["total"], parts.masking.statistics["total"])
-    metrics = whole.window.close(lambda x: x)
-    assert parts.window.close(lambda x: x) == pytest.approx(metrics, rel=1e-6)
+    metrics = whole.window.close(lambda x: x, 1)
+    assert parts.window.close(lambda x: x, 1) == pytest.approx(metrics, rel=1e-6)
     assert metrics["ratio"] == pytest.approx(0.40 - 0.25 * 7 / 100)
     assert metrics["realised_ratio"] == pytest.approx(metrics["ratio"], abs=1 / 100)
 

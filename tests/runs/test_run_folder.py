@@ -21,12 +21,13 @@ from amlm.record import read_log, read_tables
 from amlm.run_folder import claim, describe
 from amlm.train import train
 
+# Updates, checkpoints and validations fall on the same steps and on different ones.
 STEPS = (
     "experiment=hard_decay",
     "trainer.max_steps=24",
     "checkpoints.every=5",
     "masking.update_every=6",
-    "trainer.validate_every=8",
+    "trainer.validate_every=10",
 )
 
 
@@ -53,10 +54,20 @@ def test_folders_are_new_each_time(tiny: Callable[..., Config]) -> None:
     assert all(each.path.parent.name == "mlm" and "seed5" in each.path.name for each in claims)
 
 
+@pytest.mark.parametrize(
+    ("stop_at", "log_every"),
+    [(10, 1), (16, 1), (16, 3)],
+    ids=["after a validation", "in the middle of a window", "between two log lines"],
+)
 def test_a_stopped_run_goes_on_to_the_same_bits(
-    tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stop_at: int,
+    log_every: int,
+    tiny: Callable[..., Config],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole = train(tiny(*STEPS, f"run_dir={tmp_path / 'whole'}")).folder
+    steps = (*STEPS, f"trainer.log_every={log_every}")
+    whole = train(tiny(*steps, f"run_dir={tmp_path / 'whole'}")).folder
 
     from amlm.callbacks.metrics import Metrics
 
@@ -66,11 +77,11 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
         self: Metrics, trainer: object, module: object, out: object, batch: object, i: int
     ) -> None:
         original(self, trainer, module, out, batch, i)  # type: ignore[arg-type]
-        if batch.step == 16:  # type: ignore[attr-defined]
-            raise KeyboardInterrupt  # in the middle of a window, two steps after a checkpoint
+        if batch.step == stop_at:  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
 
     monkeypatch.setattr(Metrics, "on_train_batch_end", stops)
-    config = tiny(*STEPS, f"run_dir={tmp_path / 'stopped'}")
+    config = tiny(*steps, f"run_dir={tmp_path / 'stopped'}")
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         train(config)
     assert not json.loads((tmp_path / "stopped" / "run.json").read_text())["finished"]

@@ -1,0 +1,105 @@
+"""Sums behind the lines of metrics, kept on the device until a line is written.
+
+Shapes: M labelled positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import MeanMetric
+
+from amlm.masking.signals import Predictions
+from amlm.masking.uncast import Uncast
+
+
+class Window(Uncast):
+    """Training since the last line of metrics; part of a checkpoint.
+
+    What the host knows anyway (maskable positions, steps) is counted there.
+    """
+
+    sums_5: Tensor  # loss, correct, labelled, saturated share, gradient norm
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("sums_5", torch.zeros(5, dtype=torch.float64))
+        self.maskable = 0
+        self.expected = 0.0
+        self.steps = 0.0
+
+    def get_extra_state(self) -> tuple[int, float, float]:
+        return self.maskable, self.expected, self.steps
+
+    def set_extra_state(self, state: tuple[int, float, float]) -> None:
+        self.maskable, self.expected, self.steps = state
+
+    @torch.no_grad()
+    def add(
+        self, seen: Predictions, maskable: int, ratio: float, saturated: Tensor, share: float
+    ) -> None:
+        """Adds a part of a step; ``share`` is how much of the step it is."""
+        sums = [seen.nll_M.sum(), seen.correct_M.sum(), seen.valid_M.sum(), saturated * share]
+        self.sums_5[:4] += torch.stack([each.double() for each in sums])
+        self.maskable += maskable
+        self.expected += maskable * ratio
+        self.steps += share
+
+    @torch.no_grad()
+    def add_gradient_norm(self, norm: Tensor) -> None:
+        """Adds the norm of a step's whole gradient, before clipping."""
+        self.sums_5[4] += norm.double()
+
+    def is_finite(self) -> bool:
+        """Whether every loss and gradient so far was a number. Asks the device."""
+        return bool(self.sums_5.isfinite().all())
+
+    def close(self, reduce: Callable[[Tensor], Tensor], ranks: int) -> dict[str, float]:
+        """Means over the window, which then starts anew.
+
+        Args:
+            reduce: sums a tensor over ranks.
+            ranks: their number.
+
+        Returns: loss (nats per label), accuracy, wanted and realised mask ratio, share of maskable
+            positions that were selected for certain, norm of the gradient before clipping.
+        """
+        host_3 = torch.tensor([self.maskable, self.expected, self.steps], dtype=torch.float64)
+        totals = reduce(torch.cat([self.sums_5, host_3.to(self.sums_5.device)])).tolist()
+        nll, correct, labelled, saturated, norm, maskable, expected, steps = totals
+        whole_steps = max(steps, ranks) / ranks
+        self.sums_5.zero_()
+        self.maskable, self.expected, self.steps = 0, 0.0, 0.0
+        return {
+            "loss": nll / max(labelled, 1),
+            "accuracy": correct / max(labelled, 1),
+            "ratio": expected / max(maskable, 1),
+            "realised_ratio": labelled / max(maskable, 1),
+            "saturated": saturated / ranks / whole_steps,
+            "gradient_norm": norm / ranks / whole_steps,
+        }
+
+
+class Validation(Uncast):
+    """Means over one validation: loss (nats per label) and accuracy."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # A loss that is no number must show: the metric is not to leave it out.
+        self.loss: Any = MeanMetric(nan_strategy="disable").set_dtype(torch.float64)
+        self.accuracy: Any = MeanMetric(nan_strategy="disable").set_dtype(torch.float64)
+
+    def add(self, seen: Predictions) -> None:
+        weight_M = seen.valid_M.double()
+        self.loss.update(seen.nll_M.double(), weight_M)
+        self.accuracy.update(seen.correct_M.double(), weight_M)
+
+    def close(self) -> dict[str, float]:
+        """The means over all ranks; the next validation starts anew."""
+        means = {"loss": float(self.loss.compute()), "accuracy": float(self.accuracy.compute())}
+        self.loss.reset()
+        self.accuracy.reset()
+        return means
