@@ -6,11 +6,10 @@ Shapes: M labelled positions.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import MeanMetric
+from torchmetrics import SumMetric
 
 from amlm.masking.signals import Predictions
 from amlm.masking.uncast import Uncast
@@ -88,18 +87,26 @@ class Validation(Uncast):
 
     def __init__(self) -> None:
         super().__init__()
-        # A loss that is no number must show: the metric is not to leave it out.
-        self.loss: Any = MeanMetric(nan_strategy="disable").set_dtype(torch.float64)
-        self.accuracy: Any = MeanMetric(nan_strategy="disable").set_dtype(torch.float64)
+        # Sums, not means: torchmetrics 1.9 ignores the weights of a mean that is to leave numbers
+        # that are none alone, and those must show.
+        self.nll, self.correct, self.labelled = (self._sum() for _ in range(3))
+
+    @staticmethod
+    def _sum() -> SumMetric:
+        metric = SumMetric(nan_strategy="disable")
+        metric.set_dtype(torch.float64)
+        return metric
 
     def add(self, seen: Predictions) -> None:
-        weight_M = seen.valid_M.double()
-        self.loss.update(seen.nll_M.double(), weight_M)
-        self.accuracy.update(seen.correct_M.double(), weight_M)
+        self.nll.update(seen.nll_M.double().sum())
+        self.correct.update(seen.correct_M.double().sum())
+        self.labelled.update(seen.valid_M.double().sum())
 
     def close(self) -> dict[str, float]:
         """The means over all ranks; the next validation starts anew."""
-        means = {"loss": float(self.loss.compute()), "accuracy": float(self.accuracy.compute())}
-        self.loss.reset()
-        self.accuracy.reset()
-        return means
+        nll, correct, labelled = (
+            float(each.compute()) for each in (self.nll, self.correct, self.labelled)
+        )
+        for each in (self.nll, self.correct, self.labelled):
+            each.reset()
+        return {"loss": nll / labelled, "accuracy": correct / labelled}

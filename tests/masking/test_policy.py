@@ -436,3 +436,16 @@ def test_no_synchronisation_on_a_gpu(sampler: Sampler) -> None:
         torch.cuda.set_sync_debug_mode("default")
     assert check_rows(on_gpu, corruption, slice(0, 12), rows)
     assert math.isfinite(masking.update(20).item())
+
+
+def test_masks_do_not_depend_on_the_default_type_of_numbers() -> None:
+    ids_GL = text()
+    expected = policy().corrupt(ids_GL, 3)
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        found = policy().corrupt(ids_GL, 3)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(found.inputs_GL, expected.inputs_GL)
+    assert torch.equal(found.selected_GL, expected.selected_GL)
+    assert found.saturated.dtype == torch.float64

@@ -3,6 +3,7 @@ labels. And the initial weights, which depend on the seed and on names alone."""
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,12 +17,14 @@ from amlm.masking.policy import MaskingPolicy, SpecialIds
 from amlm.masking.replacement import Replacement
 from amlm.masking.sampler import Bernoulli, Fixed
 from amlm.masking.schedule import Linear
+from amlm.masking.signals import Predictions
 from amlm.masking.signals.hard import Hard
 from amlm.masking.signals.soft import Soft
 from amlm.models.build import build_model, to_hugging_face
 from amlm.models.loss import predictions
 from amlm.models.module import AdaptiveMaskedLM
 from amlm.models.substrings import build_substring_table
+from amlm.models.window import Validation
 from amlm.optim.lamb import Lamb
 
 V, G, L = 60, 8, 16
@@ -182,3 +185,23 @@ def test_weight_decay_acts_on_matrices_alone() -> None:
     assert all(p.ndim == 1 for p in rest["params"])
     counted = sum(len(group["params"]) for group in optimizer.param_groups)
     assert counted == len(list(module.model.parameters()))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_validation_is_the_mean_over_labels_whatever_the_models_type(dtype: torch.dtype) -> None:
+    validation = Validation().to(dtype)
+    generator = torch.Generator().manual_seed(0)
+    nll_sum, correct, labels = 0.0, 0, 0
+    for _ in range(40):
+        valid_M = torch.rand(300, generator=generator) < 0.9
+        correct_M = (torch.rand(300, generator=generator) < 0.3) & valid_M
+        nll_M = torch.rand(300, generator=generator) * valid_M
+        validation.add(Predictions(valid_M.long(), correct_M, nll_M, valid_M, valid_M))
+        nll_sum += nll_M.double().sum().item()
+        correct += int(correct_M.sum())
+        labels += int(valid_M.sum())
+    found = validation.close()
+    assert found["loss"] == pytest.approx(nll_sum / labels, rel=1e-7)
+    assert found["accuracy"] == pytest.approx(correct / labels, rel=1e-7)
+    validation.add(Predictions(valid_M.long(), correct_M, nll_M * math.nan, valid_M, valid_M))
+    assert math.isnan(validation.close()["loss"])
