@@ -11,7 +11,7 @@ from amlm.config import DataConfig
 from amlm.errors import InputError
 
 SAMPLE_SEEDS = {"train": 20_25, "dev": 10_20475}
-SAMPLE_VERSION = 1  # part of the cache key: raise it when the grammar changes
+SAMPLE_VERSION = 2  # part of the cache key: raise it when the grammar changes
 SAMPLE_DEV_SHARE = 0.1
 READ_BYTES = 1 << 20
 
@@ -24,11 +24,13 @@ class Corpus:
         name: name of the source, e.g. ``childes``.
         path: its file, or None for the built-in sample.
         words: words to generate, for the built-in sample.
+        apart_from: words of the sample's training split whose lines are left out.
     """
 
     name: str
     path: Path | None
     words: int = 0
+    apart_from: int = 0
 
 
 def find_corpora(config: DataConfig) -> dict[str, list[Corpus]]:
@@ -41,7 +43,7 @@ def find_corpora(config: DataConfig) -> dict[str, list[Corpus]]:
         dev_words = int(config.sample_words * SAMPLE_DEV_SHARE)
         return {
             "train": [Corpus("sample", None, config.sample_words)],
-            "dev": [Corpus("sample", None, dev_words)],
+            "dev": [Corpus("sample", None, dev_words, apart_from=config.sample_words)],
         }
     assert config.dir is not None, "checked with the configuration"
     folder = Path(config.dir).expanduser()
@@ -103,13 +105,18 @@ def read_lines(path: Path) -> Iterator[str]:
 
 
 def lines_of(corpus: Corpus, split: str) -> Iterator[str]:
-    """Yields the lines of a corpus; the sample's two splits come from differently seeded draws."""
+    """Yields the lines of a corpus.
+
+    The sample's two splits come from differently seeded draws, and no line is in both.
+    """
     if corpus.path is not None:
         yield from read_lines(corpus.path)
         return
     from amlm.data.grammar import sample_lines
 
-    yield from sample_lines(SAMPLE_SEEDS[split], corpus.words)
+    seen = set(sample_lines(SAMPLE_SEEDS["train"], corpus.apart_from))
+    lines = sample_lines(SAMPLE_SEEDS[split], corpus.words)
+    yield from (line for line in lines if line not in seen)
 
 
 def fingerprint(corpora: dict[str, list[Corpus]]) -> str:
@@ -118,7 +125,9 @@ def fingerprint(corpora: dict[str, list[Corpus]]) -> str:
     for split, each in ((split, each) for split, many in corpora.items() for each in many):
         digest.update(f"{split}:{each.name}:".encode())
         if each.path is None:
-            digest.update(f"sample:{SAMPLE_VERSION}:{SAMPLE_SEEDS[split]}:{each.words}".encode())
+            digest.update(
+                f"sample:{SAMPLE_VERSION}:{SAMPLE_SEEDS[split]}:{each.words}:{each.apart_from}".encode()
+            )
             continue
         digest.update(f"{each.path.stat().st_size}:".encode())
         with each.path.open("rb") as file:

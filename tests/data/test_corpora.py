@@ -67,7 +67,7 @@ def test_sample_has_a_tenth_held_out() -> None:
     corpora = find_corpora(DataConfig(source="sample", sample_words=5_000))
     assert corpora == {
         "train": [Corpus("sample", None, 5_000)],
-        "dev": [Corpus("sample", None, 500)],
+        "dev": [Corpus("sample", None, 500, apart_from=5_000)],
     }
 
 
@@ -212,3 +212,11 @@ def test_fingerprint_of_the_sample_is_of_its_size() -> None:
     corpora = [find_corpora(DataConfig(sample_words=words)) for words in (5_000, 5_010, 5_000)]
     prints = [fingerprint(each) for each in corpora]
     assert prints[0] == prints[2] != prints[1]
+
+
+def test_no_line_of_the_sample_is_in_both_splits() -> None:
+    corpora = find_corpora(DataConfig(sample_words=20_000))
+    train, dev = (set(lines_of(corpora[split][0], split)) for split in ("train", "dev"))
+    assert len(dev) > 100 and not train & dev
+    again = list(lines_of(corpora["dev"][0], "dev"))
+    assert set(again) == dev
