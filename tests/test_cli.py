@@ -152,6 +152,37 @@ def test_every_run_of_a_sweep_is_checked_before_the_first() -> None:
         check_command(["experiment=mlm,hard", "seed=0,1,-3"])
 
 
+def test_a_sweep_checks_every_combination_and_its_devices() -> None:
+    # Each value is fine with the first of the others; one combination is not.
+    sweep = ["trainer.accumulate=1,32", "data.tokens_per_step=2048,1024"]
+    with pytest.raises(InputError, match=r"data\.tokens_per_step=1024"):
+        check_command(sweep, multirun=True)
+    with pytest.raises(InputError, match="one device each"):
+        check_command(["seed=0,1", "impl=ddp"], multirun=True)
+
+
+def test_lengths_that_hydra_would_merge_are_asked_for_in_full() -> None:
+    with pytest.raises(InputError, match="from epoch 5 on"):
+        check_command(["scale=paper", "data.sequence_length={0: 128}"])
+    check_command(["scale=paper", "data.sequence_length={0: 128, 5: 128}"])
+    check_command(["scale=small", "data.sequence_length={0: 32}"])
+
+
+@pytest.mark.parametrize(
+    ("override", "part"),
+    [
+        ("masking.signal._target_=amlm.masking.schedule.Linear", "does not fit there"),
+        ("+callbacks.mine._target_=amlm.masking.sampler.Fixed", "does not fit there"),
+        ("data.dir=no/such/folder", "not a folder"),
+        ("optimizer.lr=inf", "out of range"),
+        ("optimizer.eps=1e-35", "at least 1e-30"),
+    ],
+)
+def test_what_does_not_fit_is_named(override: str, part: str) -> None:
+    with pytest.raises(InputError, match=part):
+        check_command([override, *(["data=babylm"] if "data.dir" in override else [])])
+
+
 def test_a_users_own_experiment_with_an_unknown_key(tmp_path: Path) -> None:
     (tmp_path / "experiment").mkdir()
     mine = tmp_path / "experiment" / "mine.yaml"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import lightning as L
 
-from amlm.data.module import StepBatch
+from amlm.callbacks import StepCallback
 from amlm.models.module import AdaptiveMaskedLM
 
 
-class Checkpoints(L.Callback):
+class Checkpoints(StepCallback):
     """Writes ``checkpoints/last.ckpt`` every so many optimizer steps and at the end.
 
     The file is written aside, synced and renamed, so that there is a whole one at any moment.
@@ -27,18 +27,10 @@ class Checkpoints(L.Callback):
         self.every = every
         self.validate_every = validate_every
 
-    def on_train_batch_end(  # type: ignore[override]
-        self,
-        trainer: L.Trainer,
-        pl_module: AdaptiveMaskedLM,
-        outputs: object,
-        batch: StepBatch,
-        batch_idx: int,
-    ) -> None:
-        step = batch.step + 1
+    def on_step_end(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> None:
         validates = self.validate_every and step % self.validate_every == 0
-        if batch.last_part and step % self.every == 0 and not validates:
-            self.save(trainer, pl_module)
+        if step % self.every == 0 and not validates:
+            self.save(trainer, module)
 
     def on_validation_end(  # type: ignore[override]
         self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import lightning as L
 
-from amlm.callbacks import Update, over_ranks
-from amlm.data.module import StepBatch
+from amlm.callbacks import StepCallback, Update, over_ranks
 from amlm.models.module import AdaptiveMaskedLM
 
 
-class MaskUpdate(L.Callback):
+class MaskUpdate(StepCallback):
     """Recomputes the table after steps ``every, 2·every, ...`` and tells the other callbacks.
 
     Args:
@@ -21,22 +20,14 @@ class MaskUpdate(L.Callback):
         self.every = every
         self.first = first
 
-    def on_train_batch_end(  # type: ignore[override]
-        self,
-        trainer: L.Trainer,
-        pl_module: AdaptiveMaskedLM,
-        outputs: object,
-        batch: StepBatch,
-        batch_idx: int,
-    ) -> None:
-        step = batch.step + 1
-        if not batch.last_part or step % self.every or step < self.first:
+    def on_step_end(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> None:
+        if step % self.every or step < self.first:
             return
 
-        policy = pl_module.masking
+        policy = module.masking
         previous_V = policy.table_V.clone()
         floored = policy.update(step, over_ranks(trainer))
         update = Update(step, previous_V, policy.table_V, floored)
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if hook := getattr(callback, "on_mask_update", None):
-                hook(trainer, pl_module, update)
+                hook(trainer, module, update)

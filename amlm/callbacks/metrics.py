@@ -7,8 +7,7 @@ import time
 
 import lightning as L
 
-from amlm.callbacks import over_ranks
-from amlm.data.module import StepBatch
+from amlm.callbacks import StepCallback, over_ranks
 from amlm.data.plan import BatchPlan
 from amlm.data.words import WordCounter
 from amlm.errors import InputError
@@ -16,7 +15,7 @@ from amlm.models.module import AdaptiveMaskedLM
 from amlm.record import RunLog
 
 
-class Metrics(L.Callback):
+class Metrics(StepCallback):
     """One ``train`` record every ``every`` optimizer steps, one ``validation`` record each time.
 
     Args:
@@ -33,28 +32,18 @@ class Metrics(L.Callback):
         self.words = words
         self.every = every
         self._since = time.perf_counter()
-        self._tokens = 0
+        self._step = 0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._since, self._tokens = time.perf_counter(), 0
+        self._since, self._step = time.perf_counter(), trainer.global_step
 
-    def on_train_batch_end(  # type: ignore[override]
-        self,
-        trainer: L.Trainer,
-        pl_module: AdaptiveMaskedLM,
-        outputs: object,
-        batch: StepBatch,
-        batch_idx: int,
-    ) -> None:
-        if not batch.last_part:
-            return
-        step = batch.step + 1
-        self._tokens += batch.ids_GL.numel()
+    def on_step_end(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> None:
         if step % self.every and step != self.plan.total_steps:
             return
 
-        values = pl_module.window.close(over_ranks(trainer), trainer.world_size)
+        values = module.window.close(over_ranks(trainer), trainer.world_size)
         now = time.perf_counter()
+        tokens = (step - self._step) * self.plan.tokens_per_step
         self.run_log.write(
             "train",
             {
@@ -63,10 +52,10 @@ class Metrics(L.Callback):
                 "lr": trainer.optimizers[0].param_groups[0]["lr"],
                 "epoch": self.plan.epoch(step),
                 "words_seen": self.words.seen(step),
-                "tokens_per_second": self._tokens / (now - self._since),
+                "tokens_per_second": tokens / (now - self._since),
             },
         )
-        self._since, self._tokens = now, 0
+        self._since, self._step = now, step
         if not math.isfinite(values["loss"] + values["gradient_norm"]):
             raise InputError(
                 f"the run has diverged by step {step}: loss {values['loss']}, gradient norm "

@@ -8,7 +8,7 @@ from pathlib import Path
 import lightning as L
 from tokenizers import Tokenizer
 
-from amlm.data.module import StepBatch
+from amlm.callbacks import StepCallback
 from amlm.data.plan import BatchPlan
 from amlm.data.tokenizer import save_tokenizer
 from amlm.data.words import WordCounter
@@ -32,7 +32,7 @@ def crossed(before: float, after: float) -> list[int]:
     return [words for words in THRESHOLDS if before < words <= after]
 
 
-class WordCheckpoints(L.Callback):
+class WordCheckpoints(StepCallback):
     """Writes ``checkpoints/chck_<n>M`` at the first step at which n million words have been seen.
 
     Args:
@@ -74,17 +74,9 @@ class WordCheckpoints(L.Callback):
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._before = self.progress(trainer.global_step)
 
-    def on_train_batch_end(  # type: ignore[override]
-        self,
-        trainer: L.Trainer,
-        pl_module: AdaptiveMaskedLM,
-        outputs: object,
-        batch: StepBatch,
-        batch_idx: int,
-    ) -> None:
-        if not batch.last_part or not trainer.is_global_zero:
+    def on_step_end(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> None:
+        if not trainer.is_global_zero:
             return
-        step = batch.step + 1
         before, self._before = self._before, self.progress(step)
         if step == self.plan.total_steps:
             self._before *= 1 + UNUSED_SHARE
@@ -92,7 +84,7 @@ class WordCheckpoints(L.Callback):
             name = f"chck_{words // MILLION}M"
             aside = self.folder / f".{name}.aside"
             shutil.rmtree(aside, ignore_errors=True)
-            save_hugging_face(pl_module.model, aside)
+            save_hugging_face(module.model, aside)
             save_tokenizer(self.tokenizer, aside, self.max_length)
             shutil.rmtree(self.folder / name, ignore_errors=True)
             aside.rename(self.folder / name)

@@ -51,6 +51,10 @@ class BatchPlan:
     total_steps: int
     phases: tuple[Phase, ...]
 
+    @property
+    def tokens_per_step(self) -> int:
+        return self.phases[0].length * self.phases[0].blocks_per_step
+
     def phase(self, step: int) -> Phase:
         return next(p for p in reversed(self.phases) if p.first_step <= step)
 

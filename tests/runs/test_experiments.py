@@ -132,6 +132,32 @@ def test_accumulation_changes_memory_and_nothing_else(tiny_run: Callable[..., Re
     np.testing.assert_array_equal(tables_in_parts, tables)
 
 
+@pytest.mark.parametrize("optimizer", ["lamb", "adamw"])
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true"])
+def test_every_optimizer_trains_in_every_precision(
+    optimizer: str, precision: str, tiny_run: Callable[..., Result]
+) -> None:
+    folder = tiny_run(
+        f"optimizer={optimizer}", f"trainer.precision={precision}", "trainer.max_steps=3"
+    ).folder
+    norms = [r["gradient_norm"] for r in read_log(folder) if r["kind"] == "train"]
+    assert all(math.isfinite(norm) and norm > 0 for norm in norms)
+
+
+def test_gradients_are_clipped_and_their_norm_is_recorded_before(
+    tiny_run: Callable[..., Result],
+) -> None:
+    def record(clip: float) -> dict[str, float]:
+        more = ("optimizer=adamw", "trainer.max_steps=2", f"optimizer.clip={clip}")
+        records = read_log(tiny_run(*more, "optimizer.eps=1").folder)  # AdamW as plain descent
+        return {f"{name}{r['step']}": r[name] for r in records if r["kind"] == "train"
+                for name in ("loss", "gradient_norm")}  # fmt: skip
+
+    free, tight = record(0), record(1e-4)
+    assert free["gradient_norm1"] == tight["gradient_norm1"] > 1e-4
+    assert free["loss1"] == tight["loss1"] and free["loss2"] != tight["loss2"]
+
+
 def test_words_seen_and_word_checkpoints(
     tiny_run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,21 +74,19 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
 
     from amlm.callbacks.metrics import Metrics
 
-    original = Metrics.on_train_batch_end
+    original = Metrics.on_step_end
 
-    def stops(
-        self: Metrics, trainer: object, module: object, out: object, batch: object, i: int
-    ) -> None:
-        original(self, trainer, module, out, batch, i)  # type: ignore[arg-type]
-        if batch.step == stop_at:  # type: ignore[attr-defined]
+    def stops(self: Metrics, trainer: Any, module: Any, step: int) -> None:
+        original(self, trainer, module, step)
+        if step == stop_at + 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Metrics, "on_train_batch_end", stops)
+    monkeypatch.setattr(Metrics, "on_step_end", stops)
     config = tiny(*steps, f"run_dir={tmp_path / 'stopped'}")
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         train(config)
     assert not json.loads((tmp_path / "stopped" / "run.json").read_text())["finished"]
-    monkeypatch.setattr(Metrics, "on_train_batch_end", original)
+    monkeypatch.setattr(Metrics, "on_step_end", original)
     _same_run(train(config).folder, whole)
 
 
