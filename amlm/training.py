@@ -108,7 +108,11 @@ def _callbacks(
         ),
         Checkpoints(folder, config.checkpoints.every, config.trainer.validate_every),
         *([Profile(folder)] if config.trainer.profile else []),
-        Progress(run_log, refresh=config.trainer.log_every),
+        Progress(
+            run_log,
+            total=plan.total_steps * config.trainer.accumulate,
+            refresh=config.trainer.log_every,
+        ),
         *(
             build(node, f"callbacks.{name}", needs=("on_train_batch_end",))
             for name, node in config.callbacks.items()

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import lightning as L
+from lightning.pytorch.trainer.states import TrainerFn
 
 from amlm.callbacks import StepCallback
 from amlm.models.module import AdaptiveMaskedLM
@@ -36,7 +37,8 @@ class Checkpoints(StepCallback):
         self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM
     ) -> None:
         # Where both fall on one step, a resumed run must not validate there again, nor not at all.
-        if trainer.training and trainer.global_step % self.every == 0:
+        fitting = trainer.state.fn == TrainerFn.FITTING
+        if fitting and trainer.global_step % self.every == 0:
             self.save(trainer, pl_module)
 
     def on_train_end(  # type: ignore[override]

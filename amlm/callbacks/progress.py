@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import lightning as L
 from lightning.pytorch.callbacks import TQDMProgressBar
 
@@ -11,13 +13,19 @@ from amlm.record import RunLog
 class Progress(TQDMProgressBar):
     """Counts micro-steps of the whole run; loss and accuracy are those of the last log line."""
 
-    def __init__(self, run_log: RunLog, refresh: int) -> None:
+    def __init__(self, run_log: RunLog, total: int, refresh: int) -> None:
         super().__init__(refresh_rate=refresh)
         self.run_log = run_log
+        self.total = total
+
+    def on_train_start(self, *arguments: Any) -> None:
+        super().on_train_start(*arguments)
+        # Lightning sets both at the start of an epoch, which a run that goes on is in the middle of.
+        self.train_progress_bar.reset(self.total)
+        self.train_progress_bar.set_description("training")
 
     def on_train_epoch_start(self, trainer: L.Trainer, *_: object) -> None:
-        super().on_train_epoch_start(trainer)
-        self.train_progress_bar.set_description("training")  # an "epoch" is the whole run
+        pass  # an "epoch" is the whole run
 
     def get_metrics(
         self, trainer: L.Trainer, pl_module: L.LightningModule

@@ -90,6 +90,23 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
     _same_run(train(config).folder, whole)
 
 
+def test_a_checkpoint_is_written_where_a_validation_falls_on_its_step(
+    tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from amlm.callbacks.checkpoints import Checkpoints
+
+    saved: list[int] = []
+    original = Checkpoints.save
+
+    def save(self: Checkpoints, trainer: Any, module: Any) -> None:
+        saved.append(trainer.global_step)
+        original(self, trainer, module)
+
+    monkeypatch.setattr(Checkpoints, "save", save)
+    train(tiny(*STEPS, "checkpoints.every=4", "trainer.validate_every=8"))
+    assert saved == [4, 8, 12, 16, 20, 24, 24]  # the last one at the end
+
+
 def test_a_killed_process_goes_on_with_the_same_command(command: list[str], tmp_path: Path) -> None:
     def start(name: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
