@@ -20,7 +20,7 @@ class Progress(TQDMProgressBar):
 
     def on_train_start(self, *arguments: Any) -> None:
         super().on_train_start(*arguments)
-        # Lightning sets both at the start of an epoch, which a run that goes on is in the middle of.
+        # Lightning sets both at the start of an epoch, and a run that goes on is in its middle.
         self.train_progress_bar.reset(self.total)
         self.train_progress_bar.set_description("training")
 
