@@ -49,7 +49,7 @@ class Metrics(StepCallback):
             {
                 "step": step,
                 **values,
-                "lr": trainer.optimizers[0].param_groups[0]["lr"],
+                "lr": module.learning_rate,
                 "epoch": self.plan.epoch(step),
                 "words_seen": self.words.seen(step),
                 "tokens_per_second": tokens / (now - self._since),

@@ -63,6 +63,7 @@ class AdaptiveMaskedLM(L.LightningModule):
         self.compare = compare
         self.window = Window()
         self.validation = Validation()
+        self.learning_rate = 0.0  # of the last step; the optimizer holds that of the next
         self._corruption: tuple[int, Corruption] | None = None
 
     def predict_rows(self, rows: MaskedRows, compare: str = "exact") -> Predictions:
@@ -107,6 +108,7 @@ class AdaptiveMaskedLM(L.LightningModule):
         limit = self.optimizer_config.clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
         self.window.add_gradient_norm(norm)
+        self.learning_rate = float(optimizer.param_groups[0]["lr"])
 
     def configure_optimizers(self) -> Any:
         config = self.optimizer_config

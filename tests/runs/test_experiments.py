@@ -57,6 +57,9 @@ def test_what_a_run_leaves(tiny: Callable[..., Config]) -> None:
     for record in train_records:
         assert record["realised_ratio"] == pytest.approx(record["ratio"], abs=2 / 400)
         assert {"lr", "epoch", "words_seen", "tokens_per_second", "saturated"} <= set(record)
+    rates = [r["lr"] for r in train_records]  # one step of warm-up, then a cosine over 29
+    assert rates[0] == rates[1] == pytest.approx(7e-3)
+    assert rates[-1] == pytest.approx(7e-3 * (1 + math.cos(math.pi * 28 / 29)) / 2)
     update = next(r for r in records if r["kind"] == "mask_update")
     promised = "entropy effective_types variance minimum maximum at_floor kl_previous kl_first mean"
     assert set(promised.split()) <= set(update)
