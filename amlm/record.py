@@ -100,10 +100,14 @@ class RunLog:
         aside = self.folder / f"{LOG_FILE}.aside"
         aside.write_text(text, encoding="utf-8")
         aside.replace(self.folder / LOG_FILE)
-        self.latest = {record["kind"]: record for record in kept}
+        self.recall(kept)
         updates = sum(record["kind"] == "mask_update" for record in kept)
         if (self.folder / TABLE_FILE).exists():
             os.truncate(self.folder / TABLE_FILE, updates * vocab_size * 4)
+
+    def recall(self, records: Iterable[Record]) -> None:
+        """Takes the last record of each kind for the latest; every rank of a resumed run does."""
+        self.latest = {record["kind"]: record for record in records}
 
     def close(self, failed: bool = False) -> None:
         """Closes the mirrors, telling them whether the run failed."""

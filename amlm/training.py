@@ -182,6 +182,8 @@ def _train(
     data = make_data(config, store, plan)
     if first:
         _open_record(claimed, config, store, run_log)
+    elif claimed.resumes:
+        run_log.recall(read_log(folder))
     os.environ[RANK_FOLDER] = str(folder)
     failed = True
     try:
