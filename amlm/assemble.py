@@ -12,7 +12,7 @@ import lightning as L
 import torch
 from lightning.pytorch.strategies import DDPStrategy
 
-from amlm.components import build
+from amlm.components import build_masking
 from amlm.config import Config, MaskingConfig
 from amlm.data.module import TextDataModule
 from amlm.data.plan import BatchPlan, make_plan
@@ -32,14 +32,10 @@ def make_policy(
     config: MaskingConfig, vocab_size: int, total_steps: int, seed: int
 ) -> MaskingPolicy:
     """The masking policy of a configuration."""
-    parts = {
-        part: build(getattr(config, part), f"masking.{part}")
-        for part in ("signal", "schedule", "sampler", "replacement")
-    }
     return MaskingPolicy(
         vocab_size,
         total_steps,
-        **parts,
+        **build_masking(config),
         special=SpecialIds(),
         smoothing=config.smoothing,
         floor=config.floor,
@@ -128,18 +124,6 @@ def world_size(config: Config) -> int:
     """Number of processes that a configuration trains with."""
     everything = torch.cuda.device_count() if _accelerator(config) == "cuda" else 1
     return config.trainer.devices or max(everything, 1)
-
-
-def check_division(config: Config) -> None:
-    """Raises InputError if a step can't be divided over the devices and accumulation parts."""
-    parts = config.trainer.accumulate * world_size(config)
-    for length in config.data.sequence_length.values():
-        if config.data.tokens_per_step % (length * parts):
-            raise InputError(
-                f"data.tokens_per_step={config.data.tokens_per_step} can't be divided into blocks "
-                f"of {length} over {world_size(config)} devices and trainer.accumulate="
-                f"{config.trainer.accumulate} parts"
-            )
 
 
 def _precision(config: Config) -> Any:

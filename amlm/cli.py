@@ -24,12 +24,6 @@ from amlm.errors import InputError, RunFinished
 CHECKED_RUNS = 256  # of a sweep, beforehand; a check takes a tenth of a second
 # What a user's machine, not the program, has to answer for: the message says enough.
 OUTSIDE_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
-MASKING_PARTS = {
-    "signal": ("counters", "observe", "score"),
-    "schedule": ("__call__",),
-    "sampler": ("select", "capacity"),
-    "replacement": ("apply",),
-}
 
 
 def conf_dir() -> Path:
@@ -81,7 +75,7 @@ def help_text(program: str) -> str:
 
 def typed(cfg: DictConfig) -> Config:
     """A checked `Config` from a composed one; raises InputError."""
-    from amlm.components import build
+    from amlm.components import build_callbacks, build_masking
 
     try:
         # `+key=value` adds keys to a composed configuration; the schema alone does not take them.
@@ -95,20 +89,21 @@ def typed(cfg: DictConfig) -> Config:
         raise InputError(str(error).splitlines()[0]) from error
     assert isinstance(config, Config)
     check(config)
-    for part, needs in MASKING_PARTS.items():
-        build(getattr(config.masking, part), f"masking.{part}", needs)
-    for name, node in config.callbacks.items():
-        build(node, f"callbacks.{name}", ("on_train_batch_end",))
+    build_masking(config.masking)
+    build_callbacks(config.callbacks)
     return config
+
+
+def _parsed(overrides: list[str]) -> list[Any]:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    return list(OverridesParser.create().parse_overrides(overrides))
 
 
 def _commands(overrides: list[str]) -> Iterator[list[str]]:
     """The overrides of every run of a sweep, or of the one run; of huge sweeps the first ones."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    parsed = OverridesParser.create().parse_overrides(overrides)
     values: list[list[str]] = []
-    for text, override in zip(overrides, parsed, strict=True):
+    for text, override in zip(overrides, _parsed(overrides), strict=True):
         if override.is_sweep_override() and override.is_discrete_sweep():
             key = override.get_key_element()
             values.append([f"{key}={value}" for value in override.sweep_string_iterator()])
@@ -135,11 +130,9 @@ def _known_keys() -> list[str]:
 
 def _explain(error: Exception, overrides: list[str]) -> str:
     """Hydra's message in our words: what is wrong and the nearest valid name."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
     known = _known_keys()
     missing = getattr(error, "missing_cfg_file", None)
-    for override in OverridesParser.create().parse_overrides(overrides):
+    for override in _parsed(overrides):
         key, value = override.key_or_group, override.value()
         if key.startswith("hydra"):
             continue
@@ -160,9 +153,7 @@ def _explain(error: Exception, overrides: list[str]) -> str:
 
 def _check_lengths(config: Config, overrides: list[str]) -> None:
     # Hydra merges dictionaries, so {0: 128} over {0: 64, 5: 256} is not what it looks like.
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    for override in OverridesParser.create().parse_overrides(overrides):
+    for override in _parsed(overrides):
         value = override.value()
         if override.key_or_group == "data.sequence_length" and isinstance(value, dict):
             said, meant = {int(key) for key in value}, set(config.data.sequence_length)

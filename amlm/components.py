@@ -16,11 +16,19 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from amlm.config import check_ranges
+from amlm.config import MaskingConfig, check_ranges
 from amlm.errors import InputError
 
 # Classes outside these packages are not built from a config: a config file is data, not code.
 ALLOWED_PACKAGES = ("amlm.", "lightning.", "torch.")
+
+
+MASKING_PARTS = {
+    "signal": ("counters", "observe", "score"),
+    "schedule": ("__call__",),
+    "sampler": ("select", "capacity"),
+    "replacement": ("apply",),
+}
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -89,3 +97,19 @@ def build(node: Any, where: str, needs: Sequence[str] = ()) -> Any:
     if dataclasses.is_dataclass(component):
         check_ranges(component, f"{where}.")
     return component
+
+
+def build_masking(config: MaskingConfig) -> dict[str, Any]:
+    """The parts of a masking policy, by name."""
+    return {
+        part: build(getattr(config, part), f"masking.{part}", needs)
+        for part, needs in MASKING_PARTS.items()
+    }
+
+
+def build_callbacks(nodes: Mapping[str, Any]) -> list[Any]:
+    """The further callbacks of a configuration."""
+    return [
+        build(node, f"callbacks.{name}", needs=("on_train_batch_end",))
+        for name, node in nodes.items()
+    ]

@@ -254,6 +254,17 @@ def check_ranges(section: Any, prefix: str = "") -> None:
             )
 
 
+def check_division(config: Config, devices: int) -> None:
+    """Raises InputError if a step can't be divided over devices and accumulation parts."""
+    tokens, accumulate = config.data.tokens_per_step, config.trainer.accumulate
+    for length in config.data.sequence_length.values():
+        if tokens % (length * accumulate * devices):
+            raise InputError(
+                f"data.tokens_per_step={tokens} must be a multiple of the sequence length {length} "
+                f"times trainer.accumulate={accumulate} times {devices} devices"
+            )
+
+
 def check(config: Config) -> None:
     """Raises InputError if an option is out of range or two options contradict each other."""
     check_ranges(config)
@@ -275,11 +286,7 @@ def check(config: Config) -> None:
                 f"data.sequence_length={{{epoch}: {length}}} is out of range: a block has at least "
                 f"4 and at most model.max_positions={model.max_positions} tokens"
             )
-        if data.tokens_per_step % (length * trainer.accumulate):
-            raise InputError(
-                f"data.tokens_per_step={data.tokens_per_step} must be a multiple of the sequence "
-                f"length {length} times trainer.accumulate={trainer.accumulate}"
-            )
+    check_division(config, devices=max(trainer.devices, 1))
     if data.source == "babylm" and not data.dir:
         raise InputError("data=babylm needs data.dir=<folder with the *.train and *.dev files>")
     if data.source != "babylm" and data.dir:

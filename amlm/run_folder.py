@@ -154,11 +154,15 @@ def _versions() -> dict[str, str | None]:
     return found
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Writes JSON aside and renames it into place."""
+def _write_aside(path: Path, text: str) -> None:
+    # Renamed into place, so that nobody ever reads half of it.
     aside = path.with_name(f".{path.name}.aside")
-    aside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    aside.write_text(text, encoding="utf-8")
     aside.replace(path)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    _write_aside(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -168,10 +172,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def describe(folder: Path, config: Config) -> None:
     """Writes ``config.yaml`` (resolved) and ``run.json`` (versions, git state, command, start)."""
-    aside = folder / f".{CONFIG_FILE}.aside"
-    aside.write_text(OmegaConf.to_yaml(OmegaConf.create(as_dict(config))), encoding="utf-8")
-    aside.replace(folder / CONFIG_FILE)
-    write_json(
+    _write_aside(folder / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(as_dict(config))))
+    _write_json(
         folder / RUN_FILE,
         {
             "started": _now(),
@@ -194,11 +196,11 @@ def note_resumed(folder: Path, step: int) -> None:
         "versions": _versions(),
         "git": _git_state(),
     }
-    write_json(folder / RUN_FILE, {**run, "resumed": [*run.get("resumed", []), again]})
+    _write_json(folder / RUN_FILE, {**run, "resumed": [*run.get("resumed", []), again]})
 
 
 def mark_finished(folder: Path) -> None:
     """Notes in ``run.json`` that the run is complete."""
     run = _read_json(folder / RUN_FILE)
     run["finished"] = _now()
-    write_json(folder / RUN_FILE, run)
+    _write_json(folder / RUN_FILE, run)

@@ -16,11 +16,11 @@ import torch
 from amlm import run_folder
 from amlm.assemble import (
     check_device,
-    check_division,
     make_data,
     make_module,
     make_plan_of,
     make_trainer,
+    world_size,
 )
 from amlm.callbacks.checkpoints import Checkpoints
 from amlm.callbacks.mask_drift import MaskDrift
@@ -29,8 +29,8 @@ from amlm.callbacks.metrics import Metrics
 from amlm.callbacks.profile import Profile
 from amlm.callbacks.progress import Progress
 from amlm.callbacks.word_checkpoints import WordCheckpoints
-from amlm.components import build
-from amlm.config import Config
+from amlm.components import build_callbacks
+from amlm.config import Config, check_division
 from amlm.data.plan import BatchPlan
 from amlm.data.store import TokenStore, open_store
 from amlm.data.tokenizer import save_tokenizer
@@ -113,10 +113,7 @@ def _callbacks(
             total=plan.total_steps * config.trainer.accumulate,
             refresh=config.trainer.log_every,
         ),
-        *(
-            build(node, f"callbacks.{name}", needs=("on_train_batch_end",))
-            for name, node in config.callbacks.items()
-        ),
+        *build_callbacks(config.callbacks),
     ]
 
 
@@ -124,7 +121,7 @@ def run(config: Config) -> Result:
     """Runs one pretraining; see `amlm.train.train`."""
     check_logger(config)
     check_device(config)
-    check_division(config)
+    check_division(config, world_size(config))
     if "LOCAL_RANK" in os.environ and RANK_FOLDER not in os.environ:
         raise InputError(
             "LOCAL_RANK is set: give the command once, without torchrun or srun; the processes of "

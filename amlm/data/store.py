@@ -62,9 +62,15 @@ class TokenStore:
         """All token ids of a split, memory-mapped: ``[N]``."""
         return np.memmap(self.folder / f"{split}.ids", dtype=_id_type(self.vocab_size), mode="r")
 
+    @cached_property
+    def _counts(self) -> dict[str, NDArray[np.int64]]:
+        return {}  # filled by `type_counts`: reading through a large store takes a while
+
     def type_counts(self, split: str) -> NDArray[np.int64]:
         """How often each type occurs in a split: ``[V]``."""
-        counts = np.zeros(self.vocab_size, dtype=np.int64)
+        if split in self._counts:
+            return self._counts[split]
+        counts = self._counts[split] = np.zeros(self.vocab_size, dtype=np.int64)
         ids = self.ids(split)
         for start in range(0, len(ids), 1 << 22):
             counts += np.bincount(ids[start : start + (1 << 22)], minlength=self.vocab_size)
