@@ -7,23 +7,21 @@ imported until then: ``--help`` must be quick.
 
 from __future__ import annotations
 
-import errno
 import sys
 from collections.abc import Callable, Iterator
 from itertools import islice, product
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
+from amlm.commands import fail
 from amlm.components import nearest
-from amlm.config import Config, check, options, range_text
-from amlm.errors import InputError, RunFinished
+from amlm.config import Config, check, option_lines, options
+from amlm.errors import OUTSIDE_TROUBLE, InputError, RunFinished
 
 CHECKED_RUNS = 256  # of a sweep, beforehand; a check takes a tenth of a second
-# What a user's machine, not the program, has to answer for: the message says enough.
-OUTSIDE_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def conf_dir() -> Path:
@@ -61,15 +59,8 @@ def help_text(program: str) -> str:
         *(f"  {group} = {' | '.join(choices)}" for group, choices in groups().items()),
         "",
         "Options (defaults before any group has its say):",
+        *option_lines(Config()),
     ]
-    for name, each, value in options(Config()):
-        if each.metadata.get("choices") or isinstance(value, str) or value is None:
-            shown = "null" if value is None else str(value)
-        else:
-            shown = str(value).lower() if isinstance(value, bool) else f"{value}"
-        limits = range_text(each)
-        lines.append(f"  {name}={shown}")
-        lines.append(f"      {each.metadata['help']}{f' [{limits}]' if limits else ''}")
     return "\n".join(lines)
 
 
@@ -197,12 +188,6 @@ def check_command(
                     f"trainer.devices={config.trainer.devices} in a sweep: the runs of a sweep "
                     "have one device each; start runs on several devices one by one"
                 )
-
-
-def fail(error: Exception) -> NoReturn:
-    """Says what is wrong on standard error and ends with exit status 2."""
-    print(f"error: {error}", file=sys.stderr)  # noqa: T201
-    sys.exit(2)
 
 
 def run(program: str, task: Callable[[Config], object]) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -234,24 +234,42 @@ def range_text(each: dataclasses.Field[Any]) -> str:
     return ", ".join(parts)
 
 
+def option_lines(section: Any) -> list[str]:
+    """Every option with its default, meaning and range, for a help text."""
+    lines = []
+    for name, each, value in options(section):
+        if each.metadata.get("choices") or isinstance(value, str) or value is None:
+            shown = "null" if value is None else str(value)
+        else:
+            shown = str(value).lower() if isinstance(value, bool) else f"{value}"
+        limits = range_text(each)
+        lines.append(f"  {name}={'...' if shown == '???' else shown}")
+        lines.append(f"      {each.metadata['help']}{f' [{limits}]' if limits else ''}")
+    return lines
+
+
 def check_ranges(section: Any, prefix: str = "") -> None:
     """Raises InputError for the first option of a dataclass that lies outside its range."""
     for name, each, value in options(section, prefix):
-        meta = each.metadata
         if value is None or isinstance(value, (bool, dict)):
             continue
-        bad = (
-            (isinstance(value, float) and not math.isfinite(value))
-            or (meta.get("ge") is not None and not value >= meta["ge"])
-            or (meta.get("gt") is not None and not value > meta["gt"])
-            or (meta.get("le") is not None and not value <= meta["le"])
-            or (meta.get("lt") is not None and not value < meta["lt"])
-            or (meta.get("choices") and value not in meta["choices"])
-        )
-        if bad:
-            raise InputError(
-                f"{name}={value} is out of range: it must be {range_text(each)} ({meta['help']})"
-            )
+        for one in value if isinstance(value, list) else [value]:
+            if _outside(one, each.metadata):
+                meaning = each.metadata["help"]
+                raise InputError(
+                    f"{name}={one} is out of range: it must be {range_text(each)} ({meaning})"
+                )
+
+
+def _outside(value: Any, meta: Mapping[str, Any]) -> bool:
+    return bool(
+        (isinstance(value, float) and not math.isfinite(value))
+        or (meta.get("ge") is not None and not value >= meta["ge"])
+        or (meta.get("gt") is not None and not value > meta["gt"])
+        or (meta.get("le") is not None and not value <= meta["le"])
+        or (meta.get("lt") is not None and not value < meta["lt"])
+        or (meta.get("choices") and value not in meta["choices"])
+    )
 
 
 def check_division(config: Config, devices: int) -> None:

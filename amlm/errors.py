@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+
+# What a user's machine, not the program, has to answer for: the message says enough.
+OUTSIDE_TROUBLE = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+)
+
 
 class InputError(ValueError):
     """What was wrong, where, and what to do. The command line prints it without a traceback."""
