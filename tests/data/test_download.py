@@ -118,7 +118,7 @@ class Osf(ThreadingHTTPServer):
         return {
             "data": [self.entry(start + name) for name in shown],
             "links": {
-                "next": url if first + PAGE < total else None,
+                "next": url if number * PAGE < total else None,
                 "meta": {"total": total, "per_page": PAGE},
             },
         }
