@@ -89,8 +89,9 @@ def _answer(client: httpx2.Client, url: str) -> dict[str, Any]:
     def ask() -> httpx2.Response:
         return client.get(url).raise_for_status()
 
+    response = persistently(ask, url)
     try:
-        answer = persistently(ask, url).json()
+        answer = response.json()
     except ValueError as error:
         raise _strange(url, error) from error
     if not isinstance(answer, dict):
