@@ -22,7 +22,7 @@ START_WORDS = 4
 
 @dataclass
 class Removed:
-    """What one rule removed: lines dropped altogether, and words, those of dropped lines included."""
+    """What one rule removed: lines dropped altogether, and all words, those of such lines too."""
 
     lines: int = 0
     words: int = 0

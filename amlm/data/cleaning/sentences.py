@@ -8,59 +8,60 @@ from __future__ import annotations
 import re
 
 # A stop, what may close after it, a space, and what may open before a capital letter or a figure.
-BOUNDARY = re.compile(
-    r"(?P<stop>[.!?…]+)[\"'”’»)\]_*]* (?=(?P<opens>[\"'“‘«(\[_*¿¡—–-]*)(?P<first>\w)(?P<word>[\w'’]*))"
-)
-LAST_WORD = re.compile(r"[\w.'’-]*$")
-DOTTED = re.compile(r"(?:\w\.)*\w$")  # with the last stop: J. or U.S.
-NUMBER = re.compile(r"[\W_]*(?:\d+|[IVXLC]+|[A-Za-z])$")
+BOUNDARY = re.compile(r"(?P<stop>[.!?…]+)[\"'”’»)\]_*]* (?=[\"'“‘«(\[_*¿¡—–-]*(?P<next>\w[\w'’]*))")
+LAST_WORD = re.compile(r"[\w.'’]*$")
+DOTTED = re.compile(r"(?:\w\.)*[^\W\d]")  # with the last stop: J. or U.S.
+NUMBER = re.compile(r"[\W_]*(?:\d+|[IVXLC]+|[A-Za-z])")
+LONGEST = 16  # more letters than any abbreviation has
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
 
 # Never the end of a sentence.
-TITLES = frozenset(
+TITLES = _set(
     "Mr Mrs Ms Messrs Dr Drs Prof Rev Hon St Ste Mt Ft Capt Col Gen Lt Maj Sgt Cpl Cmdr Adm Gov Sen"
-    " Rep Pres Supt Mme Mlle Mons Msgr Fr Esq vs cf viz approx incl esp".split()
+    " Rep Pres Supt Mme Mlle Mons Msgr Fr Esq vs cf viz approx incl esp"
 )
 # Not the end before a figure.
-BEFORE_NUMBERS = frozenset(
+BEFORE_NUMBERS = _set(
     "No no Nos nos p pp Fig fig Figs figs Vol vol Vols vols Ch ch Chap chap Sec sec Art art c ca v"
-    " Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec".split()
+    " Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec"
 )
 # The end only before a word that begins sentences.
-OFTEN_WITHIN = frozenset(
-    "Jr Sr Co Cos Corp Inc Ltd Bros etc al ed eds Ave Blvd Rd dept Dept".split()
-)
-STARTERS = frozenset(
+OFTEN_WITHIN = _set("Jr Sr Co Cos Corp Inc Ltd Bros etc al ed eds Ave Blvd Rd dept Dept")
+STARTERS = _set(
     "A After All Although An And As At Because Before But By During Each For From He Her His How"
     " However If In It Its Many More Most My No Not On One Other Our Several She Since So Some That"
     " The Their Then There These They This Those Though To Under Until Upon We What When Where"
-    " Whether Which While Who Why With You Your".split()
+    " Whether Which While Who Why With You Your"
 )
 
 
-def _within(before: str, found: re.Match[str]) -> bool:
-    """Whether a stop and a space before a capital letter or a figure are within a sentence.
+def _within(before: str, stop: str, after: str) -> bool:
+    """Whether a stop that a space follows is within a sentence.
 
     Args:
         before: the sentence up to the stop.
-        found: a match of `BOUNDARY`.
+        stop: ``.``, ``?!``, ``...``
+        after: the next word, without marks.
     """
-    first, word = found["first"], found["first"] + found["word"]
-    if not (first.isupper() or first.isdigit()):
+    if not (after[0].isupper() or after[0].isdigit()):
         return True
-    stop = found["stop"]
     if stop == "…" or stop.endswith(".."):  # a pause, or the end
-        return word == "I" or word[:2] in ("I'", "I’")
+        return after == "I" or after[:2] in ("I'", "I’")
     if stop != ".":
         return False
-    last = LAST_WORD.search(before)
-    assert last is not None, "matches nothing, too"
-    abbreviation = last[0]
-    if abbreviation in TITLES or NUMBER.match(before):  # a number of a list or of a chapter
+    found = LAST_WORD.search(before[-LONGEST:])
+    assert found is not None, "it matches nothing, too"
+    last = found[0]
+    if last in TITLES or NUMBER.fullmatch(before):  # the number of a chapter or in a list
         return True
-    if first.isdigit() and abbreviation in BEFORE_NUMBERS:
+    if after[0].isdigit() and last in BEFORE_NUMBERS:
         return True
-    if abbreviation in OFTEN_WITHIN or (DOTTED.match(abbreviation) and not abbreviation.isdigit()):
-        return word not in STARTERS
+    if last in OFTEN_WITHIN or DOTTED.fullmatch(last):
+        return after not in STARTERS
     return False
 
 
@@ -69,7 +70,7 @@ def sentences(line: str) -> list[str]:
     found = []
     start = 0
     for match in BOUNDARY.finditer(line):
-        if not _within(line[start : match.start()], match):
+        if not _within(line[start : match.start()], match["stop"], match["next"]):
             found.append(line[start : match.end() - 1])
             start = match.end()
     found.append(line[start:])

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 
 MARKS = ".,?!;:"
+FIRST_MARK = re.compile(r"^\s*[.,?!;:]+\s")
 FILE_NAME = re.compile(r"= = = \S+ = = =")
 # Now and then two utterances share a line, so that a code stands within it.
-SPEAKER_CODE = re.compile(r"(?<!\S)\*[A-Z][A-Z0-9]{0,3}:|^[AB]:(?!\S)")
+SPEAKER_CODE = re.compile(r"(?<!\S)\*[A-Z][A-Z0-9]{0,5}:|^[AB]:(?!\S)")
 TIER = re.compile(r"(?<!\S)%[a-z]{3}:.*")
 SQUARE = re.compile(r"\s*\[[^\[\]]*\]")
 ROUND = re.compile(r"\s*\([^()]*\)")
@@ -35,22 +36,24 @@ SECOND_MARK = re.compile(r"(?<=[.,?!])\s[.,](?=\s|$)")
 SPACED_MARK = re.compile(r"(?<=[\w'\"’”)])\s(?=[.,?!;:](?:\s|$))")
 
 
+def _gap(match: re.Match[str]) -> str:
+    """What is left where something was cut: a space if it had one, unless a mark follows."""
+    follows = match.string[match.end() : match.end() + 1]
+    return " " if " " in match[0] and follows not in MARKS else ""
+
+
 def _cut(pattern: re.Pattern[str], line: str) -> str:
     """The line without all matches, and nothing of it if no word is left but a speaker's code.
 
-    A space stays where the match had one, unless a mark follows: ``ah [sighs], yes`` becomes ``ah,
-    yes``, and no word is made of two or two of one.
+    ``ah [sighs], yes`` becomes ``ah, yes``. No word is made of two, or two of one.
     """
-
-    def gap(match: re.Match[str]) -> str:
-        follows = line[match.end() : match.end() + 1]
-        return " " if " " in match[0] and follows not in MARKS else ""
-
-    left = pattern.sub(gap, line)
+    left = pattern.sub(_gap, line)
     if left == line:
         return line
+    while (inner := pattern.sub(_gap, left)) != left:  # brackets in brackets
+        left = inner
     if line[0] not in MARKS:
-        left = left.lstrip(f" {MARKS}")
+        left = FIRST_MARK.sub("", left)
     return left if any(map(str.isalnum, SPEAKER_CODE.sub("", left))) else ""
 
 

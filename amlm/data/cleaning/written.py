@@ -25,7 +25,7 @@ LINK = re.compile(r"\[\[[^\[\]]*\]\]")
 ORNAMENT = re.compile(r"(?<!\S)(?:\*(?: \*){2,}|[-―]{8,})(?!\S)")
 ITALIC = re.compile(r"(?<!\w)_(?!_)|(?<!_)_(?!\w)")
 BOLD = re.compile(r"(?<![\w=])=(?=[^\s=])([^=]*[^\s=])=(?![\w=])")
-EMPTY = re.compile(r" ?\([\s,;:]*\)")
+EMPTY = re.compile(r"\s*\([\s,;:]*\)(?!\w)")
 EMPTY_START = re.compile(r"\([\s,;:]*[,;:][\s,;:]*")
 TABLE = re.compile(r"\|\||\b(?:rowspan|colspan|class) ?= ?[\"\d]")
 PLACEHOLDER = re.compile(r"\b(?:formula|codice)_\d+")
@@ -80,7 +80,7 @@ def has_placeholder(line: str) -> bool:
 
 
 def without_notes(line: str) -> str:
-    return NOTE.sub(" ", line) if "[" in line else line
+    return NOTE.sub(lambda note: " " if " " in note[0] else "", line) if "[" in line else line
 
 
 def without_note_marks(line: str) -> str:
@@ -118,7 +118,7 @@ def is_boilerplate(line: str) -> bool:
 
 
 def without_entities(line: str) -> str:
-    """``&amp;`` is an ampersand; a line with any other entity is markup, and nothing of it is left."""
+    """``&amp;`` is an ampersand. A line with another entity is markup: nothing of it is left."""
     if "&" not in line:
         return line
     line = line.replace("&amp;", "&")
