@@ -41,7 +41,7 @@ def words_of(lines: list[str]) -> int:
     return sum(len(line.split()) for line in lines)
 
 
-@settings(deadline=None, derandomize=True, max_examples=50)
+@settings(deadline=None, derandomize=True, max_examples=30)
 @given(lines=LINES)
 @pytest.mark.parametrize("rule", RULES)
 def test_words_read_are_words_kept_and_removed_for_any_text(rule: str, lines: list[str]) -> None:

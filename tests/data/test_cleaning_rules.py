@@ -150,6 +150,7 @@ EDITED = [
         "I promised him. * Lord, made the world",
         "I promised him. Lord, made the world",
     ),
+    ("music_marks", "You have a beautiful profile **.", "You have a beautiful profile ."),
     ("music_marks", "♪ ♪", ""),
     ("dialogue_dashes", "-Oh, God!", "Oh, God!"),
     ("dialogue_dashes", "- Thank you. - No problem.", "Thank you. No problem."),

@@ -18,15 +18,18 @@ ROUND = re.compile(r"\s*\([^()]*\)")
 CURLY_OR_TAG = re.compile(r"\{[^{}]*\}|</?[A-Za-z][^<>]*>")
 UNHEARD = re.compile(r"(?<!\S)(?:xxx|yyy|www)(?=[.,?!]*(?:\s|$))")
 COMMENT = re.compile(r"\*.*")
-CREDIT = re.compile(
-    r"\bsubtitles? ?(?:created |edited |translated )?(?:by\b|:)|\bsubtitled by\b|\bITFC subtitles\b"
-    r"|\b(?:re)?sync(?:ed|hroni[sz]ed)?(?:,| and| &)? ?(?:corrected )?(?:by\b|:)"
-    r"|^(?:ripped|encoded|transcribed|translated) by\b|\bcaption(?:s|ed|ing)? (?:by|sponsored)\b"
-    r"|opensubtitles|addic7ed|podnapisi|\boriginal air date\b|\bnext episode preview\b"
-    r"|\bseason \d+,? episode \d+|\bs\d\de\d\d\b",
-    re.IGNORECASE,
+CREDIT_HINTS = (  # one of them is in every match of `CREDIT`, and they are found sooner
+    *("subtitle", "sync", "ripped", "encoded", "translated", "caption", "addic7ed", "podnapisi"),
+    *("air date", "next episode", "season"),
 )
-MUSIC = re.compile(r"[♩♪♫♬¶]+|(?<!\S)[#*]+(?!\S)")
+CREDIT = re.compile(  # in small letters
+    r"\bsubtitles? ?(?:created |edited |translated )?(?:by\b|:)|\bsubtitled by\b|\bitfc subtitles\b"
+    r"|\b(?:re)?sync(?:ed|hroni[sz]ed)?(?:,| and| &)? ?(?:corrected )?(?:by\b|:)"
+    r"|^(?:ripped|encoded|translated) by\b|\bcaption(?:s|ed|ing)? (?:by|sponsored)\b"
+    r"|opensubtitles|addic7ed|podnapisi|\boriginal air date\b|\bnext episode preview\b"
+    r"|\bseason \d+,? episode \d+"
+)
+MUSIC = re.compile(r"[♩♪♫♬¶]+|(?<!\S)[#*]+(?=[.,?!]*(?:\s|$))")
 # At the start, or where a sentence has ended; a dash at a number is a minus.
 DASH = re.compile(r"(?:^|(?<=[.!?…\"”’'])\s)(?:[-–—]+(?:\s+|(?=[^\W\d]|[\"'“‘¿¡.])))+")
 SPEAKER_NAME = re.compile(
@@ -84,7 +87,8 @@ def without_comments(line: str) -> str:
 
 
 def is_credit(line: str) -> bool:
-    return CREDIT.search(line) is not None
+    line = line.lower()
+    return any(hint in line for hint in CREDIT_HINTS) and CREDIT.search(line) is not None
 
 
 def without_formatting(line: str) -> str:

@@ -29,9 +29,9 @@ EMPTY = re.compile(r"\s*\([\s,;:]*\)(?!\w)")
 EMPTY_START = re.compile(r"\([\s,;:]*[,;:][\s,;:]*")
 TABLE = re.compile(r"\|\||\b(?:rowspan|colspan|class) ?= ?[\"\d]")
 PLACEHOLDER = re.compile(r"\b(?:formula|codice)_\d+")
-BOILERPLATE = re.compile(
-    r"Project Gutenberg|Distributed Proofread|pgdp\.net|Transcriber['’]s Note|E-?text prepared by",
-    re.IGNORECASE,
+BOILERPLATE = (
+    *("project gutenberg", "distributed proofread", "pgdp.net"),
+    *("transcriber's note", "transcriber’s note", "etext prepared by", "e-text prepared by"),
 )
 ENTITY = re.compile(r"&#?\w+;")
 
@@ -92,6 +92,8 @@ def without_links(line: str) -> str:
 
 
 def without_ornaments(line: str) -> str:
+    if not ("* * *" in line or "-----" in line or "―――――" in line):
+        return line
     return ORNAMENT.sub("", line)
 
 
@@ -114,7 +116,8 @@ def has_address(line: str) -> bool:
 
 
 def is_boilerplate(line: str) -> bool:
-    return BOILERPLATE.search(line) is not None
+    line = line.lower()
+    return any(phrase in line for phrase in BOILERPLATE)
 
 
 def without_entities(line: str) -> str:
