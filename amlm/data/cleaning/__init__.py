@@ -65,7 +65,7 @@ def _split(lines: Iterable[str], removed: Removed) -> Iterator[str]:
 
 
 def start_hash(line: str) -> int:
-    """64 bits that stand for a line's first four words: a set of 10M of them fits in memory."""
+    """64 bits that stand for a line's first four words: in a set about 100 bytes, however long."""
     start = " ".join(line.split(maxsplit=START_WORDS)[:START_WORDS])
     return int.from_bytes(hashlib.blake2b(start.encode(), digest_size=8).digest(), "big")
 
