@@ -99,7 +99,7 @@ def make_data(config: Config, store: TokenStore, plan: BatchPlan) -> TextDataMod
 def make_plan_of(config: Config, store: TokenStore) -> BatchPlan:
     """The batch plan of a configuration over a store."""
     return make_plan(
-        len(store.ids("train")),
+        store.tokens("train"),
         sequence_length=config.data.sequence_length,
         tokens_per_step=config.data.tokens_per_step,
         epochs=config.data.epochs,

@@ -7,6 +7,7 @@ imported until then: ``--help`` must be quick.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from itertools import islice, product
@@ -21,6 +22,8 @@ from amlm.components import nearest
 from amlm.config import Config, check, option_lines, options
 from amlm.errors import OUTSIDE_TROUBLE, InputError, RunFinished
 
+# Sections whose keys a user names; what is given for them is added, without a `+` to remember.
+FREE_SECTIONS = re.compile(r"(data\.(sources|shares|cleaning)|callbacks)[.=]")
 CHECKED_RUNS = 256  # of a sweep, beforehand; a check takes a tenth of a second
 
 
@@ -167,6 +170,7 @@ def check_command(
     from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
 
+    from amlm.data.cleaning import check_rules
     from amlm.data.corpora import find_corpora
 
     extra = [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"] if config_dir else []
@@ -182,6 +186,7 @@ def check_command(
                 raise InputError(_explain(error, command)) from error
             config = typed(cfg)
             _check_lengths(config, command)
+            check_rules(config.data.cleaning)
             find_corpora(config.data)
             if multirun and config.trainer.devices != 1:
                 raise InputError(
@@ -202,6 +207,7 @@ def run(program: str, task: Callable[[Config], object]) -> None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
+    sys.argv[1:] = [f"++{each}" if FREE_SECTIONS.match(each) else each for each in sys.argv[1:]]
     arguments = get_args_parser().parse_args()
     if arguments.help:
         print(help_text(program))  # noqa: T201

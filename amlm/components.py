@@ -60,6 +60,24 @@ def _resolve(target: str, where: str) -> type:
     return found
 
 
+def typed_options(cls: type, given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The options of a dataclass, those that are given and the others, with its types.
+
+    Raises:
+        InputError: an unknown option or a wrong type.
+    """
+    names = [each.name for each in dataclasses.fields(cls) if each.init]
+    for key in given:
+        if key not in names:
+            raise InputError(f"unknown option {where}.{key}{nearest(str(key), names)}")
+    try:
+        typed = OmegaConf.to_container(OmegaConf.merge(OmegaConf.structured(cls), dict(given)))
+    except OmegaConfBaseException as error:
+        raise InputError(f"{where}: {str(error).splitlines()[0]}") from error
+    assert isinstance(typed, dict)
+    return {str(key): value for key, value in typed.items()}
+
+
 def build(node: Any, where: str, needs: Sequence[str] = ()) -> Any:
     """Builds the component that a config node describes.
 
@@ -76,15 +94,7 @@ def build(node: Any, where: str, needs: Sequence[str] = ()) -> Any:
     given = {key: value for key, value in dict(node).items() if key != "_target_"}
     cls = _resolve(str(node["_target_"]), where)
     if dataclasses.is_dataclass(cls):
-        names = [each.name for each in dataclasses.fields(cls) if each.init]
-        for key in given:
-            if key not in names:
-                raise InputError(f"unknown option {where}.{key}{nearest(key, names)}")
-        try:
-            typed = OmegaConf.merge(OmegaConf.structured(cls), given)
-            given = {str(k): v for k, v in dict(OmegaConf.to_container(typed) or {}).items()}  # type: ignore[arg-type]
-        except OmegaConfBaseException as error:
-            raise InputError(f"{where}: {str(error).splitlines()[0]}") from error
+        given = typed_options(cls, given, where)
     try:
         component = cls(**given)
     except (TypeError, ValueError) as error:

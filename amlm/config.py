@@ -38,10 +38,55 @@ def option(
 
 
 @dataclass
+class SourceConfig:
+    """One entry of ``data.sources``."""
+
+    path: str | None = option(
+        None,
+        "a folder of <source>.train and <source>.dev files, a file or glob of text, JSONL, CSV, "
+        "TSV or Parquet (compressed or not), hub:owner/name, or sample: for the built-in text",
+    )
+    dev: str | None = option(
+        None, "held-out text in the same forms; null is what lies beside it, or data.holdout"
+    )
+    format: str = option(
+        "auto",
+        "format of files; auto goes by their names",
+        choices=("auto", "text", "jsonl", "csv", "tsv", "parquet"),
+    )
+    column: str = option("text", "column of the text, where there are columns")
+    render: str | None = option(
+        None,
+        "the records are triplets, each sentence a line, anchor and positive a line, or all three "
+        "with [SEP] between them",
+        choices=("separate", "pair", "joined"),
+    )
+    columns: list[str] = option(
+        ["anchor", "positive", "negative"], "columns of a triplet, in this order"
+    )
+
+
+@dataclass
 class DataConfig:
-    source: str = option("sample", "what to train on", choices=("sample", "babylm"))
+    sources: dict[str, Any] = option({}, "where the text comes from: a name and a path for each")
     dir: str | None = option(None, "folder with <source>.train and <source>.dev files (babylm)")
     sample_words: int = option(300_000, "words of the built-in sample corpus", ge=1_000)
+    cleaning: dict[str, dict[str, bool]] = option(
+        {}, "cleaning rules by source, on or off (config group data/cleaning)"
+    )
+    words: int | None = option(
+        None, "words to train on, sampled from the sources; null is all that the shares allow", ge=1
+    )
+    shares: dict[str, float] = option(
+        {}, "share of the words by source, adding up to 1; empty takes the sources as they are"
+    )
+    allow_repeat: bool = option(
+        False, "whether a source with too few words for its share is repeated"
+    )
+    holdout: float = option(
+        0.0, "share of a source without held-out text that is held out instead", ge=0, le=0.5
+    )
+    seed: int = option(0, "seed of what is sampled and held out", ge=0, lt=2**31)
     sequence_length: dict[int, int] = option(
         {0: 64}, "tokens per block from an epoch on, e.g. {0: 64, 5: 256}"
     )
@@ -50,10 +95,15 @@ class DataConfig:
     validation_tokens: int = option(
         65_536, "tokens of held-out text per validation, spread evenly over the dev files", ge=64
     )
+    workers: int = option(0, "processes that load batches; 0 loads them in the main one", ge=0)
 
 
 @dataclass
 class TokenizerConfig:
+    path: str | None = option(
+        None,
+        "an existing tokenizer.json, a folder with one, or a SentencePiece .model; null trains one",
+    )
     vocab_size: int = option(
         8_192, "token types of the BPE, special and byte tokens included", ge=300
     )
@@ -305,12 +355,18 @@ def check(config: Config) -> None:
                 f"4 and at most model.max_positions={model.max_positions} tokens"
             )
     check_division(config, devices=max(trainer.devices, 1))
-    if data.source == "babylm" and not data.dir:
-        raise InputError("data=babylm needs data.dir=<folder with the *.train and *.dev files>")
-    if data.source != "babylm" and data.dir:
-        raise InputError(
-            f"data.dir={data.dir} is given but data={data.source} reads no folder: add data=babylm"
-        )
+    _check_shares(data)
     nhot = model.nhot
     if nhot.fusion == "none" and nhot.dim is not None:
         raise InputError(f"model.nhot.dim={nhot.dim} has no effect without model/nhot=add")
+
+
+def _check_shares(data: DataConfig) -> None:
+    for name, share in data.shares.items():
+        if not 0 <= share <= 1:
+            raise InputError(f"data.shares.{name}={share} is out of range: a share is 0 to 1")
+    total = math.fsum(data.shares.values())
+    if data.shares and abs(total - 1) > 1e-6:
+        raise InputError(
+            f"data.shares={dict(data.shares)} add up to {total:g}: they must add up to 1"
+        )

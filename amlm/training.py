@@ -71,7 +71,7 @@ def _announce(config: Config, store: TokenStore, plan: BatchPlan, module: Adapti
     parameters = sum(p.numel() for p in module.model.parameters())
     ratio, model = module.masking.ratio, config.model
     say(
-        f"data     {store.words('train'):,} words, {len(store.ids('train')):,} tokens, "
+        f"data     {store.words('train'):,} words, {store.tokens('train'):,} tokens, "
         f"{store.vocab_size:,} types"
     )
     say(
@@ -131,7 +131,7 @@ def run(config: Config) -> Result:
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
     cache = Path(config.paths.cache).expanduser()
-    store = open_store(config.data, config.tokenizer.vocab_size, cache, say)
+    store = open_store(config.data, config.tokenizer, cache, say)
     plan = make_plan_of(config, store)
     module = make_module(config, store, plan.total_steps)
     if RANK_FOLDER in os.environ:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from amlm.config import DataConfig
+from amlm.config import DataConfig, TokenizerConfig
 from amlm.data.store import TokenStore, open_store
 
 VOCAB_SIZE = 700
@@ -72,7 +72,7 @@ def data_config() -> Callable[..., DataConfig]:
     """``data_config(folder, **options)``: the ``data`` section for a folder of text."""
 
     def make(folder: Path, **options: Any) -> DataConfig:
-        return DataConfig(source="babylm", dir=str(folder), **options)
+        return DataConfig(sources={"babylm": {"path": str(folder)}}, **options)
 
     return make
 
@@ -102,7 +102,11 @@ def small_store(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> TokenStore:
     """The store of `corpus_dir`, with up to 700 types. Not to be changed by a test."""
-    return open_store(data_config(corpus_dir), VOCAB_SIZE, tmp_path_factory.mktemp("cache"))
+    return open_store(
+        data_config(corpus_dir),
+        TokenizerConfig(vocab_size=VOCAB_SIZE),
+        tmp_path_factory.mktemp("cache"),
+    )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

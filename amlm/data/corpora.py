@@ -1,136 +1,339 @@
-"""Which lines a run trains and validates on: the built-in sample, or a folder of BabyLM files."""
+"""Which corpora a run trains and validates on: a name, a way to read it, and what identifies it."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from amlm.config import DataConfig
+from amlm.components import nearest, typed_options
+from amlm.config import DataConfig, SourceConfig, check_ranges
+from amlm.data.lines import RUN_LINES
+from amlm.data.readers import HUB, digest, format_of, hub_revision, read_hub, read_rows, read_texts
+from amlm.data.triplets import render
 from amlm.errors import InputError
 
+SAMPLE = "sample:"
 SAMPLE_SEEDS = {"train": 20_25, "dev": 10_20475}
-SAMPLE_VERSION = 2  # part of the cache key: raise it when the grammar changes
+SAMPLE_VERSION = 2  # part of the fingerprint: raise it when the grammar changes
 SAMPLE_DEV_SHARE = 0.1
-READ_BYTES = 1 << 20
+SPLIT_FILE = re.compile(r"(?P<name>.+)\.(?P<split>train|dev)(?:\.txt)?(?:\.(?:gz|bz2|xz|zst))?")
 
 
 @dataclass(frozen=True)
-class Corpus:
+class Corpus(ABC):
     """Text of one split of one source.
 
     Attributes:
         name: name of the source, e.g. ``childes``.
-        path: its file, or None for the built-in sample.
-        words: words to generate, for the built-in sample.
-        apart_from: words of the sample's training split whose lines are left out.
     """
 
     name: str
-    path: Path | None
-    words: int = 0
+
+    @abstractmethod
+    def lines(self) -> Iterator[str]:
+        """Reads it: normalised lines; the parts of a joined triplet are divided by `SEGMENT`."""
+
+    @abstractmethod
+    def identity(self) -> str:
+        """Changes when the text changes."""
+
+    @property
+    def raw(self) -> bool:
+        """Whether it is text from outside, to be cleaned."""
+        return True
+
+
+@dataclass(frozen=True)
+class SampleCorpus(Corpus):
+    """The built-in sample; its splits are differently seeded, and no line is in both.
+
+    Attributes:
+        split: ``train`` or ``dev``.
+        words: words to generate.
+        apart_from: words of the training split whose lines are left out.
+    """
+
+    split: str
+    words: int
     apart_from: int = 0
 
+    def lines(self) -> Iterator[str]:
+        from amlm.data.grammar import sample_lines
 
-def find_corpora(config: DataConfig) -> dict[str, list[Corpus]]:
-    """The corpora of the ``train`` and ``dev`` splits.
+        seen = set(sample_lines(SAMPLE_SEEDS["train"], self.apart_from))
+        lines = sample_lines(SAMPLE_SEEDS[self.split], self.words)
+        yield from (line for line in lines if line not in seen)
 
-    Raises:
-        InputError: the folder is missing, or has no ``<source>.train`` or no ``<source>.dev``.
+    def identity(self) -> str:
+        seed = SAMPLE_SEEDS[self.split]
+        return f"sample {SAMPLE_VERSION} {seed} {self.words} {self.apart_from}"
+
+    @property
+    def raw(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True)
+class ReadCorpus(Corpus):
+    """A corpus that is read as its source says: text, or triplets to render."""
+
+    source: SourceConfig
+
+    def lines(self) -> Iterator[str]:
+        if self.source.render is None:
+            yield from self._texts()
+            return
+        for row in self._rows():
+            yield from render(row, self.source.render)
+
+    @abstractmethod
+    def _texts(self) -> Iterator[str]: ...
+
+    @abstractmethod
+    def _rows(self) -> Iterator[tuple[str, ...]]: ...
+
+    def _reading(self) -> str:
+        source = self.source
+        columns = source.columns if source.render else source.column
+        return f"{source.format} {columns} {source.render}"
+
+    @property
+    def raw(self) -> bool:
+        return self.source.render is None
+
+
+@dataclass(frozen=True)
+class FileCorpus(ReadCorpus):
+    """One or several files, one after the other."""
+
+    paths: tuple[Path, ...]
+
+    def _texts(self) -> Iterator[str]:
+        for path in self.paths:
+            yield from read_texts(path, format=self.source.format, column=self.source.column)
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
+        for path in self.paths:
+            yield from read_rows(path, self.source.columns, format=self.source.format)
+
+    def identity(self) -> str:
+        # Not the path: text that has moved is the same text. The name tells how it is read.
+        files = [f"{format_of(p, self.source.format)} {digest(p)}" for p in self.paths]
+        return f"files {self._reading()} {files}"
+
+
+@dataclass(frozen=True)
+class HubCorpus(ReadCorpus):
+    """A dataset of the Hugging Face Hub, streamed.
+
+    Attributes:
+        dataset: ``owner/name[/config][@revision]``.
+        split: name of the split there.
     """
-    if config.source == "sample":
-        dev_words = int(config.sample_words * SAMPLE_DEV_SHARE)
-        return {
-            "train": [Corpus("sample", None, config.sample_words)],
-            "dev": [Corpus("sample", None, dev_words, apart_from=config.sample_words)],
-        }
-    assert config.dir is not None, "checked with the configuration"
-    folder = Path(config.dir).expanduser()
-    if not folder.is_dir():
-        raise InputError(
-            f"data.dir={folder} is not a folder; give one with *.train and *.dev files"
-        )
-    train = sorted(folder.rglob("*.train"))
-    dev = sorted(folder.rglob("*.dev"))
-    if not train:
-        raise InputError(
-            f"data.dir={folder} has no *.train file in it or below: expected <source>.train, for "
-            "example childes.train, as in the BabyLM release"
-        )
-    for paths in (train, dev):
-        names = [path.name for path in paths]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
+
+    dataset: str
+    split: str
+
+    def _texts(self) -> Iterator[str]:
+        yield from (text for (text,) in read_hub(self.dataset, self.split, [self.source.column]))
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
+        return read_hub(self.dataset, self.split, self.source.columns)
+
+    def identity(self) -> str:
+        name = self.dataset.partition("@")[0]
+        return f"hub {name} {hub_revision(self.dataset)} {self.split} {self._reading()}"
+
+
+@dataclass(frozen=True)
+class PartCorpus(Corpus):
+    """The runs of lines of another corpus that are held out, or the others."""
+
+    whole: Corpus
+    share: float
+    seed: int
+    held_out: bool
+
+    def lines(self) -> Iterator[str]:
+        inside = False
+        for number, line in enumerate(self.whole.lines()):
+            if number % RUN_LINES == 0:
+                inside = self._is_held_out(number // RUN_LINES) == self.held_out
+            if inside:
+                yield line
+
+    def _is_held_out(self, run: int) -> bool:
+        text = f"{self.seed}:{self.name}:{run}".encode()
+        drawn = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
+        return drawn < self.share * 2.0**64
+
+    def identity(self) -> str:
+        part = f"{self.name} {self.share} {self.seed} {self.held_out}"
+        return f"part {part} of {self.whole.identity()}"
+
+    @property
+    def raw(self) -> bool:
+        return self.whole.raw
+
+
+def typed_source(given: Any, name: str) -> SourceConfig:
+    """An entry of ``data.sources`` with its types; raises InputError."""
+    if isinstance(given, SourceConfig):
+        return given
+    where = f"data.sources.{name}"
+    if not isinstance(given, Mapping):
+        raise InputError(f"{where}={given} is not a source: give {where}.path=<file or folder>")
+    source = SourceConfig(**typed_options(SourceConfig, given, where))
+    check_ranges(source, f"{where}.")
+    return source
+
+
+def _split_files(folder: Path, split: str, said: str) -> dict[str, Path]:
+    """The ``<source>.<split>`` files in and below a folder, by source."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        match = SPLIT_FILE.fullmatch(path.name)
+        if not match or match["split"] != split or not path.is_file():
+            continue
+        if match["name"] in found:
             raise InputError(
-                f"data.dir={folder} has several files named {twice[0]}: point it at a folder with "
+                f"{said}={folder} has several files named {path.name}: point it at a folder with "
                 "one training and one development split"
             )
-    held_out = {path.stem: path for path in dev}
-    missing = [path.stem for path in train if path.stem not in held_out]
-    if missing:
-        raise InputError(
-            f"data.dir={folder} has no {missing[0]}.dev beside {missing[0]}.train: every source is "
-            "validated on its own held-out text"
-        )
+        found[match["name"]] = path
+    return found
+
+
+def _files(path: str, said: str) -> tuple[Path, ...]:
+    place = Path(path).expanduser()
+    if place.is_file():
+        return (place,)
+    if any(mark in place.name for mark in "*?["):
+        found = tuple(sorted(each for each in place.parent.glob(place.name) if each.is_file()))
+        if found:
+            return found
+    raise InputError(f"{said}={place} is neither a file nor a folder, and matches no file")
+
+
+def _hub(name: str, source: SourceConfig, address: str, split: str) -> HubCorpus:
+    dataset, _, said = address.removeprefix(HUB).partition("#")
+    return HubCorpus(name, source, dataset, said or split)
+
+
+def _of_path(
+    name: str, source: SourceConfig, path: str, split: str, said: str
+) -> dict[str, Corpus]:
+    """The corpora of one split at a path, by name."""
+    if path.startswith(HUB):
+        return {name: _hub(name, source, path, {"dev": "validation"}.get(split, split))}
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        return {name: FileCorpus(name, source, _files(path, said))}
     return {
-        "train": [Corpus(path.stem, path) for path in train],
-        "dev": [Corpus(path.stem, held_out[path.stem]) for path in train],
+        each: FileCorpus(each, source, (file,))
+        for each, file in _split_files(folder, split, said).items()
     }
 
 
-def read_lines(path: Path) -> Iterator[str]:
-    """Yields the non-empty lines of a UTF-8 text file, white space reduced to single spaces.
+def _of_source(
+    name: str, source: SourceConfig, config: DataConfig
+) -> tuple[dict[str, Corpus], dict[str, Corpus]]:
+    """The training and the held-out corpora of one source, by name."""
+    path = source.path
+    if path is None:
+        if name == "babylm":
+            raise InputError("data=babylm needs data.dir=<folder with the *.train and *.dev files>")
+        raise InputError(f"data.sources.{name}.path=<file, folder or hub:owner/name> is needed")
+    if path == SAMPLE:
+        dev_words = int(config.sample_words * SAMPLE_DEV_SHARE)
+        train = SampleCorpus(name, "train", config.sample_words)
+        dev = SampleCorpus(name, "dev", dev_words, apart_from=config.sample_words)
+        return {name: train}, {name: dev}
+    said = "data.dir" if path == config.dir else f"data.sources.{name}.path"
+    trained = _of_path(name, source, path, "train", said)
+    if not trained:
+        raise InputError(
+            f"{said}={path} has no *.train file in it or below: expected <source>.train, for "
+            "example childes.train, as in the BabyLM release"
+        )
+    if source.dev is not None:
+        where = f"data.sources.{name}.dev"
+        held_out = _of_path(name, source, source.dev, "dev", where)
+        if not held_out:
+            raise InputError(f"{where}={source.dev} has no *.dev file in it or below")
+        return trained, held_out
+    folder = Path(path).expanduser()
+    beside = _of_path(name, source, path, "dev", said) if folder.is_dir() else {}
+    held_out = {each: beside[each] for each in trained if each in beside}
+    for each, whole in trained.items():
+        if each in held_out:
+            continue
+        if not config.holdout:
+            missing = (
+                f"no {each}.dev beside {each}.train" if folder.is_dir() else "no held-out text"
+            )
+            raise InputError(
+                f"{said}={path} has {missing}: every source is validated on its own. Give "
+                f"data.sources.{name}.dev=<held-out text>, or data.holdout=0.01 to hold out 1 %"
+            )
+        part = PartCorpus(each, whole, config.holdout, config.seed, held_out=True)
+        held_out[each], trained[each] = part, replace(part, held_out=False)
+    return trained, held_out
+
+
+def find_corpora(config: DataConfig) -> dict[str, list[Corpus]]:
+    """The corpora of the ``train`` and ``dev`` splits; nothing is read yet.
 
     Raises:
-        InputError: the file is empty, not UTF-8 or binary; names the file and the line.
+        InputError: a source is missing, has no training or no held-out text, two sources share a
+            name, or a share names none.
     """
-    found = False
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, start=1):
-            if b"\0" in raw:
-                raise InputError(f"{path}, line {number}: a NUL byte: is this a text file?")
-            try:
-                text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise InputError(
-                    f"{path}, line {number}: not UTF-8 ({error.reason} at byte {error.start} of "
-                    "the line): convert the file, for example with iconv"
-                ) from error
-            if line := " ".join(text.split()):
-                found = True
-                yield line
-    if not found:
-        raise InputError(f"{path} has no text in it")
-
-
-def lines_of(corpus: Corpus, split: str) -> Iterator[str]:
-    """Yields the lines of a corpus.
-
-    The sample's two splits come from differently seeded draws, and no line is in both.
-    """
-    if corpus.path is not None:
-        yield from read_lines(corpus.path)
-        return
-    from amlm.data.grammar import sample_lines
-
-    seen = set(sample_lines(SAMPLE_SEEDS["train"], corpus.apart_from))
-    lines = sample_lines(SAMPLE_SEEDS[split], corpus.words)
-    yield from (line for line in lines if line not in seen)
-
-
-def fingerprint(corpora: dict[str, list[Corpus]]) -> str:
-    """A hash of all text that the corpora stand for: file contents, or the sample's parameters."""
-    digest = hashlib.blake2b(digest_size=16)
-    for split, each in ((split, each) for split, many in corpora.items() for each in many):
-        digest.update(f"{split}:{each.name}:".encode())
-        if each.path is None:
-            digest.update(
-                f"sample:{SAMPLE_VERSION}:{SAMPLE_SEEDS[split]}:{each.words}:{each.apart_from}".encode()
+    if not config.sources:
+        raise InputError("data.sources is empty: choose data=sample or data=babylm, or name some")
+    sources = {name: typed_source(each, name) for name, each in config.sources.items()}
+    if config.dir and all(source.path != config.dir for source in sources.values()):
+        raise InputError(f"data.dir={config.dir} is given but no source reads it: add data=babylm")
+    splits: dict[str, dict[str, Corpus]] = {"train": {}, "dev": {}}
+    for name, source in sources.items():
+        for split, found in zip(splits, _of_source(name, source, config), strict=True):
+            for each, corpus in found.items():
+                if each in splits[split]:
+                    raise InputError(
+                        f"data.sources.{name} has a source named {each}, and so has another: "
+                        "rename its file, or the entry of data.sources"
+                    )
+                splits[split][each] = corpus
+    train, dev = splits["train"], splits["dev"]
+    for name in config.shares:
+        if name not in train:
+            raise InputError(
+                f"data.shares.{name} names no source{nearest(name, train)}: there are "
+                f"{', '.join(train)}"
             )
-            continue
-        digest.update(f"{each.path.stat().st_size}:".encode())
-        with each.path.open("rb") as file:
-            while part := file.read(READ_BYTES):
-                digest.update(part)
-    return digest.hexdigest()
+    if config.shares:
+        # Held-out text goes with its source; what has a name of its own was asked for.
+        dev = {k: v for k, v in dev.items() if config.shares.get(k) or k not in train}
+        train = {k: v for k, v in train.items() if config.shares.get(k)}
+    return {"train": list(train.values()), "dev": list(dev.values())}
+
+
+def fingerprint(
+    corpora: dict[str, list[Corpus]], progress: Callable[[str], None] = lambda name: None
+) -> dict[str, list[str]]:
+    """What identifies all text that the corpora stand for, by split.
+
+    Args:
+        progress: told the name of each corpus before it is read through.
+    """
+    found: dict[str, list[str]] = {}
+    for split, many in corpora.items():
+        found[split] = []
+        for corpus in many:
+            progress(corpus.name)
+            found[split].append(f"{corpus.name}: {corpus.identity()}")
+    return found

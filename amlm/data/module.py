@@ -7,7 +7,7 @@ L tokens a block.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightning as L
@@ -38,6 +38,9 @@ class StepBatch:
     part: int
     last_part: bool
 
+    def pin_memory(self) -> StepBatch:
+        return replace(self, ids_GL=self.ids_GL.pin_memory())
+
 
 @dataclass
 class ValidationBatch:
@@ -47,6 +50,9 @@ class ValidationBatch:
     rows: slice
     maskable: tuple[int, ...]
     index: int
+
+    def pin_memory(self) -> ValidationBatch:
+        return replace(self, ids_GL=self.ids_GL.pin_memory())
 
 
 def _row_counts(ids_RL: NDArray[np.int64], not_maskable: NDArray[np.int64]) -> tuple[int, ...]:
@@ -67,7 +73,7 @@ class StepDataset(Dataset[StepBatch]):
         world_size: int,
         overfit: bool,
     ) -> None:
-        self.ids = store.ids("train")
+        self.store = store
         self.plan = plan
         self.not_maskable = np.array(not_maskable)
         self.accumulate = accumulate
@@ -81,8 +87,7 @@ class StepDataset(Dataset[StepBatch]):
         size = len(blocks) // (self.accumulate * self.world_size)
         first = (part * self.world_size + self.rank) * size
         rows = slice(first, first + size)
-        at_GL = blocks[:, None] * length + np.arange(length)
-        ids_GL = self.ids[at_GL].astype(np.int64)
+        ids_GL = self.store.blocks("train", blocks, length)
         maskable = _row_counts(ids_GL[rows], self.not_maskable)
         last_part = part + 1 == self.accumulate
         return StepBatch(torch.from_numpy(ids_GL), rows, maskable, step, part, last_part)
@@ -103,13 +108,14 @@ class ValidationDataset(Dataset[ValidationBatch]):
         batch_tokens: int,
         not_maskable: list[int],
     ) -> None:
-        self.ids = store.ids("dev")
+        self.store = store
         self.length = length
         self.not_maskable = np.array(not_maskable)
-        available = len(self.ids) // length
+        available = store.tokens("dev") // length
         if available == 0:
             raise InputError(
-                f"the held-out text has {len(self.ids)} tokens, less than one block of {length}"
+                f"the held-out text has {store.tokens('dev')} tokens, less than one block of "
+                f"{length}: give more of it, or shorter blocks (data.sequence_length)"
             )
         wanted = min(max(tokens // length, 1), available)
         blocks = np.arange(wanted) * available // wanted
@@ -120,8 +126,7 @@ class ValidationDataset(Dataset[ValidationBatch]):
         return len(self.batches)
 
     def __getitem__(self, index: int) -> ValidationBatch:
-        at_GL = self.batches[index][:, None] * self.length + np.arange(self.length)
-        ids_GL = self.ids[at_GL].astype(np.int64)
+        ids_GL = self.store.blocks("dev", self.batches[index], self.length)
         first, stop = (len(ids_GL) * (self.rank + i) // self.world_size for i in (0, 1))
         maskable = _row_counts(ids_GL[first:stop], self.not_maskable)
         return ValidationBatch(torch.from_numpy(ids_GL), slice(first, stop), maskable, index)
@@ -176,6 +181,7 @@ class TextDataModule(L.LightningDataModule):
         self.not_maskable = not_maskable
         self.accumulate = accumulate
         self.overfit = overfit
+        self.workers = config.workers
         self.validation = ValidationDataset(
             store,
             length=min(config.sequence_length.values()),
@@ -199,11 +205,15 @@ class TextDataModule(L.LightningDataModule):
         steps = _MicroSteps(
             trainer.global_step * self.accumulate, self.plan.total_steps * self.accumulate
         )
-        return DataLoader(dataset, batch_size=None, sampler=steps, collate_fn=_identity)
+        return self._loader(dataset, sampler=steps, num_workers=self.workers)
 
     def val_dataloader(self) -> DataLoader[ValidationBatch]:
         trainer = self.trainer
         assert trainer is not None
         self.validation.rank = trainer.global_rank
         self.validation.world_size = trainer.world_size
-        return DataLoader(self.validation, batch_size=None, collate_fn=_identity)
+        return self._loader(self.validation)
+
+    def _loader(self, dataset: Dataset[Any], **options: Any) -> DataLoader[Any]:
+        pin = torch.cuda.is_available()
+        return DataLoader(dataset, batch_size=None, collate_fn=_identity, pin_memory=pin, **options)

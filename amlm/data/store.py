@@ -2,35 +2,39 @@
 
 A store is a folder named by a fingerprint of everything that went into it. It is written aside
 under a lock and renamed into place whole, so that a reader never sees half of one and two runs
-that start together build it once. Shapes: N tokens of a split, V token types.
+that start together build it once. Shapes: N tokens of a split, V token types, G blocks, L tokens a
+block.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from tqdm import tqdm
 
-from amlm.config import DataConfig
-from amlm.data.corpora import Corpus, find_corpora, fingerprint, lines_of
-from amlm.data.tokenizer import BOUNDARY, load_tokenizer, pieces_of, save_tokenizer, train_tokenizer
+from amlm.config import DataConfig, TokenizerConfig
+from amlm.data.build import META_FILE, build_store, sizes
+from amlm.data.cleaning import check_rules, rules_for
+from amlm.data.corpora import Corpus, find_corpora, fingerprint
+from amlm.data.encode import id_type
+from amlm.data.foreign import existing_files
+from amlm.data.readers import digest
+from amlm.data.tokenizer import load_tokenizer, pieces_of, special_ids, word_starts
+from amlm.errors import OUTSIDE_TROUBLE, InputError
+from amlm.masking.policy import SpecialIds
 
-STORE_VERSION = 4  # part of the fingerprint: raise it when the format or the tokenizer changes
-META_FILE = "meta.json"
-LINES_AT_ONCE = 4_096
+STORE_VERSION = 5  # part of the fingerprint: raise it when the format or the tokenizer changes
 
 
 @dataclass(frozen=True)
@@ -38,141 +42,187 @@ class TokenStore:
     """One tokenised corpus on disk.
 
     Attributes:
-        folder: ``tokenizer/``, ``train.ids``, ``dev.ids``, ``meta.json``.
-        pieces: the vocabulary in the order of its ids.
+        folder: ``tokenizer/``, ``meta.json``, and for each split ``.ids``, ``.counts`` and, where
+            the types of tokens do not tell them, the words at each token in ``.words``.
     """
 
     folder: Path
-    pieces: list[str]
+
+    @cached_property
+    def meta(self) -> dict[str, Any]:
+        return dict(json.loads((self.folder / META_FILE).read_text(encoding="utf-8")))
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
         return load_tokenizer(self.folder / "tokenizer")
 
+    @cached_property
+    def pieces(self) -> list[str]:
+        """The vocabulary in the order of its ids."""
+        return pieces_of(self.tokenizer)
+
+    @cached_property
+    def special(self) -> SpecialIds:
+        return special_ids(self.tokenizer)
+
     @property
     def vocab_size(self) -> int:
-        return len(self.pieces)
+        return int(self.meta["vocab_size"])
 
     @cached_property
-    def word_starts_V(self) -> NDArray[np.bool_]:
-        """Whether a type begins a word: every word of the text has exactly one such token."""
-        return np.array([piece.startswith(BOUNDARY) for piece in self.pieces])
+    def _word_starts_V(self) -> NDArray[np.bool_]:
+        return word_starts(self.pieces)
 
     def ids(self, split: str) -> NDArray[np.unsignedinteger]:
-        """All token ids of a split, memory-mapped: ``[N]``."""
-        return np.memmap(self.folder / f"{split}.ids", dtype=_id_type(self.vocab_size), mode="r")
+        """All token ids of a split, memory-mapped anew: ``[N]``.
 
-    @cached_property
-    def _counts(self) -> dict[str, NDArray[np.int64]]:
-        return {}  # filled by `type_counts`: reading through a large store takes a while
+        Pages that were read stay in memory as long as the map does, so nobody keeps it for long.
+        """
+        return np.memmap(self.folder / f"{split}.ids", dtype=id_type(self.vocab_size), mode="r")
 
-    def type_counts(self, split: str) -> NDArray[np.int64]:
-        """How often each type occurs in a split: ``[V]``."""
-        if split in self._counts:
-            return self._counts[split]
-        counts = self._counts[split] = np.zeros(self.vocab_size, dtype=np.int64)
-        ids = self.ids(split)
-        for start in range(0, len(ids), 1 << 22):
-            counts += np.bincount(ids[start : start + (1 << 22)], minlength=self.vocab_size)
-        return counts
+    def tokens(self, split: str) -> int:
+        """Tokens of a split, N."""
+        return sum(int(source["tokens"]) for source in self.meta["sources"][split])
 
     def words(self, split: str) -> int:
         """Words of a split, counted as ``str.split()`` does."""
-        return int(self.type_counts(split)[self.word_starts_V].sum())
+        return sum(int(source["words"]) for source in self.meta["sources"][split])
+
+    def type_counts(self, split: str) -> NDArray[np.int64]:
+        """How often each type occurs in a split: ``[V]``."""
+        return np.fromfile(self.folder / f"{split}.counts", dtype=np.int64)
+
+    def blocks(self, split: str, numbers_G: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+        """Blocks by number: ``[G, L]``."""
+        return _rows(self.ids(split), numbers_G, length).astype(np.int64)
+
+    def words_of_blocks(
+        self, split: str, numbers_G: NDArray[np.int64], length: int
+    ) -> NDArray[np.int64]:
+        """Words that begin in each of some blocks: ``[G]``."""
+        words = self.folder / f"{split}.words"
+        if words.exists():
+            rows_GL = _rows(np.memmap(words, dtype=np.uint8, mode="r"), numbers_G, length)
+        else:
+            rows_GL = self._word_starts_V[_rows(self.ids(split), numbers_G, length)]
+        return rows_GL.sum(1, dtype=np.int64)
 
 
-def _id_type(vocab_size: int) -> type[np.uint16] | type[np.uint32]:
-    return np.uint16 if vocab_size <= 1 << 16 else np.uint32
+def _rows(
+    flat_N: NDArray[np.generic], numbers_G: NDArray[np.int64], length: int
+) -> NDArray[np.generic]:
+    blocks = len(flat_N) // length
+    return flat_N[: blocks * length].reshape(blocks, length)[numbers_G]
 
 
-def _chunks(lines: Iterable[str]) -> Iterator[list[str]]:
-    lines = iter(lines)
-    while chunk := list(islice(lines, LINES_AT_ONCE)):
-        yield chunk
-
-
-def _write_ids(tokenizer: Tokenizer, lines: Iterable[str], path: Path, note: str) -> None:
-    id_type = _id_type(tokenizer.get_vocab_size())
-    with path.open("wb") as file, tqdm(desc=note, unit=" lines", leave=False) as bar:
-        for chunk in _chunks(lines):
-            for encoding in tokenizer.encode_batch_fast(chunk):
-                file.write(np.asarray(encoding.ids, dtype=id_type).tobytes())
-            bar.update(len(chunk))
-
-
-def _build(
-    corpora: dict[str, list[Corpus]], vocab_size: int, folder: Path, say: Callable[[str], None]
-) -> None:
-    def lines(split: str) -> Iterator[str]:
-        return chain.from_iterable(lines_of(corpus, split) for corpus in corpora[split])
-
-    say(f"training a tokenizer of up to {vocab_size:,} types")
-    tokenizer = train_tokenizer(lambda: lines("train"), vocab_size)
-    save_tokenizer(tokenizer, folder / "tokenizer", max_length=1_024)
-    # Text that spells a special token is text, not a special token.
-    tokenizer.encode_special_tokens = True
-    for split in corpora:
-        _write_ids(tokenizer, lines(split), folder / f"{split}.ids", f"tokenising {split}")
-    meta = {
-        "version": STORE_VERSION,
-        "vocab_size": tokenizer.get_vocab_size(),
-        "sources": [corpus.name for corpus in corpora["train"]],
-        "bytes": _sizes(folder),
-    }
-    (folder / META_FILE).write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    return {
-        path.relative_to(folder).as_posix(): path.stat().st_size
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def _is_whole(folder: Path) -> bool:
+def _fault(folder: Path, key: dict[str, Any]) -> str | None:
+    """What is wrong with the store in a folder, if anything; None also where there is none."""
     try:
         meta = json.loads((folder / META_FILE).read_text(encoding="utf-8"))
-        sizes = _sizes(folder)
-        return all(sizes.get(name) == size for name, size in meta["bytes"].items())
+        if meta["key"] != key:
+            return "is of another version"
+        found = sizes(folder)
+        for name, size in meta["bytes"].items():
+            if found.get(name) != size:
+                return f"is damaged: {name} has {found.get(name, 0):,} bytes in place of {size:,}"
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
+        return "is damaged: it can't be read"
+    return None
+
+
+def store_key(
+    corpora: dict[str, list[Corpus]], config: DataConfig, tokenizer: TokenizerConfig
+) -> dict[str, Any]:
+    """All that a store is a function of: text, cleaning, mix, tokenizer and the store's version."""
+    check_rules(config.cleaning)
+    mixed = bool(config.shares or config.words)
+    if tokenizer.path is None:
+        tokenized: Any = {"vocab_size": tokenizer.vocab_size}
+    else:
+        tokenized = {
+            path.name: digest(path) for path in existing_files(Path(tokenizer.path).expanduser())
+        }
+    return {
+        "version": STORE_VERSION,
+        "text": fingerprint(corpora),
+        "cleaning": {
+            corpus.name: rules_for(config.cleaning, corpus.name)
+            for many in corpora.values()
+            for corpus in many
+            if corpus.raw
+        },
+        "mix": {
+            "words": config.words,
+            "shares": dict(config.shares),
+            "allow_repeat": config.allow_repeat,
+            "seed": config.seed,
+        }
+        if mixed
+        else None,
+        "tokenizer": tokenized,
+    }
+
+
+def store_folder(key: dict[str, Any], cache: Path) -> Path:
+    """Where the store of a key lies, or will lie."""
+    text = json.dumps(key, sort_keys=True)
+    return cache / f"store-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
+
+
+def find_store(config: DataConfig, tokenizer: TokenizerConfig, cache: Path) -> TokenStore | None:
+    """The store of a configuration if there is a whole one; see `open_store`."""
+    key = store_key(find_corpora(config), config, tokenizer)
+    folder = store_folder(key, cache)
+    return TokenStore(folder) if folder.exists() and _fault(folder, key) is None else None
 
 
 def open_store(
-    config: DataConfig, vocab_size: int, cache: Path, say: Callable[[str], None] = lambda text: None
+    config: DataConfig,
+    tokenizer: TokenizerConfig,
+    cache: Path,
+    say: Callable[[str], None] = lambda text: None,
 ) -> TokenStore:
     """Opens the store of a configuration, building it first if need be.
 
     Args:
         config: what text.
-        vocab_size: upper bound V of token types.
+        tokenizer: what it is tokenised with.
         cache: folder that holds the stores.
         say: told what is being done, for people who wait.
 
     Raises:
-        InputError: the text is missing or can't be read (see `amlm.data.corpora`).
-        OSError: the cache can't be written.
+        InputError: the text is missing or can't be read, cleaned or mixed as it should be, or the
+            cache can't be written.
     """
     corpora = find_corpora(config)
-    key = f"{STORE_VERSION}:{vocab_size}:{fingerprint(corpora)}"
-    folder = cache / f"store-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}"
-    if not _is_whole(folder):
+    key = store_key(corpora, config, tokenizer)
+    folder = store_folder(key, cache)
+    if folder.exists() and _fault(folder, key) is None:
+        return TokenStore(folder)
+    try:
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
-            if not _is_whole(folder):
+            fault = _fault(folder, key) if folder.exists() else "is not there"
+            if fault is not None:
+                if folder.exists():
+                    say(f"the store {folder} {fault}; it is built again")
                 for stale in cache.glob(f"{folder.name}*/"):  # torn, or left by a killed process
                     shutil.rmtree(stale, ignore_errors=True)
                 aside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=cache))
                 try:
-                    _build(corpora, vocab_size, aside, say)
+                    build_store(corpora, config, tokenizer, key, aside, say)
                     aside.chmod(0o755)
                     aside.rename(folder)
                 except BaseException:
                     shutil.rmtree(aside, ignore_errors=True)
                     raise
-    return TokenStore(folder, pieces_of(load_tokenizer(folder / "tokenizer")))
+    except OSError as error:
+        if error.errno not in OUTSIDE_TROUBLE:
+            raise
+        if error.filename and not str(error.filename).startswith(str(cache)):
+            raise InputError(f"{error.filename}: {error.strerror}") from error
+        raise InputError(
+            f"the store can't be written to {cache}: {error.strerror}. Make room there, or choose "
+            "another folder with paths.cache=<folder>; nothing was left behind"
+        ) from error
+    return TokenStore(folder)

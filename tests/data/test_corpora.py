@@ -1,17 +1,30 @@
 """Corpora found in folders laid out like the BabyLM releases against hand-written expectations,
-read lines against hand-written ones, and fingerprints against each other."""
+their lines against the files', held-out parts against what they are parts of, and fingerprints
+against each other."""
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from amlm.config import DataConfig
-from amlm.data.corpora import Corpus, find_corpora, fingerprint, lines_of, read_lines
+from amlm.data.corpora import (
+    Corpus,
+    FileCorpus,
+    HubCorpus,
+    PartCorpus,
+    SampleCorpus,
+    find_corpora,
+    fingerprint,
+)
+from amlm.data.lines import RUN_LINES, SEGMENT
 from amlm.errors import InputError
 
 Write = Callable[[Path, Mapping[str, str | bytes]], Path]
@@ -23,6 +36,19 @@ TEXT = {
     "bnc_spoken.train": "five\n",
     "bnc_spoken.dev": "six seven\n",
 }
+
+
+SAMPLE = {"sample": {"path": "sample:"}}
+
+
+def files_of(config: DataConfig) -> dict[str, dict[str, tuple[Path, ...]]]:
+    """The files of each corpus by split and name."""
+    found: dict[str, dict[str, tuple[Path, ...]]] = {}
+    for split, corpora in find_corpora(config).items():
+        for corpus in corpora:
+            assert isinstance(corpus, FileCorpus)
+            found.setdefault(split, {})[corpus.name] = corpus.paths
+    return found
 
 
 @pytest.mark.parametrize(
@@ -42,15 +68,15 @@ def test_layouts_of_the_releases(
             "childes.train.bak": "an old copy\n",
         },
     )
-    assert find_corpora(data_config(tmp_path)) == {
-        "train": [
-            Corpus("bnc_spoken", tmp_path / f"{train}bnc_spoken.train"),
-            Corpus("childes", tmp_path / f"{train}childes.train"),
-        ],
-        "dev": [
-            Corpus("bnc_spoken", tmp_path / f"{dev}bnc_spoken.dev"),
-            Corpus("childes", tmp_path / f"{dev}childes.dev"),
-        ],
+    assert files_of(data_config(tmp_path)) == {
+        "train": {
+            "bnc_spoken": (tmp_path / f"{train}bnc_spoken.train",),
+            "childes": (tmp_path / f"{train}childes.train",),
+        },
+        "dev": {
+            "bnc_spoken": (tmp_path / f"{dev}bnc_spoken.dev",),
+            "childes": (tmp_path / f"{dev}childes.dev",),
+        },
     }
 
 
@@ -59,15 +85,15 @@ def test_home_folder_is_understood(
 ) -> None:
     write_text(tmp_path / "text", TEXT)
     monkeypatch.setenv("HOME", str(tmp_path))
-    corpora = find_corpora(DataConfig(source="babylm", dir="~/text"))
-    assert corpora["dev"][0].path == tmp_path / "text" / "bnc_spoken.dev"
+    found = files_of(DataConfig(sources={"babylm": {"path": "~/text"}}))
+    assert found["dev"]["bnc_spoken"] == (tmp_path / "text" / "bnc_spoken.dev",)
 
 
 def test_sample_has_a_tenth_held_out() -> None:
-    corpora = find_corpora(DataConfig(source="sample", sample_words=5_000))
+    corpora = find_corpora(DataConfig(sources=SAMPLE, sample_words=5_000))
     assert corpora == {
-        "train": [Corpus("sample", None, 5_000)],
-        "dev": [Corpus("sample", None, 500, apart_from=5_000)],
+        "train": [SampleCorpus("sample", "train", 5_000)],
+        "dev": [SampleCorpus("sample", "dev", 500, apart_from=5_000)],
     }
 
 
@@ -93,71 +119,156 @@ def test_folder_that_does_not_do_is_named(
     assert str(tmp_path) in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["nowhere", "a file"])
-def test_missing_folder_is_named(tmp_path: Path, data_config: MakeConfig, name: str) -> None:
-    (tmp_path / "a file").touch()
-    with pytest.raises(InputError, match=f"data.dir=.*{name} is not a folder"):
-        find_corpora(data_config(tmp_path / name))
+def test_missing_folder_is_named(tmp_path: Path, data_config: MakeConfig) -> None:
+    with pytest.raises(InputError, match=r"babylm\.path=.*nowhere is neither a file nor a folder"):
+        find_corpora(data_config(tmp_path / "nowhere"))
+
+
+def test_compressed_split_files_are_found(tmp_path: Path, write_text: Write) -> None:
+    packed = gzip.compress(b"one two\n")
+    write_text(tmp_path, {"a.train.gz": packed, "a.dev": "three\n"})
+    corpora = find_corpora(DataConfig(sources={"x": {"path": str(tmp_path)}}))
+    assert lines_of(corpora["train"]) == ["one two"] and lines_of(corpora["dev"]) == ["three"]
+
+
+def lines_of(corpora: list[Corpus]) -> list[str]:
+    return [line for corpus in corpora for line in corpus.lines()]
+
+
+def numbered(count: int) -> str:
+    return "".join(f"line {i}\n" for i in range(count))
+
+
+def test_files_of_every_kind_side_by_side(tmp_path: Path, write_text: Write) -> None:
+    write_text(
+        tmp_path,
+        {
+            "notes.txt": "one\n",
+            "more/1.txt": "two\n",
+            "more/2.txt": "three\n",
+            "rows.jsonl": '{"body": "four five"}\n',
+            "pairs.tsv": "a\tp\tn\nbig cat\tlarge cat\tsmall cat\n",
+            "dev.txt": "held out\n",
+        },
+    )
+    dev = str(tmp_path / "dev.txt")
+    sources = {
+        "notes": {"path": str(tmp_path / "notes.txt"), "dev": dev},
+        "globbed": {"path": str(tmp_path / "more" / "*.txt"), "dev": dev},
+        "json": {"path": str(tmp_path / "rows.jsonl"), "column": "body", "dev": dev},
+        "triplets": {
+            "path": str(tmp_path / "pairs.tsv"),
+            "columns": ["a", "p", "n"],
+            "render": "joined",
+            "dev": str(tmp_path / "pairs.tsv"),
+        },
+    }
+    corpora = find_corpora(DataConfig(sources=sources | SAMPLE, sample_words=1_000))
+    lines = {corpus.name: list(corpus.lines()) for corpus in corpora["train"]}
+    assert len(lines.pop("sample")) > 50
+    assert lines == {
+        "notes": ["one"],
+        "globbed": ["two", "three"],
+        "json": ["four five"],
+        "triplets": [SEGMENT.join(["big cat", "large cat", "small cat"])],
+    }
+    raw = {corpus.name: corpus.raw for corpus in corpora["train"]}
+    assert raw == {
+        "notes": True, "globbed": True, "json": True, "triplets": False, "sample": False
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("raw", "expected"),
+    ("how", "expected"),
+    [("separate", ["a b", "a c", "d"]), ("pair", ["a b a c"]), ("joined", ["a b\x1fa c\x1fd"])],
+)
+def test_triplets_as_their_source_says(
+    tmp_path: Path, write_text: Write, how: str, expected: list[str]
+) -> None:
+    row = '{"anchor": "a b", "positive": "a c", "negative": "d"}\n'
+    path = write_text(tmp_path, {"t.jsonl": row}) / "t.jsonl"
+    source = {"path": str(path), "dev": str(path), "render": how}
+    assert lines_of(find_corpora(DataConfig(sources={"t": source}))["train"]) == expected
+
+
+def test_hub_datasets_are_named_with_their_splits() -> None:
+    sources = {
+        "wiki": {"path": "hub:a/b@abc", "dev": "hub:a/b@abc"},
+        "news": {"path": "hub:a/c/en#all", "dev": "hub:a/c/en#test"},
+    }
+    corpora = find_corpora(DataConfig(sources=sources))
+    found = [
+        (c.dataset, c.split) for many in corpora.values() for c in many if isinstance(c, HubCorpus)
+    ]
+    assert found == [
+        ("a/b@abc", "train"),
+        ("a/c/en", "all"),
+        ("a/b@abc", "validation"),
+        ("a/c/en", "test"),
+    ]
+
+
+def test_what_is_held_out_is_not_trained_on(tmp_path: Path, write_text: Write) -> None:
+    write_text(tmp_path, {"a.train": numbered(24_000), "b.train": numbered(2_400), "b.dev": "x\n"})
+    config = DataConfig(sources={"x": {"path": str(tmp_path)}}, holdout=0.05)
+    corpora = find_corpora(config)
+    train, dev = ({c.name: list(c.lines()) for c in corpora[s]} for s in ("train", "dev"))
+    assert len(train["b"]) == 2_400 and dev["b"] == ["x"]
+    assert set(train["a"]) | set(dev["a"]) == set(numbered(24_000).splitlines())
+    assert not set(train["a"]) & set(dev["a"])
+    assert 0.03 < len(dev["a"]) / 24_000 < 0.07
+    numbers = np.array([int(line.split()[1]) for line in dev["a"]])
+    assert (
+        len(numbers) % RUN_LINES == 0
+        and (numbers % RUN_LINES == np.arange(len(numbers)) % RUN_LINES).all()
+    )
+    assert isinstance(corpora["dev"][0], PartCorpus)
+    again = find_corpora(config)
+    assert list(again["dev"][0].lines()) == dev["a"]
+    config.seed = 1
+    assert list(find_corpora(config)["dev"][0].lines()) != dev["a"]
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
     [
-        (b"one\ntwo\n", ["one", "two"]),
-        (b"one\ntwo", ["one", "two"]),
-        (b"one\r\ntwo\r\n", ["one", "two"]),
-        (b"\xef\xbb\xbfone\ntwo\n", ["one", "two"]),
-        (b"\n  \n\t\r\none\n\n \xc2\xa0\n\xe2\x80\xa8\ntwo\n\n", ["one", "two"]),
-        (b"  one\ttwo   three \n", ["one two three"]),
+        ({"sources": {}}, "data.sources is empty"),
+        ({"sources": {"a": {"path": "{}/a.txt"}}}, r"a\.path=.*no held-out text.*data.holdout"),
+        ({"sources": {"a": {"pth": "x"}}}, r"unknown option data\.sources\.a\.pth.*path"),
+        ({"sources": {"a": "x"}}, r"data\.sources\.a=x is not a source"),
+        ({"sources": {"a": {}}}, r"data\.sources\.a\.path=.*is needed"),
+        ({"sources": {"babylm": {"path": None}}}, "data=babylm needs data.dir="),
+        ({"sources": {"a": {"path": "x", "format": "xml"}}}, r"a\.format=xml"),
+        ({"sources": SAMPLE, "dir": "text"}, "no source reads it: add data=babylm"),
+        ({"sources": SAMPLE | {"b": {"path": "{}/*.nope"}}}, "matches no file"),
         (
-            "one\u3000two\xa0three\u2028four\x85five\x1csix\n".encode(),
-            ["one two three four five six"],
+            {"sources": {"sample": {"path": "sample:"}, "f": {"path": "{}/twin"}}},
+            "a source named sample, and so has another",
         ),
-        ("café 日本 🙂 e\u0301\n".encode(), ["café 日本 🙂 e\u0301"]),
-        (b"[MASK] \xe2\x96\x81 <0x0A>\n", ["[MASK] ▁ <0x0A>"]),
+        ({"sources": SAMPLE, "shares": {"sampel": 1.0}}, r"sampel names no source.*sample"),
     ],
-    ids=["plain", "no last newline", "CRLF", "BOM", "blank", "inner", "unicode", "UTF-8", "marks"],
 )
-def test_lines_of_a_file(tmp_path: Path, raw: bytes, expected: list[str]) -> None:
-    path = tmp_path / "a.train"
-    path.write_bytes(raw)
-    assert list(read_lines(path)) == expected
-    assert list(lines_of(Corpus("a", path), "train")) == expected
+def test_sources_that_do_not_do_are_named(
+    tmp_path: Path, write_text: Write, config: dict[str, Any], message: str
+) -> None:
+    write_text(tmp_path, {"a.txt": "a\n", "twin/sample.train": "a\n", "twin/sample.dev": "b\n"})
+    for source in config["sources"].values():
+        if isinstance(source, dict) and source.get("path"):
+            source["path"] = source["path"].replace("{}", str(tmp_path))
+    with pytest.raises(InputError, match=message):
+        find_corpora(DataConfig(**config))
 
 
-@pytest.mark.parametrize(
-    ("raw", "message"),
-    [
-        (b"", "has no text in it"),
-        (b" \r\n\n\t\n", "has no text in it"),
-        (b"\xef\xbb\xbf\n", "has no text in it"),
-        (b"one\n\n\ntwo\0three\n", "line 4: a NUL byte"),
-        ("one\n".encode("utf-16"), "line 1: a NUL byte"),
-        ("one\ntwo\ncaf\xe9 au lait\n".encode("latin-1"), "line 3: not UTF-8 .* at byte 3 "),
-        ("na\xefve\n".encode("latin-1"), "line 1: not UTF-8 .* at byte 2 "),
-        (b"one\n\xed\xa0\x80\n", "line 2: not UTF-8"),
-    ],
-    ids=["empty", "blank", "BOM only", "NUL", "UTF-16", "Latin-1", "first line", "surrogate"],
-)
-def test_bad_file_is_named_with_its_line(tmp_path: Path, raw: bytes, message: str) -> None:
-    path = tmp_path / "a.train"
-    path.write_bytes(raw)
-    with pytest.raises(InputError, match=message) as caught:
-        list(read_lines(path))
-    assert str(path) in str(caught.value)
-
-
-def test_lines_before_a_bad_one_are_read(tmp_path: Path) -> None:
-    path = tmp_path / "a.train"
-    path.write_bytes(b"one\ntwo\n\xff\n")
-    lines = read_lines(path)
-    assert [next(lines), next(lines)] == ["one", "two"]
-    with pytest.raises(InputError, match="line 3"):
-        next(lines)
+def test_shares_leave_the_other_sources_out(
+    tmp_path: Path, write_text: Write, data_config: MakeConfig
+) -> None:
+    write_text(tmp_path, TEXT)
+    corpora = find_corpora(data_config(tmp_path, shares={"childes": 1.0, "bnc_spoken": 0.0}))
+    assert [[c.name for c in many] for many in corpora.values()] == [["childes"], ["childes"]]
 
 
 def print_of(folder: Path) -> str:
-    return fingerprint(find_corpora(DataConfig(source="babylm", dir=str(folder))))
+    return str(fingerprint(find_corpora(DataConfig(sources={"x": {"path": str(folder)}}))))
 
 
 def test_fingerprint_is_of_text_and_names_alone(tmp_path: Path, write_text: Write) -> None:
@@ -209,14 +320,17 @@ def test_fingerprint_of_a_long_file_covers_its_end(tmp_path: Path, write_text: W
 
 
 def test_fingerprint_of_the_sample_is_of_its_size() -> None:
-    corpora = [find_corpora(DataConfig(sample_words=words)) for words in (5_000, 5_010, 5_000)]
+    corpora = [
+        find_corpora(DataConfig(sources=SAMPLE, sample_words=words))
+        for words in (5_000, 5_010, 5_000)
+    ]
     prints = [fingerprint(each) for each in corpora]
     assert prints[0] == prints[2] != prints[1]
 
 
 def test_no_line_of_the_sample_is_in_both_splits() -> None:
-    corpora = find_corpora(DataConfig(sample_words=20_000))
-    train, dev = (set(lines_of(corpora[split][0], split)) for split in ("train", "dev"))
+    corpora = find_corpora(DataConfig(sources=SAMPLE, sample_words=20_000))
+    train, dev = (set(lines_of(corpora[split])) for split in ("train", "dev"))
     assert len(dev) > 100 and not train & dev
-    again = list(lines_of(corpora["dev"][0], "dev"))
+    again = lines_of(corpora["dev"])
     assert set(again) == dev

@@ -1,4 +1,4 @@
-"""The computed order of blocks, against what a shuffle has to be: a permutation that looks random."""
+"""The computed order of blocks, against what a shuffle has to be: a permutation, as if random."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_seeds_and_epochs_give_unrelated_orders() -> None:
 
 
 def test_where_a_block_lands_is_uniform() -> None:
-    """Chi-square over 40 bins of a block's place in 4,000 epochs; and of its neighbour's distance."""
+    """Chi-square over 40 bins, 4,000 epochs: a block's place, and how far its neighbour is."""
     count = 1_000
     placed = np.array([permuted(np.array([17, 18]), count, 9, epoch) for epoch in range(4_000)])
     for values in (placed[:, 0], placed[:, 1], (placed[:, 1] - placed[:, 0]) % count):

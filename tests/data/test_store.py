@@ -17,9 +17,9 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 import amlm
-from amlm.config import DataConfig
+from amlm.config import DataConfig, TokenizerConfig
 from amlm.data import store as store_module
-from amlm.data.corpora import read_lines
+from amlm.data.readers import read_texts
 from amlm.data.store import TokenStore, open_store
 from amlm.data.tokenizer import train_tokenizer
 from amlm.errors import InputError
@@ -31,9 +31,13 @@ SOURCES = ("childes", "simple_wiki")
 TINY = {"a.train": "one two three\nfour five\n" * 20, "a.dev": "one two\nsix\n"}
 
 
+def up_to(types: int) -> TokenizerConfig:
+    return TokenizerConfig(vocab_size=types)
+
+
 def text_of(corpus_dir: Path, split: str) -> list[str]:
     paths = [corpus_dir / split / f"{source}.{split}" for source in SOURCES]
-    return [line for path in paths for line in read_lines(path)]
+    return [line for path in paths for line in read_texts(path)]
 
 
 def encoder_of(store: TokenStore) -> Tokenizer:
@@ -124,7 +128,9 @@ def test_held_out_text_takes_no_part_in_the_vocabulary(
     tmp_path: Path, write_text: Write, data_config: MakeConfig
 ) -> None:
     files = {"a.train": "ab abc\n" * 9, "a.dev": "xyz ж\n" * 99}
-    store = open_store(data_config(write_text(tmp_path / "text", files)), 400, tmp_path / "cache")
+    store = open_store(
+        data_config(write_text(tmp_path / "text", files)), up_to(400), tmp_path / "cache"
+    )
     assert not {"x", "y", "z", "ж"} & set(store.pieces)
     assert store.tokenizer.decode(store.ids("dev")[:12].tolist()).startswith("xyz ж")
 
@@ -139,7 +145,7 @@ def test_ids_do_not_depend_on_how_many_lines_are_taken_at_once(
     at_once: int,
 ) -> None:
     monkeypatch.setattr(store_module, "LINES_AT_ONCE", at_once)
-    again = open_store(data_config(corpus_dir), 700, tmp_path)
+    again = open_store(data_config(corpus_dir), up_to(700), tmp_path)
     assert files_of(again.folder) == files_of(small_store.folder)
 
 
@@ -170,7 +176,7 @@ def test_ids_take_two_bytes_as_long_as_they_fit(
         return tokenizer
 
     monkeypatch.setattr(store_module, "train_tokenizer", trained)
-    store = open_store(tiny, types, tmp_path / "cache")
+    store = open_store(tiny, up_to(types), tmp_path / "cache")
     assert store.vocab_size == types
     assert store.ids("dev").tolist() == [5, 6, types - 1]
     assert (store.folder / "dev.ids").stat().st_size == 3 * width
@@ -179,11 +185,11 @@ def test_ids_take_two_bytes_as_long_as_they_fit(
 
 def test_second_call_reads_what_the_first_one_wrote(tmp_path: Path, tiny: DataConfig) -> None:
     cache, said = tmp_path / "deep" / "cache", list[str]()
-    first = open_store(tiny, 320, cache, said.append)
+    first = open_store(tiny, up_to(320), cache, said.append)
     assert said and left_in(cache) == [first.folder.name]
     times = {path: path.stat().st_mtime_ns for path in first.folder.rglob("*")}
     said.clear()
-    again = open_store(tiny, 320, cache, said.append)
+    again = open_store(tiny, up_to(320), cache, said.append)
     assert again == first
     assert {path: path.stat().st_mtime_ns for path in again.folder.rglob("*")} == times
     assert not said
@@ -194,14 +200,14 @@ def test_other_text_or_size_is_another_store(
 ) -> None:
     cache = tmp_path / "cache"
     config = data_config(write_text(tmp_path / "text", TINY))
-    first = open_store(config, 320, cache)
+    first = open_store(config, up_to(320), cache)
     files = files_of(first.folder)
     moved = data_config(write_text(tmp_path / "elsewhere", TINY), epochs=3, tokens_per_step=64)
-    assert open_store(moved, 320, cache).folder == first.folder
-    others = [open_store(config, 310, cache)]
+    assert open_store(moved, up_to(320), cache).folder == first.folder
+    others = [open_store(config, up_to(310), cache)]
     for name in TINY:
         changed = write_text(tmp_path / "text", TINY | {name: TINY[name] + "two\n"})
-        others.append(open_store(data_config(changed), 320, cache))
+        others.append(open_store(data_config(changed), up_to(320), cache))
     assert len({first.folder, *(other.folder for other in others)}) == 4
     assert [len(other.ids("dev")) - len(first.ids("dev")) for other in others[1:]] == [0, 3]
     assert files_of(first.folder) == files
@@ -227,10 +233,10 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_store_is_built_again(tmp_path: Path, tiny: DataConfig, damage: str) -> None:
     cache, said = tmp_path / "cache", list[str]()
-    first = open_store(tiny, 320, cache)
+    first = open_store(tiny, up_to(320), cache)
     files = files_of(first.folder)
     DAMAGE[damage](first.folder)
-    again = open_store(tiny, 320, cache, said.append)
+    again = open_store(tiny, up_to(320), cache, said.append)
     assert said and again == first
     assert files_of(again.folder) == files
     assert left_in(cache) == [first.folder.name]
@@ -255,9 +261,9 @@ def test_failure_in_the_middle_leaves_nothing_behind(
     with monkeypatch.context() as patch:
         patch.setattr(store_module, function, fails)
         with pytest.raises(type(error)):
-            open_store(tiny, 320, cache)
+            open_store(tiny, up_to(320), cache)
         assert left_in(cache) == []
-    store = open_store(tiny, 320, cache)
+    store = open_store(tiny, up_to(320), cache)
     assert store.words("dev") == 3
 
 
@@ -272,7 +278,7 @@ def test_store_appears_only_when_it_is_whole(
         seen.extend(left_in(cache))
 
     monkeypatch.setattr(store_module, "_write_ids", watched)
-    store = open_store(tiny, 320, cache)
+    store = open_store(tiny, up_to(320), cache)
     assert len(seen) == 2 and store.folder.name not in seen
     assert left_in(cache) == [store.folder.name]
 
@@ -282,14 +288,14 @@ def test_bad_text_leaves_nothing_behind(
 ) -> None:
     folder = write_text(tmp_path / "text", TINY | {"a.dev": b"one\ncaf\xe9\n"})
     with pytest.raises(InputError, match=r"a\.dev, line 2"):
-        open_store(data_config(folder), 320, tmp_path / "cache")
+        open_store(data_config(folder), up_to(320), tmp_path / "cache")
     assert left_in(tmp_path / "cache") == []
 
 
 def test_cache_that_is_a_file_is_an_error_of_the_system(tmp_path: Path, tiny: DataConfig) -> None:
     (tmp_path / "cache").touch()
     with pytest.raises(OSError, match="cache"):
-        open_store(tiny, 320, tmp_path / "cache")
+        open_store(tiny, up_to(320), tmp_path / "cache")
 
 
 def test_threads_that_start_together_build_once(
@@ -307,7 +313,7 @@ def test_threads_that_start_together_build_once(
 
     def run() -> None:
         gate.wait()
-        stores.append(open_store(tiny, 320, tmp_path / "cache"))
+        stores.append(open_store(tiny, up_to(320), tmp_path / "cache"))
 
     threads = [threading.Thread(target=run) for _ in range(4)]
     for thread in threads:
@@ -322,14 +328,15 @@ def test_threads_that_start_together_build_once(
 BUILDER = """
 import sys
 from pathlib import Path
-from amlm.config import DataConfig
+from amlm.config import DataConfig, TokenizerConfig
 from amlm.data.store import open_store
 
 said = []
 print("ready", flush=True)
 sys.stdin.readline()
 text, cache = sys.argv[1:]
-store = open_store(DataConfig(source="babylm", dir=text), 600, Path(cache), said.append)
+config = DataConfig(sources={"babylm": {"path": text}})
+store = open_store(config, TokenizerConfig(vocab_size=600), Path(cache), said.append)
 print(len(said), store.words("train"), store.folder.name)
 """
 
