@@ -14,7 +14,7 @@ import pytest
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from amlm.data.corpora import read_lines
+from amlm.data.readers import read_texts
 from amlm.data.tokenizer import load_tokenizer, pieces_of, save_tokenizer, train_tokenizer
 
 SPECIALS = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
@@ -324,7 +324,7 @@ def test_saved_class_name_is_one_that_older_transformers_know(folder: Path) -> N
 def test_babylm_text_comes_back_word_for_word() -> None:
     lines: list[str] = []
     for path in sorted(BABYLM.glob("*.train")):
-        lines += [line for _, line in zip(range(300), read_lines(path), strict=False)]
+        lines += [line for _, line in zip(range(300), read_texts(path), strict=False)]
     tokenizer = train_tokenizer(lambda: lines, 2_000)
     tokenizer.encode_special_tokens = True
     starts = 0

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from amlm.data.corpora import read_lines
+from amlm.data.readers import read_texts
 from amlm.data.plan import BatchPlan, make_plan
 from amlm.data.store import TokenStore
 from amlm.data.words import WordCounter
@@ -26,7 +26,7 @@ def word_begins_N(small_store: TokenStore, corpus_dir: Path) -> NDArray[np.bool_
     tokenizer.encode_special_tokens = True
     begins: list[bool] = []
     for source in ("childes", "simple_wiki"):
-        for line in read_lines(corpus_dir / "train" / f"{source}.train"):
+        for line in read_texts(corpus_dir / "train" / f"{source}.train"):
             starts = [start for start, _ in tokenizer.encode(line).offsets[1:-1]]
             # A word is read together with the space before it, the first one from its beginning.
             spaces = {0, *(at for at, character in enumerate(line) if character == " ")}
