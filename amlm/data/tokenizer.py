@@ -9,11 +9,12 @@ Ids: ``[PAD]`` 0, ``[CLS]`` 1, ``[SEP]`` 2, ``[UNK]`` 3, ``[MASK]`` 4, then the 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from tokenizers import (
     AddedToken,
     Regex,
@@ -24,15 +25,15 @@ from tokenizers import (
     pre_tokenizers,
     trainers,
 )
-from tokenizers.processors import TemplateProcessing
+from tqdm import tqdm
 
-from amlm.masking.policy import SpecialIds
+from amlm.data.roles import NAMES, set_roles, special_tokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 BOUNDARY = "▁"
-SPECIAL_TOKENS = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
+SPECIAL_TOKENS = [names[0] for names in NAMES.values()]
 BYTE_TOKENS = [f"<0x{byte:02X}>" for byte in range(256)]
 RESERVED = len(SPECIAL_TOKENS) + len(BYTE_TOKENS)
 # Characters beyond this share of the vocabulary are left to the byte fallback.
@@ -72,13 +73,24 @@ def _pipeline(tokenizer: Tokenizer) -> Tokenizer:
     return tokenizer
 
 
+def _chunks(lines: Iterable[str]) -> Iterator[list[str]]:
+    lines = iter(lines)
+    while chunk := list(islice(lines, 1_024)):
+        yield chunk
+
+
 def _alphabet(normalizer: normalizers.Normalizer, lines: Iterable[str], size: int) -> list[str]:
     # The commonest characters; equally common ones by code point. The trainer's own choice among
-    # those is random.
-    counts: Counter[str] = Counter()
-    for line in lines:
-        counts.update(normalizer.normalize_str(line))
-    return sorted(counts, key=lambda character: (-counts[character], character))[:size]
+    # those is random. Lines joined by spaces have the characters of the lines one by one.
+    counts = np.zeros(0x110000, dtype=np.int64)
+    for chunk in _chunks(lines):
+        text = normalizer.normalize_str(" ".join(filter(None, chunk)))
+        points, times = np.unique(
+            np.frombuffer(text.encode("utf-32-le"), "<u4"), return_counts=True
+        )
+        counts[points] += times
+    commonest = np.argsort(-counts, kind="stable")[:size]
+    return [chr(point) for point in commonest if counts[point]]
 
 
 def train_tokenizer(lines: Callable[[], Iterable[str]], vocab_size: int) -> Tokenizer:
@@ -93,9 +105,10 @@ def train_tokenizer(lines: Callable[[], Iterable[str]], vocab_size: int) -> Toke
     learner = _pipeline(Tokenizer(models.BPE()))
     room = vocab_size - RESERVED
     alphabet_size = min(max(64, int(vocab_size * ALPHABET_SHARE)), room)
-    alphabet = _alphabet(learner.normalizer, lines(), alphabet_size)
+    counting = tqdm(lines(), desc="counting characters", unit=" lines", leave=False)
+    alphabet = _alphabet(learner.normalizer, counting, alphabet_size)
     learner.train_from_iterator(
-        lines(),
+        tqdm(lines(), desc="counting words", unit=" lines", leave=False),
         trainers.BpeTrainer(
             vocab_size=room,
             min_frequency=2,
@@ -112,33 +125,42 @@ def train_tokenizer(lines: Callable[[], Iterable[str]], vocab_size: int) -> Toke
             models.BPE(
                 vocab=vocab,
                 merges=[tuple(merge) for merge in learned["merges"]],
-                unk_token=SPECIAL_TOKENS[SpecialIds.unk],
+                unk_token=NAMES["unk"][0],
                 byte_fallback=True,
             )
         )
     )
     # In a text written by hand, "the [MASK] sat", the spaces around the mark belong to no word.
-    mask = AddedToken(SPECIAL_TOKENS[SpecialIds.mask], lstrip=True, rstrip=True, special=True)
-    tokenizer.add_special_tokens([*SPECIAL_TOKENS[: SpecialIds.mask], mask])
-    cls, sep = SPECIAL_TOKENS[SpecialIds.cls], SPECIAL_TOKENS[SpecialIds.sep]
-    tokenizer.post_processor = TemplateProcessing(
-        single=f"{cls} $A {sep}",
-        pair=f"{cls} $A {sep} $B:1 {sep}:1",
-        special_tokens=[(cls, SpecialIds.cls), (sep, SpecialIds.sep)],
-    )
+    *others, mask = SPECIAL_TOKENS
+    spaced = AddedToken(mask, lstrip=True, rstrip=True, special=True)
+    tokenizer.add_special_tokens([*others, spaced])
+    set_roles(tokenizer, dict(zip(NAMES, SPECIAL_TOKENS, strict=True)))
     return tokenizer
+
+
+def counts_words_by_type(tokenizer: Tokenizer) -> bool:
+    """Whether every word of a text has exactly one token whose piece begins with ``▁``.
+
+    So it is with the tokenizers trained here. Of others it isn't known.
+    """
+    ours = _pipeline(Tokenizer(models.BPE()))
+    return all(
+        getattr(tokenizer, part) is not None
+        and getattr(tokenizer, part).__getstate__() == getattr(ours, part).__getstate__()
+        for part in ("normalizer", "pre_tokenizer")
+    )
 
 
 def hugging_face_tokenizer(tokenizer: Tokenizer, max_length: int) -> PreTrainedTokenizerFast:
     """Wraps a tokenizer for `transformers`."""
     from transformers import PreTrainedTokenizerFast
 
-    names = ("pad_token", "cls_token", "sep_token", "unk_token", "mask_token")
+    names = {f"{role}_token": token for role, token in special_tokens(tokenizer).items()}
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         model_max_length=max_length,
         model_input_names=["input_ids", "attention_mask"],
-        **dict(zip(names, SPECIAL_TOKENS, strict=True)),
+        **names,
     )
 
 
