@@ -46,7 +46,8 @@ def test_every_choice_of_every_group_composes(choice: str) -> None:
 
 
 def test_babylm_composes_with_a_folder(tmp_path: Path) -> None:
-    assert composed("data=babylm", f"data.dir={tmp_path}").data.source == "babylm"
+    config = composed("data=babylm", f"data.dir={tmp_path}")
+    assert config.data.sources == {"babylm": {"path": str(tmp_path)}}
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 
-import httpx
+import httpx2
 
 from amlm.data.completers import Request, Sampling
 from amlm.errors import InputError
@@ -57,9 +57,9 @@ class Server:
         self.pause = pause or self.over.wait
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
-            self.client = httpx.Client(headers=headers, timeout=timeout)
-            self.address = httpx.URL(f"{url.rstrip('/')}/chat/completions")
-        except (httpx.InvalidURL, ValueError) as error:
+            self.client = httpx2.Client(headers=headers, timeout=timeout)
+            self.address = httpx2.URL(f"{url.rstrip('/')}/chat/completions")
+        except (httpx2.InvalidURL, ValueError) as error:
             raise InputError(f"url={url} is no address, or its key no key: {error}") from error
 
     def replies(self, requests: Sequence[Request], skip: int) -> Generator[str, None, None]:
@@ -104,12 +104,12 @@ class Server:
         }
         try:
             answer = self.client.post(self.address, json=body)
-        except (httpx.ConnectError, httpx.UnsupportedProtocol) as error:
+        except (httpx2.ConnectError, httpx2.UnsupportedProtocol) as error:
             raise InputError(
                 f"url={self.url} cannot be reached ({error}): is the server running, and is it the "
                 "base address, e.g. http://localhost:8000/v1?"
             ) from error
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             raise Unavailable(f"no reply ({type(error).__name__})") from error
         if answer.status_code in BUSY or answer.status_code >= 500:
             raise Unavailable(f"status {answer.status_code}", _asked_wait(answer))
@@ -121,7 +121,7 @@ class Server:
             raise Unavailable("a reply that is no chat completion") from error
         return content if isinstance(content, str) else ""
 
-    def _refused(self, answer: httpx.Response) -> str:
+    def _refused(self, answer: httpx2.Response) -> str:
         advice = {
             401: "the key is missing or wrong: set the environment variable of key_variable=...",
             403: "the key may not use this model: set another one, or another api_model",
@@ -131,7 +131,7 @@ class Server:
         return f"{self.address}: status {answer.status_code}: {advice} (it says: {said})"
 
 
-def _asked_wait(answer: httpx.Response) -> float | None:
+def _asked_wait(answer: httpx2.Response) -> float | None:
     """Seconds that a Retry-After asks for, given as a number or as a date."""
     asked = answer.headers.get("Retry-After", "")
     try:

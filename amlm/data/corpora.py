@@ -269,9 +269,10 @@ def _of_source(
         return trained, held_out
     folder = Path(path).expanduser()
     beside = _of_path(name, source, path, "dev", said) if folder.is_dir() else {}
-    held_out = {each: beside[each] for each in trained if each in beside}
+    held_out = {}
     for each, whole in trained.items():
-        if each in held_out:
+        if each in beside:
+            held_out[each] = beside[each]
             continue
         if not config.holdout:
             missing = (

@@ -5,7 +5,7 @@ Shapes: N tokens of some lines, V token types.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from amlm.data.foreign import counts_words_by_type, words_at_tokens
 from amlm.data.lines import SEGMENT
-from amlm.data.tokenizer import pieces_of, word_starts
+from amlm.data.tokenizer import BOUNDARY, counts_words_by_type, pieces_of
+from amlm.data.word_starts import word_starts
 
 LINES_AT_ONCE = 8_192
 
@@ -45,6 +45,11 @@ def id_type(vocab_size: int) -> type[np.uint16] | type[np.uint32]:
     return np.uint16 if vocab_size <= 1 << 16 else np.uint32
 
 
+def begins_word(pieces: Sequence[str]) -> NDArray[np.bool_]:
+    """Whether a type begins a word, where the type tells (`counts_words_by_type`): ``[V]``."""
+    return np.array([piece.startswith(BOUNDARY) for piece in pieces])
+
+
 def segments(lines: Iterable[str]) -> Iterator[str]:
     """The parts of lines that have [SEP] between them; of an ordinary line, the line."""
     return chain.from_iterable(line.split(SEGMENT) for line in lines)
@@ -68,7 +73,7 @@ class Encoder:
         self.vocab_size = tokenizer.get_vocab_size()
         # Where a word can't be told by the type of its token, offsets tell; they cost time.
         self.by_type = counts_words_by_type(tokenizer)
-        self.word_starts_V = word_starts(pieces_of(tokenizer))
+        self.begins_word_V = begins_word(pieces_of(tokenizer))
 
     def write(self, lines: Iterable[str], folder: Path, split: str) -> Iterator[Written]:
         """Appends lines to ``<split>.ids``, and the words at each token to ``<split>.words`` where
@@ -105,14 +110,13 @@ class Encoder:
         self, chunk: list[str], encodings: list[Encoding]
     ) -> tuple[NDArray[np.unsignedinteger], NDArray[np.integer]]:
         """Ids of a chunk and the words that begin at each: ``[N]``, ``[N]``."""
-        ids_N = np.fromiter(
-            chain.from_iterable(encoding.ids for encoding in encodings), id_type(self.vocab_size)
-        )
+        ids = chain.from_iterable(encoding.ids for encoding in encodings)
+        ids_N: NDArray[np.unsignedinteger] = np.fromiter(ids, id_type(self.vocab_size))
         words_N: NDArray[np.integer]
         if self.by_type:
-            words_N = self.word_starts_V[ids_N]
+            words_N = self.begins_word_V[ids_N]
         else:
-            words_N = words_at_tokens(self.tokenizer, list(segments(chunk)), encodings)
+            words_N = np.concatenate(list(map(word_starts, segments(chunk), encodings)))
         if len(encodings) == len(chunk):
             return ids_N, words_N
         # The [CLS] in front of every part of a line but its first is left out.

@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 from amlm.commands import NEEDED, run
 from amlm.config import option
-from amlm.data.corpora import read_lines
 from amlm.data.grammar import Triplet, triplets
 from amlm.data.paraphrase import ANTONYMS, SYNONYMS, corpus_triplets, read_exchange
+from amlm.data.readers import read_texts
 from amlm.errors import InputError
 
 ABOUT = "Make triplets (anchor, positive, negative) from the built-in grammar or from text."
@@ -97,7 +97,7 @@ def _of_text(path: Path, options: TripletOptions) -> Iterator[Triplet]:
     synonyms = read_exchange(Path(options.synonyms).expanduser()) if options.synonyms else SYNONYMS
     antonyms = read_exchange(Path(options.antonyms).expanduser()) if options.antonyms else ANTONYMS
     seen: set[str] = set()
-    for triplet in corpus_triplets(read_lines(path), options.seed, synonyms, antonyms):
+    for triplet in corpus_triplets(read_texts(path), options.seed, synonyms, antonyms):
         if triplet.anchor not in seen:
             seen.add(triplet.anchor)
             yield triplet

@@ -87,11 +87,23 @@ def word_targets(
     return targets
 
 
+def _exchange(words_S: NDArray[np.int32], chosen_S: NDArray[np.bool_], more: int) -> int:
+    """Exchanges a chosen line for one with so many words more; returns the words gained."""
+    lengths = np.intersect1d(words_S[chosen_S] + more, words_S[~chosen_S]) if more else []
+    if not len(lengths):
+        return 0
+    out = np.flatnonzero(chosen_S & (words_S == lengths[0] - more))[0]
+    into = np.flatnonzero(~chosen_S & (words_S == lengths[0]))[0]
+    chosen_S[out], chosen_S[into] = False, True
+    return more
+
+
 def select_lines(words_S: NDArray[np.int32], target: int, *, seed: int, name: str) -> Selection:
     """Lines with ``target`` words in all, drawn from the whole source.
 
     Runs of `RUN_LINES` consecutive lines are drawn in random order until no further one fits whole;
-    single lines of the next runs fill up what is left.
+    single lines of the next runs fill up what is left, and where none is short enough, a line is
+    exchanged for a longer one.
 
     Args:
         words_S: words of each line.
@@ -105,6 +117,7 @@ def select_lines(words_S: NDArray[np.int32], target: int, *, seed: int, name: st
     total = int(words_S.sum())
     repeats, rest = divmod(target, total) if target else (0, 0)
     once_more_S = np.zeros(len(words_S), dtype=bool)
+    shortest = int(words_S.min(initial=1))
     first = np.arange(0, len(words_S), RUN_LINES)
     digest = hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest()
     order = np.random.default_rng(int.from_bytes(digest, "big")).permutation(len(first))
@@ -115,12 +128,13 @@ def select_lines(words_S: NDArray[np.int32], target: int, *, seed: int, name: st
             once_more_S[first[run] : first[run] + RUN_LINES] = True
         left = rest - (int(cumulative[whole - 1]) if whole else 0)
         for run in order[whole:]:
-            if left == 0:
-                break
             for line in range(first[run], min(first[run] + RUN_LINES, len(words_S))):
                 if words_S[line] <= left:
                     once_more_S[line] = True
                     left -= int(words_S[line])
+            if left < shortest:
+                break
+        left -= _exchange(words_S, once_more_S, left)
         if left > TOLERANCE * target:
             raise InputError(
                 f"the lines of {name} are too long to take {target:,} words of it: the nearest is "

@@ -1,11 +1,11 @@
 """A shuffled order without a table: place ``i`` of an epoch holds block ``permuted(i)``.
 
 A permutation of a billion tokens' blocks as an array takes 125 MB and a second; this one is
-computed for the blocks of a step as they are needed, in constant memory. It is a Feistel network (Luby &
-Rackoff 1988, "How to construct pseudorandom permutations from pseudorandom functions") over the
-next power of four, walked on until it falls inside (Black & Rogaway 2002, "Ciphers with arbitrary
-finite domains", the cycle-walking cipher); its round function is the finalizer of SplitMix64
-(Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators").
+computed for the blocks of a step as they are needed, in constant memory. It is a Feistel network
+(Luby & Rackoff 1988, "How to construct pseudorandom permutations from pseudorandom functions") over
+the next power of four, walked on until it falls inside (Black & Rogaway 2002, "Ciphers with
+arbitrary finite domains", the cycle-walking cipher); its round function is the finalizer of
+SplitMix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators").
 
 Shapes: G places asked for, R rounds.
 """

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from filelock import FileLock
@@ -25,15 +25,17 @@ from tokenizers import Tokenizer
 
 from amlm.config import DataConfig, TokenizerConfig
 from amlm.data.build import META_FILE, build_store, sizes
-from amlm.data.cleaning import check_rules, rules_for
+from amlm.data.cleaning import CLEANING_VERSION, check_rules, rules_for
 from amlm.data.corpora import Corpus, find_corpora, fingerprint
-from amlm.data.encode import id_type
+from amlm.data.encode import begins_word, id_type
 from amlm.data.foreign import existing_files
 from amlm.data.readers import digest
-from amlm.data.tokenizer import load_tokenizer, pieces_of, special_ids, word_starts
+from amlm.data.roles import special_ids
+from amlm.data.tokenizer import load_tokenizer, pieces_of
 from amlm.errors import OUTSIDE_TROUBLE, InputError
 from amlm.masking.policy import SpecialIds
 
+Stored = TypeVar("Stored", bound=np.unsignedinteger)
 STORE_VERSION = 5  # part of the fingerprint: raise it when the format or the tokenizer changes
 
 
@@ -63,6 +65,7 @@ class TokenStore:
 
     @cached_property
     def special(self) -> SpecialIds:
+        """Ids of the tokens with a role."""
         return special_ids(self.tokenizer)
 
     @property
@@ -70,8 +73,8 @@ class TokenStore:
         return int(self.meta["vocab_size"])
 
     @cached_property
-    def _word_starts_V(self) -> NDArray[np.bool_]:
-        return word_starts(self.pieces)
+    def _begins_word_V(self) -> NDArray[np.bool_]:
+        return begins_word(self.pieces)
 
     def ids(self, split: str) -> NDArray[np.unsignedinteger]:
         """All token ids of a split, memory-mapped anew: ``[N]``.
@@ -102,15 +105,15 @@ class TokenStore:
         """Words that begin in each of some blocks: ``[G]``."""
         words = self.folder / f"{split}.words"
         if words.exists():
-            rows_GL = _rows(np.memmap(words, dtype=np.uint8, mode="r"), numbers_G, length)
+            flat_N = np.memmap(words, dtype=np.uint8, mode="r")
+            found_GL: NDArray[Any] = _rows(flat_N, numbers_G, length)
         else:
-            rows_GL = self._word_starts_V[_rows(self.ids(split), numbers_G, length)]
-        return rows_GL.sum(1, dtype=np.int64)
+            found_GL = self._begins_word_V[_rows(self.ids(split), numbers_G, length)]
+        words_G: NDArray[np.int64] = found_GL.sum(1, dtype=np.int64)
+        return words_G
 
 
-def _rows(
-    flat_N: NDArray[np.generic], numbers_G: NDArray[np.int64], length: int
-) -> NDArray[np.generic]:
+def _rows(flat_N: NDArray[Stored], numbers_G: NDArray[np.int64], length: int) -> NDArray[Stored]:
     blocks = len(flat_N) // length
     return flat_N[: blocks * length].reshape(blocks, length)[numbers_G]
 
@@ -143,7 +146,7 @@ def store_key(
             path.name: digest(path) for path in existing_files(Path(tokenizer.path).expanduser())
         }
     return {
-        "version": STORE_VERSION,
+        "version": [STORE_VERSION, CLEANING_VERSION],
         "text": fingerprint(corpora),
         "cleaning": {
             corpus.name: rules_for(config.cleaning, corpus.name)

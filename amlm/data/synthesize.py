@@ -22,9 +22,9 @@ from tqdm import tqdm
 from amlm.commands import NEEDED, run
 from amlm.config import option
 from amlm.data.completers import Completer, Request, Sampling
-from amlm.data.corpora import read_lines
 from amlm.data.lines import normalised
 from amlm.data.make_triplets import listed
+from amlm.data.readers import read_texts
 from amlm.data.resumable import Progress, open_rows
 from amlm.errors import InputError
 
@@ -97,7 +97,7 @@ def synthesize(options: SynthesizeOptions) -> None:
     kept = {name: value for name, value in vars(options).items() if name not in FREE}
     kept["prompts"] = [_digest(path) for path in paths]
     completer = _completer(options)
-    lines = (line for path in paths for line in read_lines(path))
+    lines = (line for path in paths for line in read_texts(path))
     with open_rows(Path(options.out).expanduser(), kept) as (file, progress):
         _fill(file, progress, options, completer, first_words(lines, options.prompt_words))
 

@@ -9,6 +9,8 @@ Ids: ``[PAD]`` 0, ``[CLS]`` 1, ``[SEP]`` 2, ``[UNK]`` 3, ``[MASK]`` 4, then the 
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -166,7 +168,13 @@ def hugging_face_tokenizer(tokenizer: Tokenizer, max_length: int) -> PreTrainedT
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path, max_length: int) -> None:
     """Saves a Hugging Face fast tokenizer that every version of `transformers` from 4 on loads."""
-    hugging_face_tokenizer(tokenizer, max_length).save_pretrained(folder)
+    try:
+        hugging_face_tokenizer(tokenizer, max_length).save_pretrained(folder)
+    except Exception as error:
+        # What the system answers comes through the library as bare text.
+        if code := re.search(r"\(os error (\d+)\)", str(error)):
+            raise OSError(int(code[1]), os.strerror(int(code[1])), str(folder)) from error
+        raise
     path = folder / "tokenizer_config.json"
     settings = json.loads(path.read_text(encoding="utf-8"))
     # transformers 5 writes a class name that transformers 4 does not know.

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from amlm.data.cleaning import RULES, Removed, check_rules, clean, rules_for
-from amlm.data.corpora import read_lines
 from amlm.data.lines import normalised
+from amlm.data.readers import read_texts
 from amlm.errors import InputError
 
 PRESETS = Path(__file__).resolve().parents[2] / "conf" / "data" / "cleaning"
@@ -67,7 +67,7 @@ def test_words_add_up_over_all_rules_for_any_text(lines: list[str]) -> None:
 @pytest.mark.parametrize("name", ["none", "authors", "full"])
 def test_real_text_adds_up(shared_data: Path, name: str, source: str) -> None:
     path = shared_data / "babylm" / "dev" / f"{source}.dev"
-    lines = list(islice(read_lines(path), REAL_LINES))
+    lines = list(islice(read_texts(path), REAL_LINES))
     rules = rules_for(preset(name), source)
     removed: dict[str, Removed] = {}
     kept = list(clean(lines, rules, removed))
@@ -85,7 +85,7 @@ def test_real_text_adds_up(shared_data: Path, name: str, source: str) -> None:
 @pytest.mark.parametrize("source", SOURCES)
 def test_real_text_once_cleaned_by_a_rule_is_clean(shared_data: Path, source: str) -> None:
     path = shared_data / "babylm" / "dev" / f"{source}.dev"
-    lines = list(islice(read_lines(path), REAL_LINES))
+    lines = list(islice(read_texts(path), REAL_LINES))
     for rule in rules_for(preset("full"), source):
         once = list(clean(lines, [rule], {}))
         assert list(clean(once, [rule], {})) == once, rule
@@ -95,7 +95,7 @@ def test_debris_is_gone_from_real_text(shared_data: Path) -> None:
     left = {
         source: "\n".join(
             clean(
-                read_lines(shared_data / "babylm" / "dev" / f"{source}.dev"),
+                read_texts(shared_data / "babylm" / "dev" / f"{source}.dev"),
                 rules_for(preset("full"), source),
                 {},
             )

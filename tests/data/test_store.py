@@ -3,7 +3,9 @@ over ids and text, and its cache against damage, failures in the middle and buil
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -11,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +21,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 import amlm
 from amlm.config import DataConfig, TokenizerConfig
+from amlm.data import build as build_module
+from amlm.data import encode as encode_module
 from amlm.data import store as store_module
 from amlm.data.readers import read_texts
 from amlm.data.store import TokenStore, open_store
@@ -104,16 +109,17 @@ def test_type_counts_are_those_of_the_ids(small_store: TokenStore, split: str) -
     ]
 
 
-def test_type_counts_of_a_store_that_is_read_in_parts(tmp_path: Path) -> None:
-    pieces = [f"{'▁' if i % 3 == 0 else ''}{i}" for i in range(1_000)]
-    ids = np.random.default_rng(0).integers(0, 1_000, size=(2 << 22) + 777, dtype=np.uint16)
-    ids[-1], ids[:-1] = 999, ids[:-1] % 999  # the last type occurs once, at the very end
-    ids.tofile(tmp_path / "train.ids")
-    store = TokenStore(tmp_path, pieces)
-    counts = store.type_counts("train")
-    assert counts.dtype == np.int64
-    np.testing.assert_array_equal(counts, np.bincount(ids, minlength=1_000))
-    assert store.words("train") == int(np.isin(ids, range(0, 1_000, 3)).sum())
+@pytest.mark.parametrize("split", SPLITS)
+def test_blocks_are_cut_from_the_ids(small_store: TokenStore, split: str) -> None:
+    ids = small_store.ids(split)
+    numbers = np.array([3, 0, 17, 3])
+    blocks_GL = small_store.blocks(split, numbers, 16)
+    assert blocks_GL.dtype == np.int64
+    assert blocks_GL.tolist() == [ids[n * 16 : n * 16 + 16].tolist() for n in numbers.tolist()]
+    last = len(ids) // 16 - 1
+    assert small_store.blocks(split, np.array([last]), 16).shape == (1, 16)
+    with pytest.raises(IndexError):
+        small_store.blocks(split, np.array([last + 1]), 16)
 
 
 def test_pieces_are_in_the_order_of_their_ids(small_store: TokenStore) -> None:
@@ -121,7 +127,6 @@ def test_pieces_are_in_the_order_of_their_ids(small_store: TokenStore) -> None:
     ids = range(tokenizer.get_vocab_size())
     assert small_store.pieces == [tokenizer.id_to_token(i) for i in ids]
     assert small_store.vocab_size == len(ids) == 700
-    assert small_store.word_starts_V.tolist() == [p[0] == "▁" for p in small_store.pieces]
 
 
 def test_held_out_text_takes_no_part_in_the_vocabulary(
@@ -144,14 +149,14 @@ def test_ids_do_not_depend_on_how_many_lines_are_taken_at_once(
     monkeypatch: pytest.MonkeyPatch,
     at_once: int,
 ) -> None:
-    monkeypatch.setattr(store_module, "LINES_AT_ONCE", at_once)
+    monkeypatch.setattr(encode_module, "LINES_AT_ONCE", at_once)
     again = open_store(data_config(corpus_dir), up_to(700), tmp_path)
     assert files_of(again.folder) == files_of(small_store.folder)
 
 
 def test_a_store_says_what_it_holds(small_store: TokenStore) -> None:
     meta = json.loads((small_store.folder / "meta.json").read_text(encoding="utf-8"))
-    assert meta["sources"] == list(SOURCES)
+    assert [source["name"] for source in meta["sources"]["train"]] == list(SOURCES)
     assert meta["vocab_size"] == 700
     sizes = {f"{split}.ids": 2 * len(small_store.ids(split)) for split in SPLITS}
     assert sizes.items() <= meta["bytes"].items()
@@ -160,27 +165,23 @@ def test_a_store_says_what_it_holds(small_store: TokenStore) -> None:
 
 @pytest.mark.parametrize(("types", "width"), [(65_536, 2), (65_537, 4)])
 def test_ids_take_two_bytes_as_long_as_they_fit(
-    tmp_path: Path,
-    tiny: DataConfig,
-    monkeypatch: pytest.MonkeyPatch,
-    types: int,
-    width: int,
+    tmp_path: Path, tiny: DataConfig, types: int, width: int
 ) -> None:
-    names = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]", "▁one", "▁two"]
-    names += [f"▁w{i}" for i in range(types - len(names) - 1)] + ["▁six"]
-
-    def trained(lines: Callable[[], Iterable[str]], vocab_size: int) -> Tokenizer:
-        vocab = {name.removeprefix("▁"): i for i, name in enumerate(names)}
-        tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="[UNK]"))
-        tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        return tokenizer
-
-    monkeypatch.setattr(store_module, "train_tokenizer", trained)
-    store = open_store(tiny, up_to(types), tmp_path / "cache")
+    """A vocabulary of whole words, in which the last type is one of the held-out text."""
+    names = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]", "one", "two"]
+    names += [f"w{i}" for i in range(types - len(names) - 1)] + ["six"]
+    words = Tokenizer(models.WordLevel({name: i for i, name in enumerate(names)}, "[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    words.save(str(tmp_path / "words.json"))
+    existing = TokenizerConfig(path=str(tmp_path / "words.json"))
+    store = open_store(tiny, existing, tmp_path / "cache")
     assert store.vocab_size == types
-    assert store.ids("dev").tolist() == [5, 6, types - 1]
-    assert (store.folder / "dev.ids").stat().st_size == 3 * width
-    assert store.type_counts("dev")[[5, 6, types - 1]].tolist() == [1, 1, 1]
+    assert store.ids("dev").tolist() == [1, 5, 6, 2, 1, types - 1, 2]
+    assert (store.folder / "dev.ids").stat().st_size == 7 * width
+    assert store.type_counts("dev")[[1, 5, types - 1]].tolist() == [2, 1, 1]
+    # Its types do not tell where words begin, so the store does.
+    assert store.words("dev") == 3
+    assert store.words_of_blocks("dev", np.array([0, 1, 2]), 2).tolist() == [1, 1, 1]
 
 
 def test_second_call_reads_what_the_first_one_wrote(tmp_path: Path, tiny: DataConfig) -> None:
@@ -243,7 +244,7 @@ def test_damaged_store_is_built_again(tmp_path: Path, tiny: DataConfig, damage: 
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()], ids=["disk", "key"])
-@pytest.mark.parametrize("function", ["train_tokenizer", "save_tokenizer", "_write_ids"])
+@pytest.mark.parametrize("function", ["train_tokenizer", "save_tokenizer", "_write_split"])
 def test_failure_in_the_middle_leaves_nothing_behind(
     tmp_path: Path,
     tiny: DataConfig,
@@ -252,14 +253,14 @@ def test_failure_in_the_middle_leaves_nothing_behind(
     error: BaseException,
 ) -> None:
     cache = tmp_path / "cache"
-    real = getattr(store_module, function)
+    real = getattr(build_module, function)
 
     def fails(*arguments: object, **options: object) -> None:
         real(*arguments, **options)
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, function, fails)
+        patch.setattr(build_module, function, fails)
         with pytest.raises(type(error)):
             open_store(tiny, up_to(320), cache)
         assert left_in(cache) == []
@@ -271,13 +272,13 @@ def test_store_appears_only_when_it_is_whole(
     tmp_path: Path, tiny: DataConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache, seen = tmp_path / "cache", list[str]()
-    real = store_module._write_ids
+    real = build_module._write_split
 
-    def watched(tokenizer: Tokenizer, lines: Iterable[str], path: Path, note: str) -> None:
-        real(tokenizer, lines, path, note)
+    def watched(*arguments: Any) -> list[dict[str, Any]]:
         seen.extend(left_in(cache))
+        return real(*arguments)
 
-    monkeypatch.setattr(store_module, "_write_ids", watched)
+    monkeypatch.setattr(build_module, "_write_split", watched)
     store = open_store(tiny, up_to(320), cache)
     assert len(seen) == 2 and store.folder.name not in seen
     assert left_in(cache) == [store.folder.name]
@@ -298,6 +299,72 @@ def test_cache_that_is_a_file_is_an_error_of_the_system(tmp_path: Path, tiny: Da
         open_store(tiny, up_to(320), tmp_path / "cache")
 
 
+@pytest.mark.parametrize("trouble", [errno.ENOSPC, errno.EDQUOT, errno.EACCES])
+def test_full_disk_is_said_and_leaves_nothing_behind(
+    tmp_path: Path, tiny: DataConfig, monkeypatch: pytest.MonkeyPatch, trouble: int
+) -> None:
+    def fails(*arguments: object, **options: object) -> None:
+        raise OSError(trouble, os.strerror(trouble))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build_module, "_write_split", fails)
+        with pytest.raises(InputError, match=r"can't be written to .*cache.*paths\.cache"):
+            open_store(tiny, up_to(320), tmp_path / "cache")
+    assert left_in(tmp_path / "cache") == []
+    assert open_store(tiny, up_to(320), tmp_path / "cache").words("dev") == 3
+
+
+def test_a_file_size_limit_of_the_system_is_a_full_disk(tmp_path: Path, tiny: DataConfig) -> None:
+    """A real write that fails: the process may write no file above 10 kB."""
+    code = LIMITED.format(path=tiny.sources["babylm"]["path"], cache=str(tmp_path / "cache"))
+    root = Path(amlm.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert "can't be written" in done.stdout, done.stdout + done.stderr
+    assert left_in(tmp_path / "cache") == []
+
+
+LIMITED = """
+import resource
+from pathlib import Path
+from amlm.config import DataConfig, TokenizerConfig
+from amlm.data.store import open_store
+from amlm.errors import InputError
+
+config = DataConfig(sources={{"babylm": {{"path": {path!r}}}}})
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+try:
+    open_store(config, TokenizerConfig(vocab_size=600), Path({cache!r}))
+except InputError as error:
+    print(error)
+"""
+
+
+def test_text_without_permission_is_named(tmp_path: Path, tiny: DataConfig) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("the superuser may read everything")
+    path = Path(tiny.sources["babylm"]["path"]) / "a.train"
+    path.chmod(0)
+    with pytest.raises((InputError, OSError), match=r"a\.train.*ermission"):
+        open_store(tiny, up_to(320), tmp_path / "cache")
+
+
+def test_a_store_of_another_version_is_built_again(
+    tmp_path: Path, tiny: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = open_store(tiny, up_to(320), tmp_path / "cache")
+    meta = json.loads((first.folder / "meta.json").read_text(encoding="utf-8"))
+    meta["key"]["version"] = [1, 1]
+    (first.folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+    said: list[str] = []
+    open_store(tiny, up_to(320), tmp_path / "cache", said.append)
+    assert "another version" in said[0]
+    monkeypatch.setattr(store_module, "STORE_VERSION", 99)
+    newer = open_store(tiny, up_to(320), tmp_path / "cache")
+    assert newer.folder != first.folder and first.folder.exists()
+
+
 def test_threads_that_start_together_build_once(
     tmp_path: Path, tiny: DataConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,7 +375,7 @@ def test_threads_that_start_together_build_once(
         time.sleep(0.2)
         return train_tokenizer(lines, vocab_size)
 
-    monkeypatch.setattr(store_module, "train_tokenizer", slowly)
+    monkeypatch.setattr(build_module, "train_tokenizer", slowly)
     gate, stores = threading.Barrier(4), list[TokenStore]()
 
     def run() -> None:

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from amlm.data.readers import read_texts
 from amlm.data.plan import BatchPlan, make_plan
+from amlm.data.readers import read_texts
 from amlm.data.store import TokenStore
 from amlm.data.words import WordCounter
 
@@ -115,21 +115,3 @@ def test_overfitting_sees_the_first_batch_again_and_again(
         50 * first,
         3 * first,
     ]
-
-
-def test_long_text_is_counted_in_parts(tmp_path: Path) -> None:
-    # More tokens than are looked up at once, in blocks that do not divide a part.
-    ids = np.random.default_rng(0).integers(0, 9, size=(1 << 22) + 5_000, dtype=np.uint16)
-    ids.tofile(tmp_path / "train.ids")
-    store = TokenStore(tmp_path, [f"{'▁' if i < 2 else ''}{i}" for i in range(9)])
-    length = 100
-    blocks = len(ids) // length
-    plan = make_plan(
-        len(ids),
-        sequence_length={0: length},
-        tokens_per_step=blocks * length,
-        epochs=1,
-        max_steps=None,
-        seed=0,
-    )
-    assert WordCounter(store, plan).seen(1) == int((ids[: blocks * length] < 2).sum())

@@ -87,7 +87,7 @@ def test_the_exported_model_is_plain_and_equal(
 
     config = tiny(f"experiment={experiment}", "trainer.max_steps=3")
     folder = train(config).folder
-    store = open_store(config.data, config.tokenizer.vocab_size, folder)
+    store = open_store(config.data, config.tokenizer, folder)
     module = make_module(config, store, total_steps=3).eval()
     state = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=False)["state_dict"]
     module.load_state_dict(state)

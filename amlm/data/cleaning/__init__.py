@@ -18,6 +18,7 @@ from amlm.errors import InputError
 
 EVERY_SOURCE = "all"  # the key of rules for every source
 START_WORDS = 4
+CLEANING_VERSION = 1  # part of a store's fingerprint: raise it when a rule changes
 
 
 @dataclass
