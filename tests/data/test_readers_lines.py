@@ -1,5 +1,5 @@
-"""Lines read from plain text against hand-written ones and against Python's own text files, whatever
-the blocks it is read in, compressed or not; and what can't be read against its message."""
+"""Lines read from plain text, whatever blocks it is read in and compressed or not, against
+hand-written ones and Python's own text files; and what can't be read against its message."""
 
 from __future__ import annotations
 

@@ -60,9 +60,10 @@ def test_texts_of_a_column(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, size: int
 ) -> None:
     monkeypatch.setattr(lines, "BLOCK_BYTES", size)
-    columns = {"id": list(range(len(CELLS))), "text": [cell for cell, _ in CELLS]}
-    assert list(read_texts(table(tmp_path, suffix, columns))) == LINES
-    named = {"text": columns["id"], "said here": columns["text"]}
+    numbers, cells = list(range(len(CELLS))), [cell for cell, _ in CELLS]
+    path = table(tmp_path, suffix, {"id": numbers, "text": cells})
+    assert list(read_texts(path)) == LINES
+    named: dict[str, list[Any]] = {"text": numbers, "said here": cells}
     assert list(read_texts(table(tmp_path, suffix, named), column="said here")) == LINES
 
 
@@ -124,7 +125,7 @@ def test_missing_column_is_answered_with_those_there(tmp_path: Path, suffix: str
     with pytest.raises(InputError, match=message) as caught:
         list(read_texts(path, column="sentense"))
     assert str(path) in str(caught.value)
-    with pytest.raises(InputError, match="no column label: there is id, sentence$"):
+    with pytest.raises(InputError, match=r"no column label: there is id, sentence$"):
         list(read_rows(path, ["id", "label"]))
 
 
@@ -198,7 +199,7 @@ def test_broken_row_is_named_with_the_line_it_begins_in(
 
 def test_column_that_is_there_twice_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, "text,id,text\none,1,two\n", "a.csv")
-    with pytest.raises(InputError, match="a.csv, line 1: several columns are named text"):
+    with pytest.raises(InputError, match=r"a\.csv, line 1: several columns are named text"):
         list(read_texts(path))
     assert list(read_texts(path, column="id")) == ["1"]
 
