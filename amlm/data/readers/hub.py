@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 from amlm.data.readers.lines import optional
@@ -60,8 +61,8 @@ def _explained(name: str) -> Iterator[None]:
             ) from error
         if getattr(error, "errno", None) in OUTSIDE_TROUBLE:
             raise
-        why = " ".join(str(error).split())
-        raise InputError(f"{HUB}{name}: {why or kinds[0]}") from error
+        why = shorten(str(error), 300, placeholder=" ...") or kinds[0]
+        raise InputError(f"{HUB}{name}: {why}") from error
 
 
 def hub_revision(name: str) -> str:

@@ -84,8 +84,44 @@ def _unpacked(file: BinaryIO, path: Path) -> tuple[Any, tuple[type[Exception], .
             return file, ()
 
 
+def _raw_blocks(path: Path) -> Iterator[tuple[int, bytes]]:
+    """As `blocks`, not decoded yet."""
+    number, held = 1, b""
+    with opened(path) as file:
+        unpacked, damages = _unpacked(file, path)
+        while True:
+            try:
+                part = unpacked.read(BLOCK_BYTES)
+            except damages as error:
+                if isinstance(error, OSError) and error.errno:
+                    raise
+                raise InputError(
+                    f"{path}: damaged or cut short after line {number - 1}: {error}"
+                ) from error
+            held += part
+            # The last byte may be the first half of CR LF.
+            end = held.rfind(b"\n") + 1 or held.rfind(b"\r", 0, -1) + 1 if part else len(held)
+            raw, held = held[:end], held[end:]
+            if number == 1:
+                raw = raw.removeprefix(BOM_UTF8)
+            if b"\r" in raw:
+                raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            # A part is shorter than the limit, so that only the first line can be longer.
+            too_long = len(raw) > LINE_LIMIT and raw.find(b"\n", 0, LINE_LIMIT + 1) < 0
+            if raw and not too_long:
+                yield number, raw
+                number += raw.count(b"\n")
+            if too_long or len(held) > LINE_LIMIT + 1:  # a CR may be at its end
+                raise InputError(
+                    f"{path}, line {number}: longer than {LINE_LIMIT:,} bytes: this is no text "
+                    "that can be read line by line"
+                )
+            if not part:
+                return
+
+
 def _first_fault(raw: bytes, at_start: bool) -> tuple[int, str]:
-    """Where bytes stop being UTF-8 text, and why."""
+    """Where bytes stop being text in UTF-8, and why."""
     if at_start:
         for first_bytes, what in LOOKALIKES.items():
             if raw.startswith(first_bytes):
@@ -113,48 +149,19 @@ def blocks(path: Path) -> Iterator[tuple[int, str]]:
             `LINE_LIMIT` bytes; after what comes before it was yielded.
         OSError: it can't be read.
     """
-    number, held = 1, b""
-    with opened(path) as file:
-        unpacked, damages = _unpacked(file, path)
-        while True:
-            try:
-                part = unpacked.read(BLOCK_BYTES)
-            except damages as error:
-                if isinstance(error, OSError) and error.errno:
-                    raise
-                raise InputError(
-                    f"{path}: damaged or cut short after line {number - 1}: {error}"
-                ) from error
-            held += part
-            # The last byte may be the first half of CR LF.
-            end = held.rfind(b"\n") + 1 or held.rfind(b"\r", 0, -1) + 1 if part else len(held)
-            raw, held = held[:end], held[end:]
-            if number == 1:
-                raw = raw.removeprefix(BOM_UTF8)
-            if b"\r" in raw:
-                raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-            # A block is shorter than the limit, so its first line alone can be longer.
-            too_long = len(raw) > LINE_LIMIT and raw.find(b"\n", 0, LINE_LIMIT + 1) < 0
-            if raw and not too_long:
-                try:
-                    text = raw.decode()
-                    faultless = "\0" not in text
-                except UnicodeDecodeError:
-                    faultless = False
-                if not faultless:
-                    at, why = _first_fault(raw, at_start=number == 1)
-                    sound = raw[: raw.rfind(b"\n", 0, at) + 1].decode()
-                    yield number, sound
-                    raise InputError(f"{path}, line {number + sound.count(chr(10))}: {why}")
-                yield number, text
-                number += text.count("\n")
-            if too_long or len(held) > LINE_LIMIT + 1:  # a CR may be at its end
-                raise InputError(
-                    f"{path}, line {number}: longer than {LINE_LIMIT:,} bytes: this is no text "
-                    "that can be read line by line"
-                )
-            if not part:
-                return
+    for number, raw in _raw_blocks(path):
+        try:
+            text = raw.decode()
+            sound = "\0" not in text
+        except UnicodeDecodeError:
+            sound = False
+        if not sound:
+            at, why = _first_fault(raw, at_start=number == 1)
+            before = raw[: raw.rfind(b"\n", 0, at) + 1]
+            yield number, before.decode()
+            number += before.count(b"\n")
+            raise InputError(f"{path}, line {number}: {why}")
+        yield number, text
 
 
 def lines_in(text: str) -> list[str]:
