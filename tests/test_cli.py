@@ -174,7 +174,7 @@ def test_lengths_that_hydra_would_merge_are_asked_for_in_full() -> None:
     [
         ("masking.signal._target_=amlm.masking.schedule.Linear", "does not fit there"),
         ("+callbacks.mine._target_=amlm.masking.sampler.Fixed", "does not fit there"),
-        ("data.dir=no/such/folder", "not a folder"),
+        ("data.dir=no/such/folder", "no source reads it: add data=babylm"),
         ("optimizer.lr=inf", "out of range"),
         ("optimizer.eps=1e-35", "at least 1e-30"),
     ],

@@ -7,6 +7,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -139,15 +140,19 @@ class HubCorpus(ReadCorpus):
     dataset: str
     split: str
 
+    @cached_property
+    def _pinned(self) -> str:
+        # The commit that is read is the one that identifies the text.
+        return f"{self.dataset.partition('@')[0]}@{hub_revision(self.dataset)}"
+
     def _texts(self) -> Iterator[str]:
-        yield from (text for (text,) in read_hub(self.dataset, self.split, [self.source.column]))
+        yield from (text for (text,) in read_hub(self._pinned, self.split, [self.source.column]))
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
-        return read_hub(self.dataset, self.split, self.source.columns)
+        return read_hub(self._pinned, self.split, self.source.columns)
 
     def identity(self) -> str:
-        name = self.dataset.partition("@")[0]
-        return f"hub {name} {hub_revision(self.dataset)} {self.split} {self._reading()}"
+        return f"hub {self._pinned} {self.split} {self._reading()}"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROUNDS = 6
-SMALLEST_HALF = 4  # bits: tiny domains are walked out of a larger one, where the rounds still mix
+SMALLEST_HALF = 2  # bits: tiny ranges are walked out of a larger one, where rounds still mix
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
 
