@@ -17,26 +17,27 @@ from amlm.config import Config, MaskingConfig
 from amlm.data.module import TextDataModule
 from amlm.data.plan import BatchPlan, make_plan
 from amlm.data.store import TokenStore
+from amlm.data.surfaces import surfaces_of
 from amlm.errors import InputError
-from amlm.masking.policy import MaskingPolicy, SpecialIds
+from amlm.masking.policy import MaskingPolicy
 from amlm.masking.replacement import Replacement
 from amlm.masking.sampler import Fixed
 from amlm.masking.schedule import Constant
 from amlm.masking.signals.uniform import Uniform
 from amlm.models.build import build_model
 from amlm.models.module import AdaptiveMaskedLM
-from amlm.models.substrings import cached_substring_table, surfaces_of
+from amlm.models.substrings import cached_substring_table
 
 
 def make_policy(
-    config: MaskingConfig, vocab_size: int, total_steps: int, seed: int
+    config: MaskingConfig, store: TokenStore, total_steps: int, seed: int
 ) -> MaskingPolicy:
     """The masking policy of a configuration."""
     return MaskingPolicy(
-        vocab_size,
+        store.vocab_size,
         total_steps,
         **build_masking(config),
-        special=SpecialIds(),
+        special=store.special,
         smoothing=config.smoothing,
         floor=config.floor,
         normalization=config.normalization,
@@ -46,16 +47,16 @@ def make_policy(
     )
 
 
-def validation_policy(config: Config, vocab_size: int) -> MaskingPolicy:
+def validation_policy(config: Config, store: TokenStore) -> MaskingPolicy:
     """Plain masked language modeling with 80/10/10 and masks of its own seed."""
     return MaskingPolicy(
-        vocab_size,
+        store.vocab_size,
         total_steps=1,
         signal=Uniform(),
         schedule=Constant(config.validation.ratio),
         sampler=Fixed(),
         replacement=Replacement(),
-        special=SpecialIds(),
+        special=store.special,
         seed=config.validation.seed,
     )
 
@@ -70,9 +71,9 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
             store.folder / "tokenizer",
         )
     return AdaptiveMaskedLM(
-        build_model(config.model, store.vocab_size, substrings, config.seed),
-        make_policy(config.masking, store.vocab_size, total_steps, config.seed),
-        validation_policy(config, store.vocab_size),
+        build_model(config.model, store.vocab_size, substrings, config.seed, store.special),
+        make_policy(config.masking, store, total_steps, config.seed),
+        validation_policy(config, store),
         config.optimizer,
         total_steps=total_steps,
         seed=config.seed,
@@ -83,7 +84,7 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
 
 def make_data(config: Config, store: TokenStore, plan: BatchPlan) -> TextDataModule:
     """Batches of a configuration over a store."""
-    special = SpecialIds()
+    special = store.special
     return TextDataModule(
         store,
         plan,

@@ -95,7 +95,7 @@ def _callbacks(
     words = WordCounter(store, plan, config.trainer.overfit)
     return [
         MaskUpdate(config.masking.update_every, config.masking.first_update),
-        MaskDrift(run_log, store.pieces, store.type_counts("train")),
+        MaskDrift(run_log, store.tokenizer, store.type_counts("train")),
         Metrics(run_log, plan, words, config.trainer.log_every),
         WordCheckpoints(
             folder,

@@ -11,9 +11,11 @@ from itertools import pairwise
 import lightning as L
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 from amlm.callbacks import Update
-from amlm.data.tokenizer import BOUNDARY, RESERVED, SPECIAL_TOKENS
+from amlm.data.surfaces import special_types, surfaces_of
+from amlm.data.tokenizer import BOUNDARY
 from amlm.masking.table import drift
 from amlm.models.module import AdaptiveMaskedLM
 from amlm.record import RunLog
@@ -39,16 +41,14 @@ def by_frequency_rank(
     }
 
 
-def kind_of(piece: str) -> str:
-    """``word`` (begins one), ``continuation``, ``number``, ``punctuation``, ``byte`` or ``special``
-    (one of the five)."""
-    if piece in SPECIAL_TOKENS:
-        return "special"
-    if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
+def kind_of(surface: str | None) -> str:
+    """``word`` (begins one), ``continuation``, ``number``, ``punctuation``, or ``byte`` (a type
+    without a surface form; see `amlm.data.surfaces`)."""
+    if surface is None:
         return "byte"
-    if any(character.isalpha() for character in piece):
-        return "word" if piece.startswith(BOUNDARY) else "continuation"
-    return "number" if any(character.isnumeric() for character in piece) else "punctuation"
+    if any(character.isalpha() for character in surface):
+        return "word" if surface.startswith(BOUNDARY) else "continuation"
+    return "number" if any(character.isnumeric() for character in surface) else "punctuation"
 
 
 def by_kind(table_V: NDArray[np.float32], kinds: Sequence[str]) -> dict[str, float]:
@@ -58,14 +58,17 @@ def by_kind(table_V: NDArray[np.float32], kinds: Sequence[str]) -> dict[str, flo
 
 
 def extremes(
-    table_V: NDArray[np.float32], pieces: Sequence[str], counts_V: NDArray[np.int64], top: int
+    table_V: NDArray[np.float32],
+    surfaces: Sequence[str | None],
+    counts_V: NDArray[np.int64],
+    top: int,
 ) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
-    """The ``top`` types with the highest and with the lowest probability, among those that occur
-    at least ten times in the training text (rarer ones have hardly been measured)."""
+    """The ``top`` types with the highest and with the lowest probability, among those that have a
+    surface form and occur at least ten times in the training text (rarer ones have hardly been
+    measured)."""
     frequent = np.flatnonzero(counts_V >= 10)
-    frequent = frequent[frequent >= RESERVED]
     order = frequent[np.argsort(table_V[frequent], kind="stable")]
-    named = [(pieces[v], float(table_V[v])) for v in order]
+    named = [(surface, float(table_V[v])) for v in order if (surface := surfaces[v]) is not None]
     return named[::-1][:top], named[:top]
 
 
@@ -75,20 +78,24 @@ class MaskDrift(L.Callback):
 
     Args:
         run_log: where to.
-        pieces: the vocabulary in the order of its ids.
+        tokenizer: whose types the table is of.
         counts_V: how often each type occurs in the training text.
         top: number of extreme types to name.
     """
 
     def __init__(
-        self, run_log: RunLog, pieces: Sequence[str], counts_V: NDArray[np.int64], top: int = 20
+        self, run_log: RunLog, tokenizer: Tokenizer, counts_V: NDArray[np.int64], top: int = 20
     ) -> None:
         self.run_log = run_log
-        self.pieces = pieces
+        self.surfaces = surfaces_of(tokenizer)
         # Special tokens are frequent and never measured.
-        specials = [piece in SPECIAL_TOKENS for piece in pieces]
-        self.counts_V = np.where(specials, 0, counts_V)
-        self.kinds = [kind_of(piece) for piece in pieces]
+        special = special_types(tokenizer)
+        self.counts_V = counts_V.copy()
+        self.counts_V[list(special)] = 0
+        self.kinds = [
+            "special" if v in special else kind_of(surface)
+            for v, surface in enumerate(self.surfaces)
+        ]
         self.top = top
 
     def on_mask_update(
@@ -97,7 +104,7 @@ class MaskDrift(L.Callback):
         if not trainer.is_global_zero:
             return
         table_V = update.table_V.cpu().numpy()
-        highest, lowest = extremes(table_V, self.pieces, self.counts_V, self.top)
+        highest, lowest = extremes(table_V, self.surfaces, self.counts_V, self.top)
         self.run_log.write(
             "mask_update",
             {

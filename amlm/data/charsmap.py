@@ -64,7 +64,7 @@ def rules_of(charsmap: bytes) -> dict[str, str]:
 
 def _children(units: NDArray[np.uint32]) -> NDArray[np.uint32]:
     # Where, against its own place, a unit's children lie.
-    return units >> 10 << ((units & 0x200) >> 6)
+    return (units >> 10 << ((units & 0x200) >> 6)).astype(np.uint32)
 
 
 def _one_of(characters: Iterable[str]) -> str:

@@ -105,7 +105,7 @@ def load_existing(path: Path) -> Tokenizer:
     files = existing_files(path)
     with files[0].open("rb") as file:
         is_json = file.read(64).lstrip().startswith(b"{")
-    tokenizer, roles = _hugging_face(files) if is_json else sentencepiece_tokenizer(path)
+    tokenizer, roles = _hugging_face(files) if is_json else sentencepiece_tokenizer(files[0])
     missing = {role: names[0] for role, names in NAMES.items() if role not in roles}
     roles |= missing
     known = {token.content for token in tokenizer.get_added_tokens_decoder().values()}

@@ -63,7 +63,8 @@ def set_roles(tokenizer: Tokenizer, roles: Mapping[str, str]) -> None:
 
 
 def _template(tokenizer: Tokenizer) -> dict[str, Any]:
-    state = getattr(tokenizer.post_processor, "__getstate__", lambda: b"{}")()
+    processor = tokenizer.post_processor
+    state = "{}" if processor is None else processor.__getstate__()
     template: dict[str, Any] = json.loads(state).get("special_tokens", {})
     if not NAMES.keys() <= template.keys():
         raise ValueError("the tokenizer does not say which tokens play which roles: set them first")

@@ -181,14 +181,18 @@ def _reserved_score(model: SentencePieceModel) -> float:
     return worst * max(len(piece) for piece, _, _ in model.pieces) - 1
 
 
-def _reserved_apart(model: SentencePieceModel) -> list[pre_tokenizers.PreTokenizer]:
+def _reserved_apart(
+    model: SentencePieceModel, reserved: list[str]
+) -> list[pre_tokenizers.PreTokenizer]:
     # Unless some of those characters are unknown, which scores still worse. Then text that spells
-    # a reserved piece is cut beside an unknown character, where no piece lies across.
+    # a reserved piece is cut beside an unknown character, where no piece lies across; not between
+    # two of them, which are one unknown piece together, unless they are to become bytes.
     known = set(model.of(NORMAL))
     tails: dict[str, list[str]] = defaultdict(list)
-    for piece in model.of(UNKNOWN, CONTROL, BYTE):
+    for piece in reserved:
         for cut, (left, right) in enumerate(pairwise(piece), 1):
-            if (left in known) != (right in known):
+            unknown = (left not in known) + (right not in known)
+            if unknown == 1 or (unknown == 2 and model.byte_fallback):
                 tails[piece[:cut]].append(re.escape(piece[cut:]))
                 break
     return [
@@ -209,10 +213,10 @@ def _model_of(model: SentencePieceModel, names: list[str]) -> models.Model:
             fuse_unk=True,
             byte_fallback=model.byte_fallback,
         )
-    scores = {USER_DEFINED: 0.0}
+    # A user-defined symbol under another name has no rival, whatever its score.
     reserved = _reserved_score(model)
     vocab = [
-        (name, score if kind == NORMAL else scores.get(kind, reserved))
+        (name, score if kind == NORMAL else reserved)
         for name, (_, score, kind) in zip(names, model.pieces, strict=True)
     ]
     return models.Unigram(vocab, unk_id=unknown, byte_fallback=model.byte_fallback)
@@ -245,7 +249,8 @@ def sentencepiece_tokenizer(path: Path) -> tuple[Tokenizer, dict[str, str]]:
         _model_of(model, [symbols.get(piece, piece) for piece, _, _ in model.pieces])
     )
     tokenizer.normalizer = _normalizer(model, symbols)
-    cuts = _reserved_apart(model) if model.kind == UNIGRAM else []
+    reserved = [*special, *model.of(BYTE)]
+    cuts = _reserved_apart(model, reserved) if model.kind == UNIGRAM else []
     if BOUNDARY in model.of(NORMAL) and not any(BOUNDARY in p[1:] for p in model.of(NORMAL)):
         # Exact, since no piece lies across words, and many times as fast: words are remembered.
         cuts.insert(0, pre_tokenizers.Split(BOUNDARY, "merged_with_next"))

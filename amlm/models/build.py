@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from transformers import DebertaV2Config, DebertaV2ForMaskedLM
 
 
-def encoder_config(model: ModelConfig, vocab_size: int) -> DebertaV2Config:
+def encoder_config(model: ModelConfig, vocab_size: int, special: SpecialIds) -> DebertaV2Config:
     """The shape as `transformers` describes it: DeBERTa-v3-base's choices, our sizes."""
     from transformers import DebertaV2Config
 
-    special = SpecialIds()
     return DebertaV2Config(
         vocab_size=vocab_size,
         hidden_size=model.hidden_size,
@@ -63,7 +62,11 @@ def _initialise(model: nn.Module, seed: int, std: float) -> None:
 
 
 def build_model(
-    config: ModelConfig, vocab_size: int, substrings: SubstringTable | None, seed: int
+    config: ModelConfig,
+    vocab_size: int,
+    substrings: SubstringTable | None,
+    seed: int,
+    special: SpecialIds = SpecialIds(),
 ) -> DebertaV2MaskedLM:
     """A fresh model with weights drawn from a seed.
 
@@ -72,14 +75,15 @@ def build_model(
         vocab_size: V.
         substrings: substrings of each type; needed for ``model.nhot.fusion=add`` only.
         seed: of the weights.
+        special: ids of the special tokens.
     """
-    model = DebertaV2MaskedLM(encoder_config(config, vocab_size))
+    model = DebertaV2MaskedLM(encoder_config(config, vocab_size, special))
     _initialise(model, seed, config.initializer_range)
     embeddings = model.deberta.embeddings
     tokens = embeddings.word_embeddings
     assert isinstance(tokens, nn.Embedding)
     with torch.no_grad():
-        tokens.weight[SpecialIds.pad] = 0
+        tokens.weight[special.pad] = 0
     if config.nhot.fusion == "add":
         assert substrings is not None, "n-hot embeddings need their table"
         with torch.random.fork_rng(devices=[]):

@@ -12,25 +12,18 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import re
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-    from transformers import PreTrainedTokenizerFast
-
 log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1  # part of the fingerprint: raise it when the meaning of the table changes
-BYTE_TOKEN = re.compile(r"<0x[0-9A-F]{2}>")
 
 
 @dataclass(frozen=True)
@@ -95,23 +88,6 @@ def _ids_inside(surface: str, ids_of: dict[str, list[int]], lengths: list[int]) 
             break
         found.update([surface[i : i + length] for i in range(size - length + 1)])
     return sorted(v for piece in ids_of.keys() & found for v in ids_of[piece])
-
-
-def surfaces_of(tokenizer: Tokenizer | PreTrainedTokenizerFast) -> list[str | None]:
-    """Surface form of each id 0 ... V-1; None for special tokens, byte tokens and unused ids.
-
-    A surface form is the string under which the vocabulary itself holds the type. With our BPE
-    (word-boundary mark and byte fallback) that is the text; a byte-level vocabulary in the manner
-    of GPT-2 spells bytes as other characters, and its substrings are those of that spelling.
-    """
-    backend: Tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
-    ids = backend.get_vocab(with_added_tokens=True)
-    special = {v for v, token in backend.get_added_tokens_decoder().items() if token.special}
-    surfaces: list[str | None] = [None] * (max(ids.values()) + 1)
-    for surface, v in ids.items():
-        if v not in special and not BYTE_TOKEN.fullmatch(surface):
-            surfaces[v] = surface
-    return surfaces
 
 
 def fingerprint_of(surfaces: Sequence[str | None], include_self: bool) -> str:

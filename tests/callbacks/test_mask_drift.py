@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from amlm.callbacks.mask_drift import by_frequency_rank, by_kind, extremes, kind_of, rank_bins
-from amlm.data.tokenizer import BYTE_TOKENS, RESERVED, SPECIAL_TOKENS
+from amlm.data.tokenizer import RESERVED
 from amlm.masking.table import drift
 
 
@@ -114,9 +114,8 @@ def test_by_frequency_rank_by_hand() -> None:
     assert by_frequency_rank(table_V, np.zeros(15, dtype=np.int64)) == {}
 
 
-KINDS = {
-    "special": SPECIAL_TOKENS,
-    "byte": [*BYTE_TOKENS, "<0xE2>"],
+KINDS: dict[str, list[str | None]] = {
+    "byte": [None],
     "word": ["▁the", "▁T", "▁a1", "▁'s", "▁über", "▁日本"],
     "continuation": ["ing", "s", "'s", "n't", "é", "x0", "<0xABC>"],
     "number": ["1", "▁7", "▁1,5", "0", "²", "½", "▁½", "Ⅷ"],
@@ -141,17 +140,17 @@ def test_by_kind_by_hand() -> None:
 
 def test_extremes_are_frequent_ordinary_types() -> None:
     size = RESERVED + 8
-    pieces = [*SPECIAL_TOKENS, *BYTE_TOKENS, *"abcdefgh"]
+    surfaces = [*[None] * RESERVED, *"abcdefgh"]
     table_V = np.full(size, 0.15, dtype=np.float32)
     counts_V = np.full(size, 1000)
     table_V[RESERVED:] = [0.5, 0.9, 0.3, 0.01, 0.2, 0.7, 0.02, 0.95]
     counts_V[RESERVED:] = [10, 9, 50, 10, 10, 99, 9, 0]  # b, g and h are too rare
     table_V[1], table_V[40] = 0.99, 0.001  # [CLS] and a byte are no words to speak of
-    highest, lowest = extremes(table_V, pieces, counts_V, top=3)
+    highest, lowest = extremes(table_V, surfaces, counts_V, top=3)
     assert [name for name, _ in highest] == ["f", "a", "c"]
     assert [name for name, _ in lowest] == ["d", "e", "c"]
     assert [value for _, value in highest] == pytest.approx([0.7, 0.5, 0.3])
     assert [value for _, value in lowest] == pytest.approx([0.01, 0.2, 0.3])
-    every = [sorted(each) for each in extremes(table_V, pieces, counts_V, top=100)]
+    every = [sorted(each) for each in extremes(table_V, surfaces, counts_V, top=100)]
     assert every[0] == every[1] and len(every[0]) == 5
-    assert extremes(table_V, pieces, np.zeros(size, dtype=np.int64), top=3) == ([], [])
+    assert extremes(table_V, surfaces, np.zeros(size, dtype=np.int64), top=3) == ([], [])

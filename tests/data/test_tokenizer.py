@@ -20,7 +20,6 @@ from amlm.data.tokenizer import load_tokenizer, pieces_of, save_tokenizer, train
 SPECIALS = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 CLITICS = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"]
-BABYLM = Path(__file__).resolve().parents[3] / "shared" / "data" / "babylm" / "train"
 
 NASTY = [
     "",
@@ -319,11 +318,9 @@ def test_saved_class_name_is_one_that_older_transformers_know(folder: Path) -> N
     assert settings["tokenizer_class"] == "PreTrainedTokenizerFast"
 
 
-# Real text of every source, where it has been put beside the checkout.
-@pytest.mark.skipif(not BABYLM.is_dir(), reason="no BabyLM text beside the checkout")
-def test_babylm_text_comes_back_word_for_word() -> None:
+def test_babylm_text_comes_back_word_for_word(shared_data: Path) -> None:
     lines: list[str] = []
-    for path in sorted(BABYLM.glob("*.train")):
+    for path in sorted((shared_data / "babylm" / "train").glob("*.train")):
         lines += [line for _, line in zip(range(300), read_texts(path), strict=False)]
     tokenizer = train_tokenizer(lambda: lines, 2_000)
     tokenizer.encode_special_tokens = True

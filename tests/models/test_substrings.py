@@ -1,5 +1,5 @@
-"""The substring table against brute force (`a in b` for all pairs of strings), the surface forms
-of real tokenizers against hand-written ones, and the cache against files torn on purpose."""
+"""The substring table against brute force (`a in b` for all pairs of strings), and the cache
+against files torn on purpose."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tokenizers import AddedToken, Tokenizer, models
-from transformers import PreTrainedTokenizerFast
 
 from amlm.models.substrings import (
     SubstringTable,
@@ -23,11 +21,7 @@ from amlm.models.substrings import (
     fingerprint_of,
     load_table,
     save_table,
-    surfaces_of,
 )
-
-SPECIALS = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
-BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 
 
 def random_surfaces(count: int, seed: int = 0) -> list[str | None]:
@@ -112,35 +106,6 @@ def test_forty_thousand_types_are_fast_and_right() -> None:
             if surface and piece is not None and piece in surface
         ]
         assert table.row(v).tolist() == expected
-
-
-@pytest.fixture(scope="module")
-def bpe() -> Tokenizer:
-    """Five special tokens, 256 byte tokens, then text in which some strings only look like them."""
-    texts = ["▁", "t", "▁the", "<0x0A", "<0xAG>", "<0x0A>s", "[PADDED]"]
-    vocab = {token: v for v, token in enumerate(SPECIALS + BYTES + texts)}
-    tokenizer = Tokenizer(models.BPE(vocab, [], byte_fallback=True, unk_token="[UNK]"))
-    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in SPECIALS])
-    return tokenizer
-
-
-def test_surfaces_of_a_tokenizer(bpe: Tokenizer) -> None:
-    texts = ["▁", "t", "▁the", "<0x0A", "<0xAG>", "<0x0A>s", "[PADDED]"]
-    assert surfaces_of(bpe) == [None] * (len(SPECIALS) + 256) + texts
-
-
-def test_surfaces_of_a_hugging_face_tokenizer_and_added_words(bpe: Tokenizer) -> None:
-    wrapped = PreTrainedTokenizerFast(
-        tokenizer_object=Tokenizer.from_str(bpe.to_str()), pad_token="[PAD]", mask_token="[MASK]"
-    )
-    assert surfaces_of(wrapped) == surfaces_of(bpe)
-    wrapped.add_tokens(["wug"])  # an ordinary word added later takes part
-    assert surfaces_of(wrapped) == [*surfaces_of(bpe), "wug"]
-
-
-def test_ids_that_no_string_has_are_empty() -> None:
-    tokenizer = Tokenizer(models.WordLevel({"a": 0, "ab": 3}, unk_token="a"))
-    assert surfaces_of(tokenizer) == ["a", None, None, "ab"]
 
 
 def same(a: SubstringTable, b: SubstringTable) -> bool:
