@@ -54,17 +54,6 @@ def lines_of() -> Callable[[int, int], list[str]]:
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Real text and evaluation items beside a development checkout; tests of them need it."""
-    folder = Path(
-        os.environ.get("AMLM_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
-    )
-    if not folder.is_dir():
-        pytest.skip("needs the folder of real text and evaluation items (AMLM_TEST_DATA)")
-    return folder
-
-
-@pytest.fixture(scope="session")
 def write_text() -> Callable[[Path, Mapping[str, str | bytes]], Path]:
     """``write_text(folder, {"a.train": text})`` writes files, with their folders; returns it."""
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ BYTE_TOKENS = [f"<0x{byte:02X}>" for byte in range(256)]
 RESERVED = len(SPECIAL_TOKENS) + len(BYTE_TOKENS)
 # Characters beyond this share of the vocabulary are left to the byte fallback.
 ALPHABET_SHARE = 0.05
+LINES_AT_ONCE = 8_192
 # A literal boundary mark would read as a space. A private-use character escapes it (and itself).
 ESCAPE = "\ue000"
 ESCAPES = [(ESCAPE, ESCAPE + "0"), (BOUNDARY, ESCAPE + "1")]
@@ -75,24 +77,21 @@ def _pipeline(tokenizer: Tokenizer) -> Tokenizer:
     return tokenizer
 
 
-def _chunks(lines: Iterable[str]) -> Iterator[list[str]]:
-    lines = iter(lines)
-    while chunk := list(islice(lines, 1_024)):
-        yield chunk
-
-
 def _alphabet(normalizer: normalizers.Normalizer, lines: Iterable[str], size: int) -> list[str]:
     # The commonest characters; equally common ones by code point. The trainer's own choice among
-    # those is random. Lines joined by spaces have the characters of the lines one by one.
+    # those is random. Each character is normalised by itself, as if it stood within a line.
     counts = np.zeros(0x110000, dtype=np.int64)
-    for chunk in _chunks(lines):
-        text = normalizer.normalize_str(" ".join(filter(None, chunk)))
-        points, times = np.unique(
-            np.frombuffer(text.encode("utf-32-le"), "<u4"), return_counts=True
-        )
-        counts[points] += times
-    commonest = np.argsort(-counts, kind="stable")[:size]
-    return [chr(point) for point in commonest if counts[point]]
+    lines = iter(lines)
+    started = 0
+    while chunk := list(islice(lines, LINES_AT_ONCE)):
+        started += sum(map(bool, chunk))
+        points = np.frombuffer("".join(chunk).encode("utf-32-le"), "<u4")
+        counts += np.bincount(points, minlength=len(counts))
+    written = Counter({BOUNDARY: started} if started else {})
+    for point in np.flatnonzero(counts):
+        for character in normalizer.normalize_str(chr(point)).removeprefix(BOUNDARY):
+            written[character] += int(counts[point])
+    return sorted(written, key=lambda character: (-written[character], character))[:size]
 
 
 def train_tokenizer(lines: Callable[[], Iterable[str]], vocab_size: int) -> Tokenizer:

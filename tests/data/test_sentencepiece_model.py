@@ -19,7 +19,7 @@ from amlm.data.charsmap import charsmap_normalizers, rules_of
 from amlm.data.corpora import read_lines
 from amlm.data.foreign import load_existing
 from amlm.data.roles import special_ids, special_tokens
-from amlm.data.sentencepiece_model import read_sentencepiece
+from amlm.data.sentencepiece_file import read_sentencepiece
 from amlm.data.tokenizer import save_tokenizer
 from amlm.data.word_starts import word_starts
 from amlm.errors import InputError
