@@ -41,7 +41,7 @@ def open_rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[BinaryIO
     if not path.parent.is_dir():
         raise InputError(f"out={path}: there is no folder {path.parent}; make it first")
     beside = path.with_name(f"{path.name}.json")
-    if path.exists():
+    if path.exists() and path.stat().st_size:
         _check_options(path, beside, options)
         progress = _whole_rows(path)
     else:

@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from tqdm import tqdm
 
@@ -30,8 +30,8 @@ from amlm.errors import InputError
 
 ABOUT = "Let a language model complete the first words of the sentences of a text."
 INSTRUCTION = (
-    "Complete the sentence that begins with the following words. Answer with the whole sentence "
-    "and nothing else.\n\n{prompt}"
+    "Complete the sentence that begins with the following words, and answer with the whole "
+    "sentence and nothing else: {prompt}"
 )
 # The end of a sentence, with closing quotation marks; not the point of an abbreviation.
 END = re.compile(
@@ -67,7 +67,8 @@ class SynthesizeOptions:
     retries: int = option(6, "tries after the first when a server is busy or fails", ge=0)
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True)
+class Row:
     prompt: str
     text: str  # the prompt and its completion, one sentence
     seed: int
@@ -75,11 +76,11 @@ class Row(NamedTuple):
     model: str
 
     def line(self) -> bytes:
-        return json.dumps(self._asdict(), ensure_ascii=False).encode() + b"\n"
+        return json.dumps(vars(self), ensure_ascii=False).encode() + b"\n"
 
 
 # What changes no row; everything else must stay when a file is gone on with.
-FREE = ("prompts", "out", "words", "key_variable", "workers", "timeout", "retries")
+FREE = ("prompts", "out", "words", "url", "key_variable", "workers", "timeout", "retries")
 
 
 def synthesize(options: SynthesizeOptions) -> None:

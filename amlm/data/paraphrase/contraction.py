@@ -42,20 +42,20 @@ WISHING = "(?:like|love|rather|prefer|be|have|say)"
 # Pronoun, its short verb, its long verb, what follows, and whether the short form may be made.
 FORMS = [
     ("I", "m", "am", BEING, True),
-    ("I", "m", "am", r"\w", False),
+    ("I", "m", "am", r"\w+", False),
     ("you|we|they", "re", "are", BEING, True),
-    ("you|we|they", "re", "are", r"\w", False),
+    ("you|we|they", "re", "are", r"\w+", False),
     ("he|she|it|that", "s", "is", BEING, True),
     ("what|who|where|here", "s", "is", "(?:a|an|the|my|your|his|their|our)", False),
     ("there", "s", "is", "(?:a|an|no)", True),
     ("he|she|it", "s", "has", HAVING, True),
     ("I|you|we|they", "ve", "have", DONE, True),
-    ("I|you|we|they", "ve", "have", r"\w", False),
+    ("I|you|we|they", "ve", "have", r"\w+", False),
     ("I|you|he|she|we|they", "ll", "will", r"(?:be|have|go|get|take|make|do|see|come|give)", True),
-    ("I|you|he|she|it|we|they|that|there", "ll", "will", r"\w", False),
+    ("I|you|he|she|it|we|they|that|there", "ll", "will", r"\w+", False),
     ("I|you|he|she|we|they", "d", "would", WISHING, True),
     ("I|you|he|she|we|they", "d", "had", "(?:better|been)", True),
-    ("let", "s", "us", r"\w", False),
+    ("let", "s", "us", r"\w+", False),
 ]
 # "What it is in English", "you and I will", "could we have": no short form behind these.
 STRESSED = AUXILIARIES | QUESTION_WORDS | words_of("and or nor than as like")
@@ -71,7 +71,7 @@ def expansions(sentence: str) -> Iterator[Edit]:
         if order and after(sentence, end) not in INVERTED:
             yield Edit(start, end, LONG.get(found[1].lower(), f"{found[1]} not"))
     for pronoun, short, long, following, _ in FORMS:
-        for found in re.finditer(rf"\b({pronoun})['’]{short}(?= {following})", sentence, re.I):
+        for found in re.finditer(rf"\b({pronoun})['’]{short}(?= {following}\b)", sentence, re.I):
             # "What's the man got?"
             has = long == "is" and re.search(r"\b(?:got|been|done|had)\b", sentence[found.end() :])
             if not has:

@@ -36,7 +36,7 @@ Exchange: TypeAlias = Mapping[str, Sequence[str]]
 
 # In the sample world these have one meaning; in other text most often another one.
 SEVERAL_MEANINGS = words_of(
-    "like little close kind light start begin rock ship store road good bad mad new cool full tall"
+    "like little kind light start begin rock ship store road good bad mad new cool full tall"
 )
 ADJECTIVES = frozenset(word for _, _, words in lexicon.ADJECTIVES for word in words.split())
 NOUN_FORMS = {
@@ -110,10 +110,10 @@ def _rows(text: str) -> dict[str, list[str]]:
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
-        word, tab, other = (part.strip() for part in line.partition("\t"))
-        if not (word and tab and other) or "\t" in other:
+        parts = [part.strip() for part in line.split("\t")]
+        if len(parts) != 2 or not all(parts):
             raise ValueError(f"line {number}: {line!r}")
-        found.setdefault(word, []).append(other)
+        found.setdefault(parts[0], []).append(parts[1])
     return found
 
 

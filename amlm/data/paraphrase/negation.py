@@ -47,8 +47,9 @@ CANNOT = {"can": "cannot"}
 POLAR = words_of(
     "any anymore anything anyone anybody anywhere either yet ever until till much long bother mind "
     "help stand wait bear afford least at all else but only just even necessarily exactly really "
-    "quite some something someone somebody somewhere too also already still almost both always often "
-    "perhaps probably certainly maybe rather about usually sometimes mainly mostly well supposed"
+    "quite some something someone somebody somewhere too also already still almost both always "
+    "often perhaps probably certainly maybe rather about usually sometimes mainly mostly well "
+    "supposed"
 )
 CLAUSES = CONJUNCTIONS | QUESTION_WORDS
 

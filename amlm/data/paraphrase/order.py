@@ -54,9 +54,9 @@ def _families(text: str) -> set[int]:
     return {place for place, family in enumerate(FAMILIES) if family & said}
 
 
-def _begins(clause: str) -> bool:
+def _begins(clause: str, starts: frozenset[str] = STARTS) -> bool:
     first = re.split(r"[ '’]", clause, maxsplit=1)[0]
-    return first in STARTS or first.lower() in STARTS
+    return bool({first, first.lower()} & starts)
 
 
 def order(_: Dice, sentence: str) -> str | None:
@@ -94,5 +94,6 @@ def order(_: Dice, sentence: str) -> str | None:
 def _moves(inner: str, main: str) -> bool:
     """Whether the main clause is a simple one whose pronouns have theirs in the other one."""
     said = set(re.findall("[a-z]+", main.lower()))
-    simple = len(main.split()) > 2 and _begins(main) and not said & INNER
+    long = len(main.split()) > 2 or (len(main.split()) == 2 and _begins(main, SUBJECTS))
+    simple = long and _begins(main) and not said & INNER
     return simple and _families(main) <= _families(inner)
