@@ -54,6 +54,8 @@ def make_triplets(options: TripletOptions) -> Counter[str]:
     if not out.parent.is_dir():
         raise InputError(f"out={out}: there is no folder {out.parent}; make it first")
     sources = listed(options.source)
+    if any(Path(name).expanduser().resolve() == out.resolve() for name in sources):
+        raise InputError(f"out={out} is the source too: give another name")
     if GRAMMAR in sources and options.count is None:
         raise InputError("count=... is needed: the grammar makes triplets without end")
     streams = {name: _stream(name, options) for name in sources}
