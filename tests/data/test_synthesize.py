@@ -389,7 +389,16 @@ def test_the_command(
 
 
 @pytest.fixture(scope="module")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def one_thread() -> Iterator[None]:
+    """So small a model is faster without the threads' bookkeeping."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def tiny_model(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random GPT-2 with a byte-level tokenizer of these lines."""
     folder = tmp_path_factory.mktemp("tiny")
     tokenizer = Tokenizer(models.BPE())
