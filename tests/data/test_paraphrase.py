@@ -96,6 +96,7 @@ antonym / The water is hot. / The water is cold.
 synonym / It is a big dog. / It is a large dog.
 synonym / It was a strange dog. / It was an odd dog.
 synonym / We close the door. / We shut the door.
+synonym / She closed the box. / She shut the box.
 synonym / I saw your father. / I saw your dad.
 synonym / He sat on the sofa. / He sat on the couch.
 """
@@ -148,6 +149,9 @@ number / The dog is big.
 number / One of the Nokia 6300 phones.
 number / There is one or two left.
 number / I went to the house party.
+number / It is thirty five miles off.
+synonym / They had shut the door.
+synonym / Frightened you think he came.
 antonym / She is ten years old.
 antonym / They live in New York.
 antonym / That's it in a nutshell, old boy.

@@ -38,7 +38,13 @@ Exchange: TypeAlias = Mapping[str, Sequence[str]]
 SEVERAL_MEANINGS = words_of(
     "like little kind light start begin rock ship store road good bad mad new cool full tall"
 )
-ADJECTIVES = frozenset(word for _, _, words in lexicon.ADJECTIVES for word in words.split())
+KNOWN = frozenset(word for _, _, words in lexicon.ADJECTIVES for word in words.split())
+ADJECTIVES = KNOWN | {
+    partner
+    for table in (lexicon.SYNONYMS, lexicon.ANTONYMS)
+    for word, partner in lexicon.both_ways(table).items()
+    if word in KNOWN
+}
 NOUN_FORMS = {
     form for noun in NOUNS for form in (noun.lemma, noun.plural) if "name" not in noun.tags
 }
@@ -47,7 +53,7 @@ BE = words_of("am is are was were be been")
 DEGREE = words_of("very so too really quite")
 # "a long time", "an old lady": fixed in their own ways.
 FIXED = words_of(
-    "deal bit while time times ago ones one york year years way term run day days boss mistake help"
+    "deal boy girl guy part question bit while time times ago ones one york year years way term run day days boss mistake help"
 )
 
 
@@ -64,9 +70,12 @@ def default(pairs: str) -> Exchange:
         if left in VERB and right in VERB:
             one, other = VERB[left], VERB[right]
             forms += [(one.third, other.third), (one.past, other.past), (one.ing, other.ing)]
-        for one_form, other_form in forms:
-            found.setdefault(one_form, []).append(other_form)
-            found.setdefault(other_form, []).append(one_form)
+        for word, partner in [*forms, *((other, one) for one, other in forms)]:
+            found.setdefault(word, []).append(partner)
+        # "shut" is close or closed.
+        for verb in (VERB[word] for word in (left, right) if word in VERB):
+            if verb.base == verb.past:
+                del found[verb.base]
     return found
 
 

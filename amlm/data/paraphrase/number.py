@@ -28,6 +28,10 @@ OTHER_DETERMINER = {
     "the": ("the",), "a": ("two", "three", "some"), "an": ("two", "three", "some"),
     "this": ("these",), "these": ("this",), "that": ("those",), "those": ("that",),
 }  # fmt: skip
+# "thirty five", "a hundred and five", "one or two"
+ADDED = words_of(
+    "or and hundred thousand twenty thirty forty fifty sixty seventy eighty ninety"
+) | {*NUMERALS}
 FORWARD = words_of("with near from into through behind under across for of to by")
 LATER = words_of("it its he his him she her they them their which who that one ones")
 # Nouns that are no plural, or another thing, in common turns.
@@ -81,7 +85,7 @@ def _numerals(dice: Dice, sentence: str) -> Iterator[Edit]:
         if (
             plural
             and not NO_PLURAL.fullmatch(counted)
-            and not {"or", *NUMERALS} & {before(sentence, found.start())}
+            and not ADDED & {before(sentence, found.start())}
         ):
             others = [word for word in NUMERALS if word != found[1].lower()]
             yield Edit(*found.span(1), dice.one(others))
