@@ -89,8 +89,8 @@ def word_targets(
 
 def _exchange(words_S: NDArray[np.int32], chosen_S: NDArray[np.bool_], more: int) -> int:
     """Exchanges a chosen line for one with so many words more; returns the words gained."""
-    lengths = np.intersect1d(words_S[chosen_S] + more, words_S[~chosen_S]) if more else []
-    if not len(lengths):
+    lengths = np.intersect1d(words_S[chosen_S] + more, words_S[~chosen_S])
+    if not more or not len(lengths):
         return 0
     out = np.flatnonzero(chosen_S & (words_S == lengths[0] - more))[0]
     into = np.flatnonzero(~chosen_S & (words_S == lengths[0]))[0]

@@ -24,8 +24,8 @@ from tokenizers import (
 )
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from amlm.data.corpora import read_lines
 from amlm.data.foreign import existing_files, load_existing
+from amlm.data.readers import read_texts
 from amlm.data.roles import special_ids, special_tokens
 from amlm.data.tokenizer import counts_words_by_type, save_tokenizer
 from amlm.errors import InputError
@@ -146,7 +146,7 @@ def test_ids_of_real_text_are_those_of_the_library(
     pair: tuple[Tokenizer, Tokenizer], shared_data: Path
 ) -> None:
     for path in sorted((shared_data / "babylm" / "train").glob("*.train")):
-        agree(*pair, list(islice(read_lines(path), 1_000)))
+        agree(*pair, list(islice(read_texts(path), 1_000)))
 
 
 def test_ids_are_those_of_transformers(

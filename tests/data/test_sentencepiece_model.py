@@ -16,8 +16,8 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from amlm.data.charsmap import charsmap_normalizers, rules_of
-from amlm.data.corpora import read_lines
 from amlm.data.foreign import load_existing
+from amlm.data.readers import read_texts
 from amlm.data.roles import special_ids, special_tokens
 from amlm.data.sentencepiece_file import read_sentencepiece
 from amlm.data.tokenizer import save_tokenizer
@@ -177,7 +177,7 @@ def test_ids_of_real_text_are_those_of_sentencepiece(
         "identity": {"normalization_rule_name": "identity", "byte_fallback": True},
     }[kind]
     files = sorted((shared_data / "babylm" / "train").glob("*.train"))
-    lines = {path.stem: list(islice(read_lines(path), 2_500)) for path in files}
+    lines = {path.stem: list(islice(read_texts(path), 2_500)) for path in files}
     sample = [line for each in lines.values() for line in each[:1_000]]
     path = trained(tmp_path / kind, sample, **{**options, "vocab_size": 2_000})
     ours, theirs = load_existing(path), sentencepiece.SentencePieceProcessor(model_file=str(path))
