@@ -171,7 +171,7 @@ def check_command(
     from hydra.errors import HydraException
 
     from amlm.data.cleaning import check_rules
-    from amlm.data.corpora import find_corpora
+    from amlm.data.sources import find_corpora
 
     extra = [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"] if config_dir else []
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):

@@ -109,7 +109,6 @@ def small_store(
     )
 
 
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--store-golden", action="store_true", help="store the losses of this run as golden ones"

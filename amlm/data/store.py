@@ -26,11 +26,12 @@ from tokenizers import Tokenizer
 from amlm.config import DataConfig, TokenizerConfig
 from amlm.data.build import META_FILE, build_store, sizes
 from amlm.data.cleaning import CLEANING_VERSION, check_rules, rules_for
-from amlm.data.corpora import Corpus, find_corpora, fingerprint
+from amlm.data.corpora import Corpus, fingerprint
 from amlm.data.encode import begins_word, id_type
 from amlm.data.foreign import existing_files
 from amlm.data.readers import digest
 from amlm.data.roles import special_ids
+from amlm.data.sources import find_corpora
 from amlm.data.tokenizer import load_tokenizer, pieces_of
 from amlm.errors import OUTSIDE_TROUBLE, InputError
 from amlm.masking.policy import SpecialIds

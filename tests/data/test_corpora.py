@@ -21,10 +21,10 @@ from amlm.data.corpora import (
     HubCorpus,
     PartCorpus,
     SampleCorpus,
-    find_corpora,
     fingerprint,
 )
 from amlm.data.lines import RUN_LINES, SEGMENT
+from amlm.data.sources import find_corpora
 from amlm.errors import InputError
 
 Write = Callable[[Path, Mapping[str, str | bytes]], Path]
