@@ -59,7 +59,7 @@ class Literal:
             rows = [{"input_ids": ids} for _, ids, _, _ in batch]
             logits = self.model(**self.tokenizer.pad(rows, return_tensors="pt")).logits
             for (n, _, position, target), row in zip(batch, logits, strict=True):
-                found[n].append(torch.log_softmax(row[position], -1)[target])
+                found[n].append(torch.log_softmax(row[position], -1)[target].clone())
         return [float(torch.stack(found[n]).sum()) for n in range(len(pairs))]
 
     @torch.no_grad()
