@@ -126,10 +126,14 @@ def accuracies(
 
 
 def interval(drawn_R: Floats) -> tuple[float | None, float | None]:
-    """The middle 95 % of a figure's resamples; None if it can't be had of some of them."""
-    if not len(drawn_R) or not np.isfinite(drawn_R).all():
+    """The middle 95 % of a figure's resamples; None if fewer than that have the figure.
+
+    A correlation, for one, is none where the same item was drawn every time.
+    """
+    there_R = drawn_R[np.isfinite(drawn_R)]
+    if not len(there_R) or len(there_R) < 0.95 * len(drawn_R):
         return None, None
-    low, high = np.percentile(drawn_R, [2.5, 97.5])
+    low, high = np.percentile(there_R, [2.5, 97.5])
     return float(low), float(high)
 
 

@@ -1,0 +1,222 @@
+"""The command from options to files: what it writes, what it does not do twice, what it refuses."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from amlm import commands
+from amlm.errors import InputError
+from amlm.evaluate import TASKS, Options, evaluate
+from amlm.evaluation import tasks
+from amlm.evaluation.baselines import Frequency, count_tokens
+from amlm.evaluation.items import suffix, whole
+from amlm.evaluation.models import MaskedModel
+from amlm.evaluation.results import remembered
+from amlm.evaluation.scoring import score
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many queries each call of a model got."""
+    counts: list[int] = []
+    plain = MaskedModel.log_probs
+
+    def counted(self: MaskedModel, queries: Any) -> Any:
+        counts.append(len(queries))
+        return plain(self, queries)
+
+    monkeypatch.setattr(MaskedModel, "log_probs", counted)
+    return counts
+
+
+def test_the_options_know_all_tasks() -> None:
+    assert tuple(tasks.TASKS) == TASKS
+
+
+def test_the_full_suite(
+    tiny_run: Path,
+    eval_dir: Path,
+    tmp_path: Path,
+    asked: list[int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("The dog sees the cat.\nThe cat sleeps.\n")
+    options = Options(
+        str(tiny_run),
+        str(tmp_path),
+        str(eval_dir),
+        suite="full",
+        baselines=["untrained", "frequency"],
+        frequency_text=str(text),
+    )
+    reports = evaluate(options)
+    folder = tmp_path / "results" / "tiny" / "main"
+    official = folder / "zero_shot" / "mlm"
+    written = {path.relative_to(official).as_posix() for path in official.rglob("*.json")}
+    ranking = [
+        "blimp/blimp_filtered",
+        "blimp/supplement_filtered",
+        "ewok/ewok_filtered",
+        "entity_tracking/entity_tracking",
+        "wug_adj/wug_adj_nominalization",
+        "wug_past/wug_past_tense",
+        "comps/comps",
+        "reading",
+    ]
+    assert written == {f"{each}/predictions.json" for each in ranking} | {"AoA_word/surprisal.json"}
+    assert set(json.loads((official / "blimp/blimp_filtered/predictions.json").read_text())) == {
+        "island",
+        "npi",
+    }
+    surprisal = json.loads((official / "AoA_word" / "surprisal.json").read_text())
+    steps = [line["step"] for line in surprisal["results"]]
+    assert list(dict.fromkeys(steps)) == [f"chck_{n}M" for n in (1, 2, 3, 10, 20)]
+    assert len(steps) == 5 * 36
+    scores = json.loads((folder / "scores.json").read_text())
+    assert set(scores["tasks"]) == set(reports["model"])
+    npi = scores["tasks"]["blimp_filtered"]["groups"]["uid"]["npi"]
+    assert npi["items"] == 8 and npi["low"] <= npi["score"] <= npi["high"]
+    assert set(scores["tasks"]["ewok_filtered"]["groups"]) == {
+        "uid",
+        "ContextType",
+        "ContextDiff",
+        "TargetDiff",
+    }
+    for name in ("main-untrained", "main-frequency"):
+        assert (folder.parent / name / "scores.json").exists()
+    assert set(reports["untrained"]) == set(reports["model"]) - {"aoa"}
+    shown = capsys.readouterr().out
+    for part in ("95 % interval", "official", "untrained", "comps, accuracy", "aoa, Pearson"):
+        assert part in shown
+
+    asked.clear()
+    again = evaluate(options)
+    assert not asked and again == reports
+
+
+def test_a_file_that_is_done_is_not_done_again_unless_it_or_the_model_changed(
+    tiny_run: Path, eval_dir: Path, tmp_path: Path, asked: list[int]
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(eval_dir / "fast_eval" / "blimp_fast", data / "blimp_fast")
+    options = Options(str(tiny_run), str(tmp_path), str(data), tasks=["blimp"])
+    first = evaluate(options)
+    assert len(asked) == 2
+    (tmp_path / "results/tiny/main/scores/blimp_fast/npi.json").write_text("{torn")
+    assert evaluate(options) == first and len(asked) == 3
+    lines = (data / "blimp_fast" / "npi.jsonl").read_text().splitlines()
+    (data / "blimp_fast" / "npi.jsonl").write_text("\n".join(lines[:5]))
+    assert evaluate(options)["model"]["blimp_fast"].totals["accuracy"].items == 13
+    assert len(asked) == 4
+    (tmp_path / "run").mkdir()
+    shutil.copytree(tiny_run / "checkpoints" / "chck_1M", tmp_path / "tiny")
+    other = Options(str(tmp_path / "tiny"), str(tmp_path), str(data), tasks=["blimp"])
+    evaluate(other)
+    assert len(asked) == 6
+
+
+def test_tasks_of_one_model_gather_in_its_scores(
+    tiny_run: Path, eval_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amlm.evaluation.items.SAMPLE_PAIRS", 20)
+    for task in ("supplement", "sample"):
+        evaluate(Options(str(tiny_run), str(tmp_path), str(eval_dir), [task], revision="chck_2M"))
+    folder = tmp_path / "results" / "tiny" / "chck_2M"
+    assert set(json.loads((folder / "scores.json").read_text())["tasks"]) == {
+        "supplement_fast",
+        "sample",
+    }
+    predictions = json.loads((folder / "zero_shot/mlm/sample/sample/predictions.json").read_text())
+    assert len(predictions) == 17
+
+
+def test_sentences_that_are_too_long_are_reported(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "supplement_fast").mkdir()
+    pair = {"sentence_good": "It rained.", "sentence_bad": "It " * 500}
+    fine = {"sentence_good": "It rained.", "sentence_bad": "It"}
+    text = f"{json.dumps(pair)}\n{json.dumps(fine)}\n"
+    (tmp_path / "supplement_fast" / "x.jsonl").write_text(text)
+    reports = evaluate(Options(str(tiny_run), str(tmp_path), str(tmp_path), ["supplement"]))
+    report = reports["model"]["supplement_fast"]
+    assert report.too_long == ["x_0"] and report.totals["accuracy"].unscored == 1
+    assert "too long" in capsys.readouterr().out
+
+
+def test_age_of_acquisition_needs_checkpoints(
+    tiny_run: Path, eval_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, data = str(tiny_run / "hf"), str(eval_dir)
+    with pytest.raises(InputError, match="needs checkpoints chck_1M"):
+        evaluate(Options(model, str(tmp_path), data, ["aoa"], suite="full"))
+    shutil.copytree(eval_dir / "full_eval" / "aoa", tmp_path / "aoa")
+    shutil.copytree(eval_dir / "full_eval" / "cdi_childes", tmp_path / "cdi_childes")
+    shutil.copytree(eval_dir / "full_eval" / "wug_past_tense", tmp_path / "wug_past_tense")
+    reports = evaluate(Options(model, str(tmp_path), str(tmp_path), suite="full"))
+    assert set(reports["model"]) == {"wug_past_tense"}
+    assert "aoa" in capsys.readouterr().out
+
+
+def test_the_frequency_baseline_counts_tokens(tiny_model: MaskedModel, tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("the cat\nthe dog the cat\n")
+    tokenizer = tiny_model.tokenizer
+    counts = count_tokens(tokenizer, path)
+    (the,) = tokenizer("the", add_special_tokens=False)["input_ids"]
+    assert counts[the] == 3
+    scorer = Frequency(tokenizer, counts)
+    assert np.exp(scorer.log_share_V.astype(np.float64)).sum() == pytest.approx(1, abs=1e-5)
+    expected = math.log(4 / (counts.sum() + len(counts)))
+    found = score(scorer, [suffix("A cat saw", " the"), whole("the the")])
+    assert found.tolist() == pytest.approx([expected, 2 * expected], abs=1e-5)
+    with pytest.raises(InputError, match="does not exist"):
+        count_tokens(tokenizer, tmp_path / "none.txt")
+
+
+def test_words_in_another_order_tie_for_the_frequency_baseline(
+    tiny_run: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "supplement_fast").mkdir()
+    pair = {"sentence_good": "the dog the cat", "sentence_bad": "the cat the dog"}
+    (tmp_path / "supplement_fast" / "x.jsonl").write_text(f"{json.dumps(pair)}\n")
+    (tmp_path / "text.txt").write_text("the dog saw the cat")
+    options = Options(str(tiny_run), str(tmp_path), str(tmp_path), ["supplement"])
+    options.baselines, options.frequency_text = ["frequency"], str(tmp_path / "text.txt")
+    total = evaluate(options)["frequency"]["supplement_fast"].totals["accuracy"]
+    assert (total.score, total.ties) == (0, 100)
+
+
+def test_missing_numbers_are_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "some" / "file.json"
+    rows = [[1.5, float("nan")], [-2.25]]
+    assert remembered(path, "key", lambda: rows) == (rows, False)
+    json.loads(path.read_text(), parse_constant=lambda text: pytest.fail(f"{text} is no JSON"))
+    found, was_there = remembered(path, "key", lambda: pytest.fail("was computed again"))
+    assert was_there and str(found) == str(rows)
+    assert remembered(path, "other", lambda: [[0.0]]) == ([[0.0]], False)
+
+
+def test_what_is_wrong_is_said_in_one_line(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, part in (
+        ([f"model={tiny_run}", f"out={tmp_path}", "tasks=[blmp]"], "one of sample, blimp"),
+        ([f"model={tiny_run}", f"out={tmp_path}"], "data_dir=<folder> is needed"),
+        (
+            [f"model={tiny_run}", f"out={tmp_path}", "tasks=[sample]", "baselines=[frequency]"],
+            "frequency_text=<file>",
+        ),
+        ([f"model={tmp_path}", f"out={tmp_path}", "tasks=[sample]"], "no model in"),
+    ):
+        with pytest.raises(SystemExit):
+            commands.run("amlm.evaluate", "", Options, evaluate, arguments)
+        assert part in capsys.readouterr().err

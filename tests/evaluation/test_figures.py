@@ -1,0 +1,131 @@
+"""Scores, ties and intervals against plain counting and brute-force resampling; the regressions
+against numpy's least squares on repeated rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import pearsonr, spearmanr
+
+from amlm.evaluation import ranking
+from amlm.evaluation.figures import (
+    RESAMPLES,
+    Outcomes,
+    accuracies,
+    interval,
+    outcomes,
+    pearson,
+    resampled,
+    spearman,
+)
+from amlm.evaluation.items import Item, whole
+from amlm.evaluation.reading import design, r_squared
+from amlm.evaluation.tasks import TASKS
+
+PAIR = [whole("Good."), whole("Bad.")]
+NAN = float("nan")
+
+
+def scores_of(*rows: list[float]) -> list[np.ndarray[tuple[int], np.dtype[np.float64]]]:
+    return [np.array(row) for row in rows]
+
+
+def test_a_tie_is_the_official_pipelines_hit_and_not_ours() -> None:
+    found = outcomes(
+        scores_of([-5, -5], [-5, -5.00001], [-5.00001, -5], [-5, -6], [-6, -5], [-5, NAN])
+    )
+    assert found.hit_N.tolist() == [False, False, False, True, False, False]
+    assert found.official_N.tolist() == [True, True, False, True, False, False]
+    assert found.tie_N.tolist() == [True, True, True, False, False, False]
+    assert found.scored_N.tolist() == [True] * 5 + [False]
+    # Of several candidates only the right one's tie for the first place counts as one.
+    found = outcomes(scores_of([-9, -5, -5], [-5, -5, -9], [-4, -5, -5]))
+    assert found.tie_N.tolist() == [False, True, False]
+    assert found.hit_N.tolist() == [False, False, True]
+
+
+def test_a_system_that_scores_all_alike_is_right_officially_and_wrong_here() -> None:
+    items = [Item("npi", PAIR) for _ in range(20)]
+    report = ranking.report(TASKS["supplement"], items, scores_of(*[[-1.0, -1.0]] * 20))
+    total = report.totals["accuracy"]
+    assert (total.score, total.official, total.ties) == (0, 100, 100)
+    assert (total.low, total.high) == (0, 0)
+
+
+def test_accuracy_and_its_interval() -> None:
+    dice = np.random.default_rng(1)
+    names = ["a"] * 40 + ["b"] * 160
+    hit = dice.random(200) < 0.6
+    none = np.zeros(200, dtype=bool)
+    by_group, total = accuracies(Outcomes(hit, hit, none, ~none), names)
+    assert by_group["a"].score == pytest.approx(100 * hit[:40].mean())
+    assert total.score == pytest.approx(50 * (hit[:40].mean() + hit[40:].mean()))
+    drawn = [
+        50 * (dice.choice(hit[:40], 40).mean() + dice.choice(hit[40:], 160).mean())
+        for _ in range(4_000)
+    ]
+    expected = np.percentile(drawn, [2.5, 97.5])
+    assert [total.low, total.high] == pytest.approx(expected.tolist(), abs=0.8)
+    again, _ = accuracies(Outcomes(hit, hit, none, ~none), names)
+    assert again == by_group
+
+
+def test_splits_of_entity_tracking_count_the_same_whatever_their_groups() -> None:
+    uids = ["regular_0_ops", "regular_1_ops", "ambiref_0_ops"]
+    items = [Item(uid, PAIR) for uid in uids]
+    report = ranking.report(
+        TASKS["entity_tracking"], items, scores_of([-1, -2], [-2, -1], [-2, -1])
+    )
+    assert report.totals["accuracy"].score == pytest.approx(25)  # (50 + 0) / 2
+    assert report.groups["uid"]["regular_0_ops"].score == 100
+
+
+def test_items_that_are_too_long_are_named_and_are_misses() -> None:
+    items = [Item("a", PAIR), Item("b", PAIR), Item("a", PAIR)]
+    scores = scores_of([-1, -2], [-1, -2], [-1, NAN])
+    report = ranking.report(TASKS["supplement"], items, scores)
+    assert report.too_long == ["a_1"]
+    total = report.totals["accuracy"]
+    assert (total.score, total.official, total.unscored) == (75, 75, 1)
+    assert ranking.predictions(items, scores)["a"]["predictions"][1]["pred"] == "Bad."
+
+
+def test_people_are_followed_by_rank_and_clear_cases_stay_apart() -> None:
+    ratios, leads = [0.9, 0.8, 0.7, 0.2, 0.1, 0.5], [60.0, 50.0, 40.0, -50.0, -60.0, NAN]
+    items = [Item("wug_adj", PAIR, ratio=ratio) for ratio in ratios]
+    scores = scores_of(*([lead, 0.0] for lead in leads))
+    total = ranking.report(TASKS["wug_adj"], items, scores).totals["Spearman"]
+    assert total.score == pytest.approx(1)
+    # In float32 the three leads of 40 and more are all certain.
+    shares = [1, 1, 1, np.exp(-50.0), np.exp(-60.0), 0.5]
+    assert total.official == pytest.approx(spearmanr(shares, ratios)[0])
+    assert (total.items, total.unscored) == (6, 1)
+    same = ranking.report(TASKS["wug_adj"], items, scores_of(*[[1.0, 1.0]] * 6)).totals
+    assert same["Spearman"].score is None and same["Spearman"].ties == 100
+
+
+def test_correlations_are_scipys() -> None:
+    dice = np.random.default_rng(0)
+    x, y = dice.integers(5, size=(2, 30)).astype(float)
+    assert pearson(x, y) == pytest.approx(pearsonr(x, y)[0])
+    assert spearman(x, y) == pytest.approx(spearmanr(x, y)[0])
+    drawn = resampled(30)
+    assert drawn.shape == (RESAMPLES, 30)
+    assert spearman(x[drawn], y[drawn])[7] == pytest.approx(spearmanr(x[drawn[7]], y[drawn[7]])[0])
+    assert interval(np.array([1.0, NAN])) == (None, None)
+    assert interval(np.array([1.0] * 99 + [NAN])) == (1.0, 1.0)
+
+
+def test_explained_variance_under_weights_is_that_of_repeated_rows() -> None:
+    dice = np.random.default_rng(0)
+    columns = {name: dice.normal(5, 2, 50) for name in "abc"}
+    x = np.column_stack([design(columns, ("a", "b", "c")), 2 * columns["a"]])  # one too many
+    y = columns["a"] * columns["b"] + dice.normal(size=50)
+    weights = dice.multinomial(50, [1 / 50] * 50, size=3)
+    for row, found in zip(
+        [np.ones(50, int), *weights], [*r_squared(x, y), *r_squared(x, y, weights)], strict=True
+    ):
+        xs, ys = np.repeat(x, row, axis=0), np.repeat(y, row)
+        left = ys - xs @ np.linalg.lstsq(xs, ys, rcond=None)[0]
+        assert found == pytest.approx(1 - left @ left / ((ys - ys.mean()) ** 2).sum(), abs=1e-8)
