@@ -1,0 +1,86 @@
+"""Exports the models of a run for plain `transformers`: ``python -m amlm.export run=<folder> ...``.
+
+It writes ``<out>/main`` and one ``<out>/chck_<n>M`` per word checkpoint: ``DebertaV2ForMaskedLM``
+in safetensors, a fast tokenizer and a model card. ``push=user/name`` uploads each as a branch.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from amlm import commands
+from amlm.commands import NEEDED
+from amlm.config import option
+
+ABOUT = "Writes the models of a run as folders that plain transformers loads, with model cards."
+
+
+@dataclass
+class ExportOptions:
+    run: str = option(NEEDED, "folder of a run of amlm.train")
+    out: str = option(NEEDED, "folder to write main, chck_1M, chck_2M ... into")
+    results: str | None = option(
+        None, "folder with results of amlm.evaluate for the cards; null looks in the run folder"
+    )
+    license: str = option("mit", "licence of the weights, as the Hugging Face Hub spells it")
+    push: str | None = option(
+        None, "Hub repository user/name to upload to, a branch per model; null uploads nothing"
+    )
+    private: bool = option(False, "whether a repository that push makes is private")
+
+
+def say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
+
+
+def export(options: ExportOptions) -> list[Path]:
+    """Writes the models of a run, and uploads them if asked to.
+
+    Returns: the folders, word checkpoints in order and ``main`` last.
+
+    Raises:
+        InputError: no run, no model yet, a broken model, an output folder of something else, or
+            a Hub that cannot be reached.
+    """
+    from huggingface_hub import HfApi
+
+    from amlm.publish.card import find_scores, model_card
+    from amlm.publish.folders import claim_output, write_models
+    from amlm.publish.hub import check_push, push
+    from amlm.publish.source import FINAL, check_model, read_run, run_models
+
+    folder, out = Path(options.run).expanduser(), Path(options.out).expanduser()
+    results = Path(options.results).expanduser() if options.results else folder
+    api = HfApi()
+    if options.push:
+        check_push(options.push, api)
+    run = read_run(folder)
+    models = run_models(run)
+    for model in models:
+        check_model(model.folder)
+    cards = {
+        model.name: model_card(
+            model,
+            models,
+            run,
+            find_scores(results, model.name),
+            license=options.license,
+            address=options.push or f"{out.name}/{model.name}",
+        )
+        for model in models
+    }
+    claim_output(out, run)
+    written = write_models(out, models, cards)
+    for model, path in zip(models, written, strict=True):
+        say(f"wrote    {path}: {model.step:,} steps, {model.words_seen:,} words seen")
+    if models[-1].name != FINAL:
+        say("the run has not finished: there is no main yet, its word checkpoints alone")
+    if options.push:
+        push(written, options.push, api, private=options.private, say=say)
+    return written
+
+
+if __name__ == "__main__":
+    commands.run("amlm.export", ABOUT, ExportOptions, export, sys.argv[1:])

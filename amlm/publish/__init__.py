@@ -1,0 +1,1 @@
+"""From a run folder to models that others load: folders for plain `transformers`, and the Hub."""

@@ -1,0 +1,174 @@
+"""The model card (``README.md``) of an exported model: what it is, was trained on, and scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from amlm.errors import InputError
+from amlm.publish.source import FINAL, RunModel, RunRecord
+from amlm.record import scalars
+
+PAPER = "https://arxiv.org/abs/2510.20475"
+CITATION = """\
+```bibtex
+@article{edman2025mask,
+  title   = {Mask and You Shall Receive: Optimizing Masked Language Modeling For Pretraining {BabyLM}s},
+  author  = {Edman, Lukas and Fraser, Alexander},
+  journal = {arXiv preprint arXiv:2510.20475},
+  year    = {2025}
+}
+```"""  # noqa: E501
+# What says something about a model, not about the machine it was trained on.
+SECTIONS = ("data", "tokenizer", "model", "masking", "optimizer", "trainer", "validation")
+SCORES_FILE = "scores.json"
+SCORE_DEPTH = 2  # task and metric; what lies deeper is detail
+
+
+def front_matter(license: str) -> str:
+    """The YAML that the Hub reads."""
+    fields = {
+        "license": license,
+        "language": "en",
+        "library_name": "transformers",
+        "pipeline_tag": "fill-mask",
+        "tags": ["babylm", "masked-language-modeling", "adaptive-masking", "deberta-v2", "amlm"],
+    }
+    return f"---\n{OmegaConf.to_yaml(OmegaConf.create(fields))}---"
+
+
+def find_scores(folder: Path, name: str) -> dict[str, float]:
+    """Numbers of every ``scores.json`` below a folder that lies in a folder named like the model.
+
+    Returns: ``{"finetune/rte/accuracy": 0.53, ...}``; the first part is the file's folder.
+
+    Raises:
+        InputError: such a file is not JSON.
+    """
+    found: dict[str, float] = {}
+    for path in sorted(folder.rglob(SCORES_FILE)):
+        if name not in path.relative_to(folder).parts:
+            continue
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{path}: not JSON ({error})") from error
+        numbers = scalars({**content, "kind": path.parent.name})
+        found |= {k: v for k, v in numbers.items() if k.count("/") <= SCORE_DEPTH}
+    return found
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    head, *rest = rows
+    lines = [head, ["---"] * len(head), *rest]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _choice(component: Any) -> str:
+    # "amlm.masking.signals.hard.Hard" with its options, in short.
+    target = str(component["_target_"]).rsplit(".", 1)[-1].lower()
+    values = ", ".join(f"{k} {v}" for k, v in component.items() if k != "_target_")
+    return f"{target} ({values})" if values else target
+
+
+def _without_paths(section: Any) -> Any:
+    # Where files lie on the machine of the run is nobody's business.
+    if isinstance(section, dict):
+        return {key: _without_paths(value) for key, value in section.items()}
+    return None if isinstance(section, str) and {"/", "\\"} & set(section) else section
+
+
+def _facts(model: RunModel, run: RunRecord) -> list[list[str]]:
+    config = run.config
+    data, sizes, masking = config["data"], config["model"], config["masking"]
+    summary = run.of_kind("summary")
+    rows = [
+        ["", ""],
+        ["experiment", f"`{config['name']}`, seed {config['seed']}"],
+        ["trained for", f"{model.step:,} steps of {data['tokens_per_step']:,} tokens"],
+        ["words seen", f"{model.words_seen:,} (repetitions counted)"],
+        ["data", f"`{data['source']}`, blocks of {data['sequence_length']} tokens by epoch"],
+        [
+            "size",
+            f"{sizes['layers']} layers, {sizes['hidden_size']} wide, {sizes['heads']} heads, "
+            f"n-hot embeddings {sizes['nhot']['fusion']}",
+        ],
+        *[
+            [f"masking {part}", _choice(masking[part])]
+            for part in ("signal", "schedule", "sampler", "replacement")
+        ],
+        ["optimizer", f"{config['optimizer']['name']}, learning rate {config['optimizer']['lr']}"],
+    ]
+    if model.name == FINAL and summary and not run.run.get("resumed"):
+        rows.append(["training time", f"{summary[-1]['seconds'] / 60:.1f} minutes"])
+    return rows
+
+
+def _validation(model: RunModel, run: RunRecord) -> list[str]:
+    found = run.latest("validation", model.step)
+    if found is None:
+        return ["", "", ""]
+    return [f"{found['step']:,}", f"{found['loss']:.3f}", f"{found['accuracy']:.1%}"]
+
+
+def model_card(
+    model: RunModel,
+    models: Sequence[RunModel],
+    run: RunRecord,
+    scores: dict[str, float],
+    *,
+    license: str,
+    address: str,
+) -> str:
+    """The card of one model of a run.
+
+    Args:
+        model: the model it is for.
+        models: all models of the run; each is a revision.
+        run: the record.
+        scores: from `find_scores`; may be empty.
+        license: of the weights, in the Hub's spelling.
+        address: repository or folder, for the example.
+    """
+    revision = "" if model.name == FINAL else f', revision="{model.name}"'
+    revisions = [
+        ["revision", "steps", "words seen", "validated at step", "loss", "masked accuracy"],
+        *[
+            [f"`{m.name}`", f"{m.step:,}", f"{m.words_seen:,}", *_validation(m, run)]
+            for m in models
+        ],
+    ]
+    config = {name: _without_paths(run.config[name]) for name in SECTIONS}
+    adaptive = _choice(run.config["masking"]["signal"]) != "uniform"
+    parts = [
+        front_matter(license),
+        f"# {run.config['name']}, {model.name}",
+        "A DeBERTa-V2 model, pretrained with "
+        f"{'adaptive ' if adaptive else ''}masked language modeling as in "
+        f"[Edman & Fraser 2025]({PAPER}). It needs plain `transformers` and no remote code.",
+        "```python\nfrom transformers import pipeline\n\n"
+        f'fill = pipeline("fill-mask", "{address}"{revision})\n'
+        f'fill("The cat [MASK] on the mat.")\n```',
+        _table(_facts(model, run)),
+        "## Results",
+        "Plain masked language modeling on held-out text at a mask ratio of "
+        f"{run.config['validation']['ratio']:.0%}, the same masks at every validation:",
+        _table(revisions),
+    ]
+    if scores:
+        rows = [["evaluation", "score"], *[[k, f"{v:.4g}"] for k, v in scores.items()]]
+        parts += ["Evaluation:", _table(rows)]
+    parts += [
+        "## Configuration",
+        "Trained with `amlm` "
+        f"{run.run['versions']['amlm']}, torch {run.run['versions']['torch']}, "
+        f"transformers {run.run['versions']['transformers']}.",
+        f"```yaml\n{OmegaConf.to_yaml(OmegaConf.create(config))}```",
+        "## Citing",
+        CITATION,
+    ]
+    return "\n\n".join(parts) + "\n"
