@@ -1,0 +1,85 @@
+"""From pairs of texts to batches of ids. Shapes: B batch, L the batch's longest item."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from amlm.evaluation.finetuning.tasks import Pair
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+class Encoded(NamedTuple):
+    """An item as ids, with its label."""
+
+    ids: list[int]
+    label: int
+
+
+class Batch(NamedTuple):
+    """Items of one batch, padded on the right.
+
+    Attributes:
+        ids_BL: token ids.
+        mask_BL: 0 at padding; None when nothing is padding.
+        labels_B: the right answers.
+    """
+
+    ids_BL: Tensor
+    mask_BL: Tensor | None
+    labels_B: Tensor
+
+
+def encode(
+    pairs: Sequence[Pair], tokenizer: PreTrainedTokenizerFast, max_length: int
+) -> list[Encoded]:
+    """Tokenises pairs; what is too long loses tokens at the end of its longer text."""
+    found = tokenizer(
+        [pair.first for pair in pairs],
+        [pair.second for pair in pairs],
+        truncation=True,
+        max_length=max_length,
+    )
+    return [Encoded(ids, pair.label) for ids, pair in zip(found["input_ids"], pairs, strict=True)]
+
+
+def collate(items: Sequence[Encoded], pad: int) -> Batch:
+    """Pads items to the longest one."""
+    length_B = torch.tensor([len(item.ids) for item in items])
+    length = int(length_B.max())
+    ids_BL = torch.full((len(items), length), pad)
+    for row_L, item in zip(ids_BL, items, strict=True):
+        row_L[: len(item.ids)] = torch.tensor(item.ids)
+    mask_BL = torch.arange(length) < length_B[:, None]
+    labels_B = torch.tensor([item.label for item in items])
+    return Batch(ids_BL, None if mask_BL.all() else mask_BL.long(), labels_B)
+
+
+def train_batches(
+    items: Sequence[Encoded], batch_size: int, pad: int, seed: int
+) -> DataLoader[Encoded]:
+    """Batches in an order drawn anew each epoch; the last incomplete one is left out."""
+    return DataLoader(
+        list(items),  # type: ignore[arg-type]  # a list is all the data set it needs
+        batch_size,
+        shuffle=True,
+        drop_last=True,
+        collate_fn=partial(collate, pad=pad),
+        generator=torch.Generator().manual_seed(seed),
+    )
+
+
+def valid_batches(items: Sequence[Encoded], batch_size: int, pad: int) -> DataLoader[Encoded]:
+    """All items in order."""
+    return DataLoader(
+        list(items),  # type: ignore[arg-type]
+        batch_size,
+        collate_fn=partial(collate, pad=pad),
+    )

@@ -1,0 +1,83 @@
+"""A pretrained encoder with the head of the official pipeline.
+
+Shapes: B batch, L length, D hidden, C labels.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from amlm.models.deberta import DebertaV2MaskedLM
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+HEAD_DROPOUT = 0.1
+HEAD_EPS = 1e-5
+
+
+def make_head(hidden_size: int, labels: int) -> nn.Sequential:
+    """The official head: layer norms without weights, one hidden layer as wide as the encoder."""
+    return nn.Sequential(
+        nn.LayerNorm(hidden_size, HEAD_EPS, elementwise_affine=False),
+        nn.Linear(hidden_size, hidden_size),
+        nn.GELU(),
+        nn.LayerNorm(hidden_size, HEAD_EPS, elementwise_affine=False),
+        nn.Dropout(HEAD_DROPOUT),
+        nn.Linear(hidden_size, labels),
+    )
+
+
+class FastDeberta(nn.Module):
+    """DeBERTa-V2 on our own encoder: hidden states ``(B, L, D)`` of a `transformers` model."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__()
+        encoder = DebertaV2MaskedLM(model.config)
+        encoder.deberta.load_state_dict(model.state_dict(), strict=True)
+        del encoder.cls  # the masked-LM head has no part in this
+        self.encoder = encoder
+
+    def forward(self, ids_BL: Tensor, mask_BL: Tensor | None) -> Tensor:
+        return self.encoder.encode(ids_BL, mask_BL)
+
+
+class AnyEncoder(nn.Module):
+    """Hidden states ``(B, L, D)`` of any encoder of `transformers`."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.encoder = model
+
+    def forward(self, ids_BL: Tensor, mask_BL: Tensor | None) -> Tensor:
+        mask_BL = torch.ones_like(ids_BL) if mask_BL is None else mask_BL
+        hidden_BLD: Tensor = self.encoder(input_ids=ids_BL, attention_mask=mask_BL)[0]
+        return hidden_BLD
+
+
+def make_encoder(model: PreTrainedModel) -> FastDeberta | AnyEncoder:
+    """A copy of a model to train: on our encoder where that computes the same, else as it is."""
+    if model.config.model_type == "deberta-v2":
+        try:
+            return FastDeberta(model)
+        except (ValueError, RuntimeError):  # a configuration, or weights, that ours doesn't have
+            pass
+    return AnyEncoder(copy.deepcopy(model))
+
+
+class Classifier(nn.Module):
+    """Encoder and head: logits ``(B, C)`` from the first token's last hidden state."""
+
+    def __init__(self, encoder: nn.Module, hidden_size: int, labels: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = make_head(hidden_size, labels)
+
+    def forward(self, ids_BL: Tensor, mask_BL: Tensor | None) -> Tensor:
+        hidden_BLD = self.encoder(ids_BL, mask_BL)
+        logits_BC: Tensor = self.head(hidden_BLD[:, 0])
+        return logits_BC

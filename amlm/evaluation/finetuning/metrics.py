@@ -1,0 +1,99 @@
+"""Accuracy, F1 and MCC of predicted labels, by `torchmetrics`, and the interval over items.
+
+F1 is that of label 1 where there are two labels, and the mean over labels where there are more.
+
+Shapes: S seeds, N items, R resamples of them.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import MetricCollection
+from torchmetrics.classification import (
+    BinaryAccuracy,
+    BinaryF1Score,
+    MulticlassAccuracy,
+    MulticlassF1Score,
+    MulticlassMatthewsCorrCoef,
+)
+from torchmetrics.functional.classification import (
+    binary_accuracy,
+    binary_f1_score,
+    multiclass_accuracy,
+    multiclass_f1_score,
+)
+
+METRICS = ("accuracy", "f1", "mcc")
+RESAMPLES = 1_000
+AT_ONCE = 50  # resamples scored together; bounds the memory
+
+
+class MatthewsCorrCoef(MulticlassMatthewsCorrCoef):
+    """MCC that is 0 where all predictions, or all labels, are the same.
+
+    So says scikit-learn, which the official pipeline asks; the original's answer depends on an
+    epsilon there, and a weak model often gives one answer to everything.
+    """
+
+    def compute(self) -> Tensor:
+        counts_CC = self.confmat
+        if any((counts_CC.sum(axis) > 0).sum() < 2 for axis in (0, 1)):
+            return torch.zeros((), device=counts_CC.device)
+        return super().compute()
+
+
+def make_metrics(labels: int) -> MetricCollection:
+    """The three metrics of a task with so many labels, to be fed predictions and labels."""
+    accuracy, f1 = (
+        (BinaryAccuracy(), BinaryF1Score())
+        if labels == 2
+        else (
+            MulticlassAccuracy(labels, average="micro"),
+            MulticlassF1Score(labels, average="macro"),
+        )
+    )
+    return MetricCollection(
+        {"accuracy": accuracy, "f1": f1, "mcc": MatthewsCorrCoef(labels)}, compute_groups=False
+    )
+
+
+def score(predictions_N: Tensor, labels_N: Tensor, labels: int) -> dict[str, float]:
+    """The three metrics by name."""
+    metrics = make_metrics(labels)
+    metrics.update(predictions_N, labels_N)
+    return {name: float(value) for name, value in metrics.compute().items()}
+
+
+def interval(
+    predictions_SN: Tensor, labels_N: Tensor, labels: int, metric: str, seed: int = 0
+) -> tuple[float, float]:
+    """95 % bootstrap interval over items of a metric's mean over seeds.
+
+    Args:
+        predictions_SN: predicted labels of each seed.
+        labels_N: the right ones.
+        labels: how many labels there are.
+        metric: ``accuracy`` or ``f1``.
+        seed: of the resamples.
+    """
+    two: dict[str, Any] = {"accuracy": binary_accuracy, "f1": binary_f1_score}
+    more: dict[str, Any] = {
+        "accuracy": partial(multiclass_accuracy, num_classes=labels, average="micro"),
+        "f1": partial(multiclass_f1_score, num_classes=labels, average="macro"),
+    }
+    measure = (two if labels == 2 else more)[metric]
+    draw = torch.Generator().manual_seed(seed)
+    means = []
+    for _ in range(0, RESAMPLES, AT_ONCE):
+        item_RN = torch.randint(len(labels_N), (AT_ONCE, len(labels_N)), generator=draw)
+        scores = [
+            measure(predictions_N[item_RN], labels_N[item_RN], multidim_average="samplewise")
+            for predictions_N in predictions_SN
+        ]
+        means.append(torch.stack(scores).double().mean(0))
+    low, high = torch.cat(means).quantile(torch.tensor([0.025, 0.975], dtype=torch.double))
+    return float(low), float(high)

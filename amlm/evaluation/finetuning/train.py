@@ -1,0 +1,96 @@
+"""One training of one task from a pretrained model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import lightning as L
+import torch
+
+from amlm.errors import InputError
+from amlm.evaluation.finetuning.batches import encode, train_batches, valid_batches
+from amlm.evaluation.finetuning.classifier import AnyEncoder, Classifier, make_encoder
+from amlm.evaluation.finetuning.module import Bar, FineTuning
+from amlm.evaluation.finetuning.tasks import Pair, Task
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+VALID_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a training depends on beside the data, the model and the seed."""
+
+    epochs: int
+    batch_size: int
+    lr: float
+    max_length: int
+
+
+def train_task(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
+    task: Task,
+    splits: tuple[Sequence[Pair], Sequence[Pair]],
+    recipe: Recipe,
+    *,
+    seed: int,
+    accelerator: str = "cpu",
+    title: str = "",
+) -> FineTuning:
+    """Trains a classifier and returns it with its `epochs`; the model itself stays as it is.
+
+    Args:
+        model: a pretrained encoder.
+        tokenizer: its tokenizer.
+        task: what its labels are and what the best epoch is chosen by.
+        splits: items to train on, and to validate on after each epoch.
+        recipe: see `Recipe`.
+        seed: of the head, dropout and the order of the items.
+        accelerator: ``cpu`` or ``cuda``.
+        title: of the progress bar.
+
+    Raises:
+        InputError: there are fewer items than a batch has, or items are longer than the model
+            can take.
+    """
+    train, valid = (encode(pairs, tokenizer, recipe.max_length) for pairs in splits)
+    pad = tokenizer.pad_token_id or 0
+    batches = train_batches(train, recipe.batch_size, pad, seed)
+    if not len(batches):
+        raise InputError(
+            f"batch_size={recipe.batch_size} is more than the {len(train)} items to train on"
+        )
+    torch.manual_seed(seed)  # of the head and of dropout
+    encoder = make_encoder(model)
+    longest = max(len(item.ids) for item in (*train, *valid))
+    if isinstance(encoder, AnyEncoder) and longest > tokenizer.model_max_length:
+        raise InputError(
+            f"max_length={recipe.max_length} is more than the model can take: give "
+            f"max_length={tokenizer.model_max_length}"
+        )
+    torch.manual_seed(seed)  # again: how many draws an encoder's making takes is no matter
+    classifier = Classifier(encoder, model.config.hidden_size, task.labels).train()
+    total_steps = len(batches) * recipe.epochs
+    module = FineTuning(
+        classifier, labels=task.labels, metric=task.metric, lr=recipe.lr, total_steps=total_steps
+    )
+    trainer = L.Trainer(
+        accelerator=accelerator,
+        devices=1,
+        max_epochs=recipe.epochs,
+        num_sanity_val_steps=0,
+        # What the encoder caches in validation is used in training.
+        inference_mode=False,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        callbacks=[Bar(title, total_steps)],
+    )
+    trainer.fit(module, batches, valid_batches(valid, VALID_BATCH, pad))
+    return module
