@@ -109,6 +109,17 @@ def small_store(
     )
 
 
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real text and evaluation items beside a development checkout; tests of them need it."""
+    folder = Path(
+        os.environ.get("AMLM_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
+    )
+    if not folder.is_dir():
+        pytest.skip("needs the folder of real text and evaluation items (AMLM_TEST_DATA)")
+    return folder
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--store-golden", action="store_true", help="store the losses of this run as golden ones"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 from amlm.evaluation.finetuning.tasks import Pair
+from amlm.masking.policy import derived_seed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -62,17 +63,35 @@ def collate(items: Sequence[Encoded], pad: int) -> Batch:
     return Batch(ids_BL, None if mask_BL.all() else mask_BL.long(), labels_B)
 
 
+class Order(Sampler[int]):
+    """Items in an order that the seed and the epoch alone determine; Lightning sets the epoch."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        self.count = count
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[int]:
+        draw = torch.Generator().manual_seed(derived_seed(self.seed, "order", self.epoch))
+        return iter(torch.randperm(self.count, generator=draw).tolist())
+
+
 def train_batches(
     items: Sequence[Encoded], batch_size: int, pad: int, seed: int
 ) -> DataLoader[Encoded]:
-    """Batches in an order drawn anew each epoch; the last incomplete one is left out."""
+    """Batches in a new order each epoch; the last incomplete one is left out."""
     return DataLoader(
         list(items),  # type: ignore[arg-type]  # a list is all the data set it needs
         batch_size,
-        shuffle=True,
+        sampler=Order(len(items), seed),
         drop_last=True,
         collate_fn=partial(collate, pad=pad),
-        generator=torch.Generator().manual_seed(seed),
     )
 
 

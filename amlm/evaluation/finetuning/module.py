@@ -20,6 +20,7 @@ from tqdm import tqdm
 from amlm.evaluation.finetuning.batches import Batch
 from amlm.evaluation.finetuning.classifier import Classifier
 from amlm.evaluation.finetuning.metrics import make_metrics
+from amlm.masking.policy import derived_seed
 from amlm.optim.schedule import cosine_with_warmup
 
 BETAS = (0.9, 0.999)
@@ -70,21 +71,32 @@ class FineTuning(L.LightningModule):
         metric: what the best epoch is chosen by.
         lr: peak learning rate.
         total_steps: optimizer steps of the training.
+        seed: source of dropout, with the step.
     """
 
     def __init__(
-        self, classifier: Classifier, *, labels: int, metric: str, lr: float, total_steps: int
+        self,
+        classifier: Classifier,
+        *,
+        labels: int,
+        metric: str,
+        lr: float,
+        total_steps: int,
+        seed: int,
     ) -> None:
         super().__init__()
         self.classifier = classifier
         self.metric = metric
         self.lr = lr
         self.total_steps = total_steps
+        self.seed = seed
         self.metrics = make_metrics(labels)
         self.epochs = Epochs()
         self._predictions: list[Tensor] = []
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        # Dropout depends on the seed and the step alone, whoever drew before.
+        torch.manual_seed(derived_seed(self.seed, "dropout", self.global_step))
         return F.cross_entropy(self.classifier(batch.ids_BL, batch.mask_BL), batch.labels_B)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

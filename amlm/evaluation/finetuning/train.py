@@ -65,7 +65,6 @@ def train_task(
         raise InputError(
             f"batch_size={recipe.batch_size} is more than the {len(train)} items to train on"
         )
-    torch.manual_seed(seed)  # of the head and of dropout
     encoder = make_encoder(model)
     longest = max(len(item.ids) for item in (*train, *valid))
     if isinstance(encoder, AnyEncoder) and longest > tokenizer.model_max_length:
@@ -73,11 +72,16 @@ def train_task(
             f"max_length={recipe.max_length} is more than the model can take: give "
             f"max_length={tokenizer.model_max_length}"
         )
-    torch.manual_seed(seed)  # again: how many draws an encoder's making takes is no matter
+    torch.manual_seed(seed)  # the head's weights
     classifier = Classifier(encoder, model.config.hidden_size, task.labels).train()
     total_steps = len(batches) * recipe.epochs
     module = FineTuning(
-        classifier, labels=task.labels, metric=task.metric, lr=recipe.lr, total_steps=total_steps
+        classifier,
+        labels=task.labels,
+        metric=task.metric,
+        lr=recipe.lr,
+        total_steps=total_steps,
+        seed=seed,
     )
     trainer = L.Trainer(
         accelerator=accelerator,

@@ -1,0 +1,270 @@
+"""The parts of fine-tuning: texts of the tasks against texts written out by hand, batches against
+the tokenizer's own, the head against its formula, encoders against `transformers`, the schedule and
+the metrics against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel, DebertaV2Config
+from transformers import DebertaV2Model as TheirDeberta
+
+from amlm.errors import InputError
+from amlm.evaluation.finetuning import metrics
+from amlm.evaluation.finetuning.batches import Encoded, collate, encode, train_batches
+from amlm.evaluation.finetuning.classifier import (
+    AnyEncoder,
+    Classifier,
+    FastDeberta,
+    make_encoder,
+    make_head,
+)
+from amlm.evaluation.finetuning.metrics import interval, score
+from amlm.evaluation.finetuning.module import Epochs, rate_factor
+from amlm.evaluation.finetuning.source import find_model, load_encoder
+from amlm.evaluation.finetuning.tasks import TASKS, Pair, find_files, read_pairs
+
+ROWS = {
+    "boolq": ({"question": "q", "passage": "p"}, ("q", "p")),
+    "multirc": (
+        {"question": "q?", "answer": "a", "paragraph": "p"},
+        ("Question: q? Answer: a", "p"),
+    ),
+    "rte": ({"sentence1": "a", "sentence2": "b"}, ("a", "b")),
+    "wsc": (
+        {"span2_text": "it", "span1_text": "the {dog}", "text": "t"},
+        ('Does "it" refer to "the {dog}" in this passage?', "t"),
+    ),
+    "mrpc": ({"sentence1": "a", "sentence2": "b"}, ("a", "b")),
+    "qqp": ({"question1": "a", "question2": "b"}, ("a", "b")),
+    "mnli": ({"premise": "a", "hypothesis": "b"}, ("a", "b")),
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_texts_of_every_task(name: str, tmp_path: Path) -> None:
+    fields, texts = ROWS[name]
+    path = tmp_path / "x.jsonl"
+    path.write_text(json.dumps({**fields, "label": 1, "idx": 7}) + "\n")
+    assert read_pairs(path, TASKS[name]) == [Pair(*texts, 1)]
+
+
+def test_official_settings() -> None:
+    settings = {name: (t.epochs, t.batch_size, t.metric, t.labels) for name, t in TASKS.items()}
+    assert settings == {
+        "boolq": (10, 16, "accuracy", 2),
+        "multirc": (10, 16, "accuracy", 2),
+        "rte": (10, 32, "accuracy", 2),
+        "wsc": (30, 32, "accuracy", 2),
+        "mrpc": (10, 32, "f1", 2),
+        "qqp": (10, 32, "f1", 2),
+        "mnli": (10, 32, "accuracy", 3),
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"sentence1": "a", ', "not a JSON object"),
+        ("", "not a JSON object"),
+        ('["a", "b", 1]', "not a JSON object"),
+        ('{"sentence1": "a", "label": 1}', "no field 'sentence2'"),
+        ('{"sentence1": "a", "sentence2": "b"}', "no field 'label'"),
+        ('{"sentence1": "a", "sentence2": "b", "label": 2}', "label 2 is not one of 0 to 1"),
+        ('{"sentence1": "a", "sentence2": "b", "label": "1"}', "label '1'"),
+    ],
+)
+def test_a_broken_line_is_named(line: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "rte.train.jsonl"
+    path.write_text('{"sentence1": "a", "sentence2": "b", "label": 1}\n' + line + "\n")
+    with pytest.raises(InputError, match=r"rte\.train\.jsonl, line 2.*" + said):
+        read_pairs(path, TASKS["rte"])
+    path.write_text("")
+    with pytest.raises(InputError, match="empty"):
+        read_pairs(path, TASKS["rte"])
+
+
+def test_files_are_found_and_missing_ones_named(trivial: Path, tmp_path: Path) -> None:
+    assert list(find_files(trivial, [])) == ["rte", "wsc"]
+    (tmp_path / "full_eval").symlink_to(trivial)
+    assert find_files(tmp_path, ["wsc"])["wsc"]["valid"].name == "wsc.valid.jsonl"
+    with pytest.raises(InputError, match=r"no data of mrpc.*mrpc\.train\.jsonl"):
+        find_files(trivial, ["rte", "mrpc"])
+    with pytest.raises(InputError, match="no data of boolq, multirc"):
+        find_files(tmp_path / "nowhere", [])
+
+
+def test_batches_are_those_of_the_tokenizer(tiny_model: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    pairs = [Pair("ba ca bo", "it's", 1), Pair("ca " * 30, "bo " * 12, 0), Pair("b", "c", 1)]
+    items = encode(pairs, tokenizer, max_length=24)
+    batch = collate(items, tokenizer.pad_token_id)
+    texts = [(pair.first, pair.second) for pair in pairs]
+    expected = tokenizer(texts, return_tensors="pt", padding=True, truncation=True, max_length=24)
+    assert batch.ids_BL.tolist() == expected["input_ids"].tolist()
+    assert batch.mask_BL is not None
+    assert batch.mask_BL.tolist() == expected["attention_mask"].tolist()
+    assert batch.labels_B.tolist() == [1, 0, 1] and batch.ids_BL.size(1) == 24
+    assert collate(items[1:2], 0).mask_BL is None  # nothing to pad
+
+
+def test_order_and_dropped_rest_of_training_batches() -> None:
+    items = [Encoded([n], n) for n in range(10)]
+
+    def epochs(seed: int) -> list[list[int]]:
+        loader, found = train_batches(items, 4, 0, seed), []
+        for epoch in range(3):
+            loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+            found.append([n for batch in loader for n in batch.labels_B.tolist()])
+        return found
+
+    first = epochs(1)
+    assert [len(set(epoch)) for epoch in first] == [8, 8, 8]  # two whole batches
+    assert first[0] != first[1] != first[2] and first[0] != sorted(first[0])
+    assert epochs(1) == first and epochs(2) != first
+
+
+def test_the_head_is_its_formula() -> None:
+    torch.manual_seed(0)
+    head, x_BD = make_head(12, 3).eval(), torch.randn(5, 12)
+    weights = [p.detach() for p in head.parameters()]
+    assert [tuple(w.shape) for w in weights] == [(12, 12), (12,), (3, 12), (3,)]
+    first_DD, first_D, last_CD, last_C = weights
+
+    def normalized(x_BD: torch.Tensor) -> torch.Tensor:
+        variance_B1 = x_BD.var(-1, unbiased=False, keepdim=True)
+        return (x_BD - x_BD.mean(-1, keepdim=True)) / (variance_B1 + 1e-5).sqrt()
+
+    y_BD = normalized(x_BD) @ first_DD.T + first_D
+    y_BD = normalized(y_BD * 0.5 * (1 + torch.erf(y_BD / math.sqrt(2))))
+    torch.testing.assert_close(head(x_BD), y_BD @ last_CD.T + last_C, rtol=1e-5, atol=1e-5)
+    dropped = torch.stack([head.train()(x_BD) for _ in range(2)])
+    assert not torch.equal(dropped[0], dropped[1])
+
+
+def test_our_encoder_is_transformers_deberta_in_loss_and_gradients(still_model: Path) -> None:
+    model, tokenizer = load_encoder(find_model(str(still_model), "main"))
+    pairs = [Pair("ba ca bo it's", "bo", 1), Pair("ca " * 9, "bo " * 4, 0), Pair("b", "c", 1)]
+    batch = collate(encode(pairs, tokenizer, 64), 0)
+    assert batch.mask_BL is not None  # with padding
+    ours = make_encoder(model)
+    assert isinstance(ours, FastDeberta)
+    losses, gradients = [], []
+    for encoder in (ours, AnyEncoder(copy.deepcopy(model))):
+        torch.manual_seed(0)
+        classifier = Classifier(encoder, 32, 2)
+        classifier.head.eval()
+        loss = F.cross_entropy(classifier(batch.ids_BL, batch.mask_BL), batch.labels_B)
+        loss.backward()  # type: ignore[no-untyped-call]
+        losses.append(loss.item())
+        named = encoder.named_parameters()
+        gradients.append({n.removeprefix("encoder.").removeprefix("deberta."): p.grad
+                          for n, p in named if p.grad is not None})  # fmt: skip
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+    assert gradients[0].keys() == gradients[1].keys() and len(gradients[0]) > 30
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradient, gradients[1][name], rtol=1e-4, atol=1e-6)
+
+
+def test_what_our_encoder_does_not_know_runs_in_transformers() -> None:
+    sizes = {"vocab_size": 30, "hidden_size": 8, "num_hidden_layers": 1, "intermediate_size": 8}
+    bert = BertModel(BertConfig(**sizes, num_attention_heads=2)).eval()
+    other = TheirDeberta(DebertaV2Config(**sizes, num_attention_heads=2, type_vocab_size=2))
+    ids_BL = torch.randint(5, 30, (2, 7))
+    mask_BL = torch.ones_like(ids_BL)
+    mask_BL[1, 5:] = 0
+    for model in (bert, other.eval()):
+        encoder = make_encoder(model)
+        assert isinstance(encoder, AnyEncoder) and encoder.encoder is not model
+        for mask in (mask_BL, None):
+            whole = torch.ones_like(ids_BL) if mask is None else mask
+            expected = model(input_ids=ids_BL, attention_mask=whole).last_hidden_state
+            assert torch.equal(encoder(ids_BL, mask), expected)
+
+
+def test_learning_rate_at_steps_worked_out_by_hand() -> None:
+    rate = {step: rate_factor(step, 100) for step in (0, 3, 5, 6, 53, 100, 105)}
+    assert rate == pytest.approx(
+        {0: 0, 3: 3 / 6, 5: 5 / 6, 6: 1, 53: 0.55, 100: 0.1, 105: 0.1}  # 53 is half-way down
+    )
+    assert [rate_factor(step, 33) for step in (0, 1)] == [0, 1]  # 1.98 steps are one
+    assert rate_factor(0, 16) == 1  # 0.96 steps are none
+
+
+def test_metrics_worked_out_by_hand() -> None:
+    predictions = torch.tensor([1, 1, 1, 0, 0, 1, 0, 0])
+    labels = torch.tensor([1, 1, 0, 0, 1, 1, 0, 0])  # tp 3, fp 1, fn 1, tn 3
+    assert score(predictions, labels, 2) == pytest.approx(
+        {"accuracy": 6 / 8, "f1": 6 / 8, "mcc": (9 - 1) / 16}
+    )
+    ones = torch.ones(8, dtype=torch.long)
+    assert score(ones, labels, 2) == pytest.approx({"accuracy": 0.5, "f1": 8 / 12, "mcc": 0})
+    assert score(0 * ones, labels, 2) == pytest.approx({"accuracy": 0.5, "f1": 0, "mcc": 0})
+    assert score(ones, ones, 2)["mcc"] == 0
+    three = torch.tensor([0, 1, 2, 2])
+    found = score(torch.tensor([0, 1, 1, 2]), three, 3)
+    assert found["accuracy"] == 0.75
+    assert found["f1"] == pytest.approx((1 + 2 / 3 + 2 / 3) / 3)
+    # R_K of Gorodkin 2004: (3*4 - (1*1 + 2*1 + 1*2)) / sqrt((16 - 6) * (16 - 6))
+    assert found["mcc"] == pytest.approx(7 / 10)
+
+
+def test_the_interval_over_items() -> None:
+    labels_N = torch.zeros(400, dtype=torch.long)
+    predictions_N = (torch.arange(400) % 4 == 0).long()  # 75 % right
+    low, high = interval(predictions_N[None], labels_N, 2, "accuracy")
+    error = 1.96 * math.sqrt(0.75 * 0.25 / 400)
+    assert (low, high) == pytest.approx((0.75 - error, 0.75 + error), abs=0.01)
+    assert interval(predictions_N[None], labels_N, 2, "accuracy") == (low, high)
+    # The mean over two seeds that err on different items varies less than either.
+    both = torch.stack([predictions_N, predictions_N.roll(1)])
+    narrow = interval(both, labels_N, 3, "accuracy")
+    assert narrow[1] - narrow[0] < 0.9 * (high - low)
+    assert interval(labels_N[None], labels_N, 2, "accuracy") == (1, 1)
+    f1 = interval((1 - predictions_N)[None], 1 - labels_N, 2, "f1")
+    assert f1[0] < 2 * 300 / (2 * 300 + 100) < f1[1] and f1[1] - f1[0] < 0.06
+
+
+def test_metrics_named_are_metrics_made() -> None:
+    assert set(metrics.make_metrics(2)) == set(metrics.METRICS)
+
+
+def test_the_first_of_equal_epochs_is_kept() -> None:
+    epochs = Epochs()
+    for value in (0.0, 0.5, 0.4, 0.5):
+        epochs.add({"f1": value, "accuracy": -value}, torch.tensor([int(10 * value)]), "f1")
+    assert epochs.best == 2 and epochs.predictions_N.tolist() == [5] and len(epochs.scores) == 4
+
+
+def test_where_a_model_is_found(tiny_model: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    for name in ("hf", "checkpoints/chck_1M"):
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / name).symlink_to(tiny_model)
+    assert find_model(str(tiny_model), "main").name == "tiny"
+    for revision, place in (("main", "hf"), ("chck_1M", "checkpoints/chck_1M")):
+        found = find_model(str(run), revision)
+        assert (found.name, found.path) == ("run", str(run / place))
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "main").symlink_to(tiny_model)
+    assert find_model(str(tmp_path / "export"), "main").path.endswith("export/main")
+    assert find_model("someone/model", "chck_1M").revision == "chck_1M"
+    with pytest.raises(InputError, match="no model in"):
+        find_model(str(run), "chck_2M")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.json").write_text("{}")
+    with pytest.raises(InputError, match="can't be loaded"):
+        load_encoder(find_model(str(tmp_path / "broken"), "main"))
+
+
+def test_an_encoder_loads_from_a_masked_lm(tiny_model: Path) -> None:
+    model, tokenizer = load_encoder(find_model(str(tiny_model), "main"))
+    assert tokenizer.padding_side == "right"
+    same = AutoModel.from_pretrained(tiny_model).state_dict()
+    assert all(torch.equal(value, same[name]) for name, value in model.state_dict().items())

@@ -1,0 +1,201 @@
+"""Whole fine-tunings of tiny models: against a training loop written out in plain torch, against
+themselves with the same seed, on a task that can be learned, and again where one stopped."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from amlm.errors import InputError
+from amlm.evaluation.finetuning import run as finetuning
+from amlm.evaluation.finetuning.__main__ import main
+from amlm.evaluation.finetuning.batches import encode, train_batches
+from amlm.evaluation.finetuning.run import FinetuneOptions, finetune
+from amlm.evaluation.finetuning.source import find_model, load_encoder
+from amlm.evaluation.finetuning.tasks import TASKS, Pair, find_files, read_pairs
+from amlm.evaluation.finetuning.train import Recipe, train_task
+from amlm.masking.policy import derived_seed
+
+
+def pairs_of(data_dir: Path, name: str) -> tuple[list[Pair], list[Pair]]:
+    paths = find_files(data_dir, [name])[name]
+    return read_pairs(paths["train"], TASKS[name]), read_pairs(paths["valid"], TASKS[name])
+
+
+def options(model: Path, data: Path, out: Path, **more: Any) -> FinetuneOptions:
+    fields = {"tasks": ["rte"], "seeds": [42], "epochs": 2, "batch_size": 8, "device": "cpu"}
+    return FinetuneOptions(
+        **{"model": str(model), "data_dir": str(data), "out": str(out), **fields, **more}
+    )
+
+
+@pytest.fixture
+def double() -> Iterator[None]:
+    """Float64, in which two ways of rounding do not drift apart."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("double")
+def test_training_is_the_official_loop(still_model: Path, trivial: Path) -> None:
+    train, valid = pairs_of(trivial, "rte")
+    recipe = Recipe(epochs=3, batch_size=8, lr=1e-3, max_length=20)
+    model, tokenizer = load_encoder(find_model(str(still_model), "main"))
+    model.double()
+    ours = train_task(model, tokenizer, TASKS["rte"], (train, valid), recipe, seed=7)
+
+    # The model of transformers, all parameters decayed, s / warm-up of the rate at step s.
+    torch.manual_seed(7)
+    head = nn.Sequential(
+        nn.LayerNorm(32, elementwise_affine=False), nn.Linear(32, 32), nn.GELU(),
+        nn.LayerNorm(32, elementwise_affine=False), nn.Dropout(0.1), nn.Linear(32, 2),
+    )  # fmt: skip
+    parameters = [*model.parameters(), *head.parameters()]
+    optimizer = torch.optim.AdamW(
+        parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01
+    )
+    batches = train_batches(encode(train, tokenizer, 20), 8, 0, seed=7)
+    total, step, scores = 3 * (83 // 8), 0, []
+    warmup = int(0.06 * total)
+    texts = [(pair.first, pair.second) for pair in valid]
+    inputs = tokenizer(texts, return_tensors="pt", padding=True, truncation=True, max_length=20)
+    labels_N = torch.tensor([pair.label for pair in valid])
+    for epoch in range(3):
+        head.train()
+        batches.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+        for batch in batches:
+            torch.manual_seed(derived_seed(7, "dropout", step))
+            hidden = model(input_ids=batch.ids_BL, attention_mask=batch.mask_BL)[0]
+            optimizer.zero_grad()
+            F.cross_entropy(head(hidden[:, 0]), batch.labels_B).backward()  # type: ignore[no-untyped-call]
+            cosine = 0.1 + 0.45 * (1 + math.cos(math.pi * (step - warmup) / (total - warmup)))
+            optimizer.param_groups[0]["lr"] = 1e-3 * (step / warmup if step < warmup else cosine)
+            optimizer.step()
+            step += 1
+        with torch.no_grad():
+            hidden = model(inputs["input_ids"], attention_mask=inputs["attention_mask"])[0]
+            predictions_N = head.eval()(hidden[:, 0]).argmax(-1)
+        scores.append((predictions_N == labels_N).float().mean().item())
+
+    assert [each["accuracy"] for each in ours.epochs.scores] == pytest.approx(scores)
+    trained = ours.classifier
+    theirs = {**model.state_dict(), **{f"head.{k}": v for k, v in head.state_dict().items()}}
+    state = {n.removeprefix("encoder.encoder.deberta."): v for n, v in trained.state_dict().items()}
+    assert len(state) == len(theirs)
+    for name, value in state.items():
+        torch.testing.assert_close(value, theirs[name], rtol=0, atol=1e-9, msg=name)
+
+
+def test_a_task_that_can_be_learned_is_learned(
+    tiny_model: Path, trivial: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = finetune(
+        options(tiny_model, trivial, tmp_path, epochs=25, lr=3e-3, seeds=[42, 1], batch_size=16)
+    )["rte"]
+    assert scores["accuracy"] > 97 > 60 > scores["constant"]
+    assert scores["low"] > 90 and scores["high"] == 100 and scores["mcc"] > 90
+    assert set(scores["seeds"]) == {"42", "1"} and scores["items"] == 30
+    shown = capsys.readouterr().out
+    assert "accuracy" in shown and "MCC" in shown and "95 % interval over 30 items" in shown
+
+    folder = tmp_path / "results" / "tiny" / "main" / "finetune"
+    predictions = json.loads((folder / "rte" / "predictions.json").read_text())
+    official = predictions["rte"]["predictions"]
+    assert [each["id"] for each in official] == [f"rte_{n}" for n in range(30)]
+    right = [p["pred"] == pair.label for p, pair in zip(official, pairs_of(trivial, "rte")[1],
+                                                        strict=True)]  # fmt: skip
+    assert 100 * sum(right) / 30 == pytest.approx(scores["seeds"]["42"]["accuracy"])
+    assert json.loads((folder / "scores.json").read_text())["rte"] == scores
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(
+    tiny_model: Path, trivial: Path
+) -> None:
+    model, tokenizer = load_encoder(find_model(str(tiny_model), "main"))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+
+    def weights(seed: int) -> torch.Tensor:
+        recipe = Recipe(epochs=2, batch_size=8, lr=1e-3, max_length=20)
+        splits = pairs_of(trivial, "wsc")
+        torch.manual_seed(seed + 100)  # what was drawn before is no matter
+        module = train_task(model, tokenizer, TASKS["wsc"], splits, recipe, seed=seed)
+        assert module.classifier.training
+        return nn.utils.parameters_to_vector(module.classifier.parameters())
+
+    first = weights(0)
+    assert torch.equal(weights(0), first)
+    assert not torch.equal(weights(1), first)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_what_is_finished_is_taken_over(
+    tiny_model: Path, trivial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[tuple[str, int]] = []
+
+    def counted(*arguments: Any, **more: Any) -> Any:
+        if len(trained) == stop_after:
+            raise KeyboardInterrupt
+        trained.append((more["title"].split(",")[0], more["seed"]))
+        return train_task(*arguments, **more)
+
+    monkeypatch.setattr(finetuning, "train_task", counted)
+    both = {"tasks": ["rte", "wsc"], "seeds": [42, 7]}
+    stop_after = 3
+    with pytest.raises(KeyboardInterrupt):
+        finetune(options(tiny_model, trivial, tmp_path / "a", **both))
+    stop_after = -1
+    scores = finetune(options(tiny_model, trivial, tmp_path / "a", **both))
+    assert trained == [("rte", 42), ("rte", 7), ("wsc", 42), ("wsc", 7)]
+    assert finetune(options(tiny_model, trivial, tmp_path / "a", **both)) == scores
+    assert len(trained) == 4
+    assert finetune(options(tiny_model, trivial, tmp_path / "b", **both)) == scores
+
+    trained.clear()
+    for more in ({"epochs": 1}, {"lr": 1e-4}, {"max_length": 9}, {"batch_size": 4}):
+        finetune(options(tiny_model, trivial, tmp_path / "a", **more))
+    assert trained == [("rte", 42)] * 4
+    copied = shutil.copytree(trivial, tmp_path / "data")
+    with (copied / "glue_filtered" / "rte.valid.jsonl").open("a") as file:
+        file.write('{"sentence1": "ba", "sentence2": "no", "label": 0}\n')
+    finetune(options(tiny_model, copied, tmp_path / "a", batch_size=4))
+    assert len(trained) == 5
+
+
+def test_what_does_not_go_together_is_said(
+    tiny_model: Path, trivial: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(InputError, match="batch_size=100 is more than the 83 items"):
+        finetune(options(tiny_model, trivial, tmp_path, batch_size=100))
+    with pytest.raises(InputError, match="no data of mrpc"):
+        finetune(options(tiny_model, trivial, tmp_path, tasks=["mrpc"]))
+    with pytest.raises(SystemExit):
+        main([f"model={tiny_model}", "data_dir=x", "out=y", "tasks=[rtf]"])
+    assert "tasks=rtf" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_command_for_real_items(tiny_model: Path, shared_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "glue_filtered").mkdir()
+    for name in ("rte", "wsc", "mrpc"):
+        for split, count in (("train", 32), ("valid", 12)):
+            path = Path("glue_filtered") / f"{name}.{split}.jsonl"
+            lines = (shared_data / "eval" / path).open(encoding="utf-8").readlines()[:count]
+            (tmp_path / path).write_text("".join(lines), encoding="utf-8")
+    found = []
+    for out in ("a", "b"):
+        main([f"model={tiny_model}", f"data_dir={tmp_path}", f"out={tmp_path / out}", "epochs=1",
+              "tasks=[rte,wsc,mrpc]", "batch_size=16", "max_length=32", "device=cpu"])  # fmt: skip
+        folder = tmp_path / out / "results" / "tiny" / "main" / "finetune"
+        found.append({p.relative_to(folder): p.read_text() for p in folder.rglob("*.json")})
+    assert len(found[0]) == 7 and found[0] == found[1]
