@@ -11,7 +11,6 @@ from omegaconf import OmegaConf
 
 from amlm.errors import InputError
 from amlm.publish.source import FINAL, RunModel, RunRecord
-from amlm.record import scalars
 
 PAPER = "https://arxiv.org/abs/2510.20475"
 CITATION = """\
@@ -26,7 +25,6 @@ CITATION = """\
 # What says something about a model, not about the machine it was trained on.
 SECTIONS = ("data", "tokenizer", "model", "masking", "optimizer", "trainer", "validation")
 SCORES_FILE = "scores.json"
-SCORE_DEPTH = 2  # task and metric; what lies deeper is detail
 
 
 def front_matter(license: str) -> str:
@@ -41,25 +39,31 @@ def front_matter(license: str) -> str:
     return f"---\n{OmegaConf.to_yaml(OmegaConf.create(fields))}---"
 
 
-def find_scores(folder: Path, name: str) -> dict[str, float]:
-    """Numbers of every ``scores.json`` below a folder that lies in a folder named like the model.
+def find_scores(folder: Path, name: str) -> list[list[str]]:
+    """Rows of a table from every ``scores.json`` below a folder named like the model.
 
-    Returns: ``{"finetune/rte/accuracy": 0.53, ...}``; the first part is the file's folder.
+    Returns: task and metric, score, 95 % interval; in words.
 
     Raises:
-        InputError: such a file is not JSON.
+        InputError: such a file is not one of `amlm.evaluate`.
     """
-    found: dict[str, float] = {}
+    rows = []
     for path in sorted(folder.rglob(SCORES_FILE)):
         if name not in path.relative_to(folder).parts:
             continue
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{path}: not JSON ({error})") from error
-        numbers = scalars({**content, "kind": path.parent.name})
-        found |= {k: v for k, v in numbers.items() if k.count("/") <= SCORE_DEPTH}
-    return found
+            for task, report in json.loads(path.read_text(encoding="utf-8"))["tasks"].items():
+                for metric, figure in report["totals"].items():
+                    rows.append([f"{task}, {metric}", *_figure(figure)])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{path} holds no scores of amlm.evaluate: {error!r}") from error
+    return rows
+
+
+def _figure(figure: dict[str, float | None]) -> list[str]:
+    score, low, high = figure["score"], figure["low"], figure["high"]
+    interval = "" if low is None or high is None else f"{low:.1f} to {high:.1f}"
+    return ["-" if score is None else f"{score:.1f}", interval]
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
@@ -119,7 +123,7 @@ def model_card(
     model: RunModel,
     models: Sequence[RunModel],
     run: RunRecord,
-    scores: dict[str, float],
+    scores: Sequence[Sequence[str]],
     *,
     license: str,
     address: str,
@@ -160,8 +164,7 @@ def model_card(
         _table(revisions),
     ]
     if scores:
-        rows = [["evaluation", "score"], *[[k, f"{v:.4g}"] for k, v in scores.items()]]
-        parts += ["Evaluation:", _table(rows)]
+        parts += ["Evaluation:", _table([["task", "score", "95 % interval"], *scores])]
     parts += [
         "## Configuration",
         "Trained with `amlm` "

@@ -102,11 +102,12 @@ def test_a_task_that_can_be_learned_is_learned(
     scores = finetune(
         options(tiny_model, trivial, tmp_path, epochs=25, lr=3e-3, seeds=[42, 1], batch_size=16)
     )["rte"]
-    assert scores["accuracy"] > 97 > 60 > scores["constant"]
-    assert scores["low"] > 90 and scores["high"] == 100 and scores["mcc"] > 90
+    accuracy, mcc = scores["totals"]["accuracy"], scores["totals"]["mcc"]
+    assert accuracy["score"] > 97 > 60 > scores["constant"] and mcc["score"] > 90
+    assert accuracy["low"] > 90 and accuracy["high"] == 100 and mcc["low"] is None
     assert set(scores["seeds"]) == {"42", "1"} and scores["items"] == 30
     shown = capsys.readouterr().out
-    assert "accuracy" in shown and "MCC" in shown and "95 % interval over 30 items" in shown
+    assert "accuracy" in shown and "MCC" in shown and "95 % interval over items" in shown
 
     folder = tmp_path / "results" / "tiny" / "main" / "finetune"
     predictions = json.loads((folder / "rte" / "predictions.json").read_text())
@@ -115,7 +116,7 @@ def test_a_task_that_can_be_learned_is_learned(
     right = [p["pred"] == pair.label for p, pair in zip(official, pairs_of(trivial, "rte")[1],
                                                         strict=True)]  # fmt: skip
     assert 100 * sum(right) / 30 == pytest.approx(scores["seeds"]["42"]["accuracy"])
-    assert json.loads((folder / "scores.json").read_text())["rte"] == scores
+    assert json.loads((folder / "scores.json").read_text())["tasks"]["rte"] == scores
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(
@@ -160,6 +161,11 @@ def test_what_is_finished_is_taken_over(
     assert finetune(options(tiny_model, trivial, tmp_path / "a", **both)) == scores
     assert len(trained) == 4
     assert finetune(options(tiny_model, trivial, tmp_path / "b", **both)) == scores
+
+    kept = tmp_path / "a" / "results" / "tiny" / "main" / "finetune" / "scores.json"
+    finetune(options(tiny_model, trivial, tmp_path / "a", tasks=["wsc"], seeds=[7]))
+    tasks = json.loads(kept.read_text())["tasks"]
+    assert list(tasks["wsc"]["seeds"]) == ["7"] and tasks["rte"] == scores["rte"]
 
     trained.clear()
     for more in ({"epochs": 1}, {"lr": 1e-4}, {"max_length": 9}, {"batch_size": 4}):

@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -141,7 +141,11 @@ def test_every_model_of_a_run_is_exported_with_its_card(
     folder = tiny_run("experiment=hard", "trainer.max_steps=12").folder
     scores = tmp_path / "results" / "tiny" / "chck_3M" / "finetune" / "scores.json"
     scores.parent.mkdir(parents=True)
-    scores.write_text('{"rte": {"accuracy": 0.5432, "seeds": {"42": {"accuracy": 0.1}}}}')
+    figures = {
+        "accuracy": {"score": 54.32, "low": 45.61, "high": 63.0},
+        "mcc": {"score": None, "low": None, "high": None},
+    }
+    scores.write_text(json.dumps({"tasks": {"rte": {"totals": figures, "seeds": {"42": {}}}}}))
     out = tmp_path / "out"
     options = ExportOptions(run=str(folder), out=str(out), results=str(tmp_path / "results"))
     written = export(options)
@@ -164,13 +168,39 @@ def test_every_model_of_a_run_is_exported_with_its_card(
         assert (fields.license, fields.pipeline_tag) == ("mit", "fill-mask")
         assert "adaptive masked language modeling" in text and "edman2025mask" in text
         assert f"| {validation['loss']:.3f} | {validation['accuracy']:.1%} |" in text
-        assert ("| finetune/rte/accuracy | 0.5432 |" in text) == (name == "chck_3M")
-        assert "| finetune/rte/seeds" not in text  # detail stays in its file
+        rows = ("| rte, accuracy | 54.3 | 45.6 to 63.0 |", "| rte, mcc | - |  |")
+        assert [row in text for row in rows] == [name == "chck_3M"] * 2
         assert str(tmp_path) not in card  # nor paths of the machine
     assert "masking signal | hard" in cards["main"] and "minutes" in cards["main"]
 
     again = export(options)
     assert again == written and not list(out.glob(".*"))
+
+    scores.write_text('{"rte": 0.5}')
+    with pytest.raises(InputError, match=r"scores\.json holds no scores"):
+        export(options)
+
+
+def test_push_uploads_what_was_written(
+    tiny_run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tiny_run("experiment=mlm", "trainer.max_steps=2").folder
+    options = ExportOptions(run=str(folder), out=str(tmp_path / "out"), push="a/b", private=True)
+    monkeypatch.setattr("amlm.publish.hub.get_token", lambda: None)
+    with pytest.raises(InputError, match="needs a token"):
+        export(options)
+    assert not (tmp_path / "out").exists()
+    pushed: list[tuple[Sequence[Path], str, bool]] = []
+
+    def push(folders: Sequence[Path], repository: str, _: object, *, private: bool, say: object):  # type: ignore[no-untyped-def]
+        pushed.append((folders, repository, private))
+
+    monkeypatch.setattr("amlm.publish.hub.get_token", lambda: "a-token")
+    monkeypatch.setattr("amlm.publish.hub.push", push)
+    assert pushed == [] and export(options) == [tmp_path / "out" / "main"]
+    assert pushed == [([tmp_path / "out" / "main"], "a/b", True)]
+    card = (tmp_path / "out" / "main" / "README.md").read_text()
+    assert 'pipeline("fill-mask", "a/b")' in card and "adaptive masked" not in card
 
 
 def test_an_unfinished_run_exports_what_it_has(

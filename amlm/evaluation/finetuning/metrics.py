@@ -28,6 +28,7 @@ from torchmetrics.functional.classification import (
 )
 
 METRICS = ("accuracy", "f1", "mcc")
+WITH_INTERVAL = ("accuracy", "f1")
 RESAMPLES = 1_000
 AT_ONCE = 50  # resamples scored together; bounds the memory
 
@@ -77,7 +78,7 @@ def interval(
         predictions_SN: predicted labels of each seed.
         labels_N: the right ones.
         labels: how many labels there are.
-        metric: ``accuracy`` or ``f1``.
+        metric: one of `WITH_INTERVAL`.
         seed: of the resamples.
     """
     two: dict[str, Any] = {"accuracy": binary_accuracy, "f1": binary_f1_score}

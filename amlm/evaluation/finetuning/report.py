@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from amlm.evaluation.finetuning.metrics import METRICS, interval, score
+from amlm.evaluation.finetuning.metrics import METRICS, WITH_INTERVAL, interval, score
 from amlm.evaluation.finetuning.tasks import Pair, Task
 
 
@@ -44,23 +44,30 @@ def summarise(
         train, valid: its items.
         outcomes: by seed.
 
-    Returns: means over seeds by metric; ``low`` and ``high``, the interval of the one that counts;
-        ``constant``, what always answering the commonest label gets; the metrics by seed.
+    Returns: ``totals``, by metric the mean over seeds as ``score`` and its interval ``low`` to
+        ``high`` (none of MCC); ``metric``, the one that counts; ``constant``, what always answering
+        the commonest label gets by it; ``items``; ``seeds``, the metrics and best epoch of each.
     """
     labels_N = torch.tensor([pair.label for pair in valid])
     predictions_SN = torch.tensor([outcome.predictions for outcome in outcomes.values()])
     train_labels = torch.tensor([pair.label for pair in train])
     constant_N = train_labels.bincount().argmax().expand(len(valid))
-    low, high = interval(predictions_SN, labels_N, task.labels, task.metric)
     seeds = {
         str(seed): {name: 100 * outcome.scores[name] for name in METRICS} | {"epoch": outcome.epoch}
         for seed, outcome in outcomes.items()
     }
+    totals: dict[str, dict[str, float | None]] = {}
+    for name in METRICS:
+        low = high = None
+        if name in WITH_INTERVAL:
+            low, high = (
+                100 * bound for bound in interval(predictions_SN, labels_N, task.labels, name)
+            )
+        mean = sum(each[name] for each in seeds.values()) / len(seeds)
+        totals[name] = {"score": mean, "low": low, "high": high}
     return {
         "metric": task.metric,
-        **{name: sum(each[name] for each in seeds.values()) / len(seeds) for name in METRICS},
-        "low": 100 * low,
-        "high": 100 * high,
+        "totals": totals,
         "constant": 100 * score(constant_N, labels_N, task.labels)[task.metric],
         "items": len(valid),
         "seeds": seeds,
@@ -68,19 +75,19 @@ def summarise(
 
 
 def table(scores: Mapping[str, Any]) -> str:
-    """Scores as people read them."""
+    """Scores as people read them: a line for each seed, and one for their mean."""
     lines = [f"{'task':10}{'seed':>8}{'accuracy':>10}{'F1':>8}{'MCC':>8}   best epoch"]
+
+    def add(name: str, seed: str, values: Mapping[str, float], more: str) -> None:
+        numbers = f"{values['accuracy']:10.1f}{values['f1']:8.1f}{values['mcc']:8.1f}"
+        lines.append(f"{name:10}{seed:>8}{numbers}   {more}")
+
     for name, each in scores.items():
-        rows = [(seed, values, values["epoch"]) for seed, values in each["seeds"].items()]
-        for seed, values, epoch in rows:
-            lines.append(
-                f"{name:10}{seed:>8}{values['accuracy']:10.1f}{values['f1']:8.1f}"
-                f"{values['mcc']:8.1f}   {epoch}"
-            )
-        lines.append(
-            f"{name:10}{'mean':>8}{each['accuracy']:10.1f}{each['f1']:8.1f}{each['mcc']:8.1f}   "
-            f"{each['metric']} {each[each['metric']]:.1f}, 95 % interval over {each['items']:,} "
-            f"items {each['low']:.1f} to {each['high']:.1f}; always the commonest label "
-            f"{each['constant']:.1f}"
-        )
+        for seed, values in each["seeds"].items():
+            add(name, seed, values, str(values["epoch"]))
+        counts = each["totals"][each["metric"]]
+        means = {metric: figure["score"] for metric, figure in each["totals"].items()}
+        interval_text = f"95 % interval over items {counts['low']:.1f} to {counts['high']:.1f}"
+        constant = f"always the commonest label {each['constant']:.1f}"
+        add(name, "mean", means, f"{each['metric']}: {interval_text}; {constant}")
     return "\n".join(lines)

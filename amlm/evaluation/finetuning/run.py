@@ -11,7 +11,9 @@ import hashlib
 import json
 import logging
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ import torch
 from amlm.commands import NEEDED
 from amlm.config import option
 from amlm.errors import InputError
+from amlm.evaluation.finetuning.module import FineTuning
 from amlm.evaluation.finetuning.report import Outcome, summarise, table
 from amlm.evaluation.finetuning.source import find_model, fingerprint, load_encoder
 from amlm.evaluation.finetuning.tasks import TASKS, Pair, Task, find_files, read_pairs
@@ -49,15 +52,6 @@ class FinetuneOptions:
     threads: int = option(0, "CPU threads; 0 leaves the choice to torch", ge=0)
 
 
-@dataclass(frozen=True)
-class Data:
-    """The items of a task and a hash of its files."""
-
-    train: list[Pair]
-    valid: list[Pair]
-    digest: str
-
-
 def say(text: str) -> None:
     print(text, flush=True)  # noqa: T201
 
@@ -72,14 +66,13 @@ def recipe_of(task: Task, options: FinetuneOptions) -> Recipe:
     )
 
 
-def read_data(paths: dict[str, Path], task: Task) -> Data:
-    """Reads a task's files."""
+def read_data(paths: dict[str, Path], task: Task) -> tuple[tuple[list[Pair], list[Pair]], str]:
+    """The items to train on and to validate on, and a hash of their files."""
     digest = hashlib.blake2b(digest_size=16)
     for split in ("train", "valid"):
         digest.update(paths[split].read_bytes())
-    return Data(
-        read_pairs(paths["train"], task), read_pairs(paths["valid"], task), digest.hexdigest()
-    )
+    splits = read_pairs(paths["train"], task), read_pairs(paths["valid"], task)
+    return splits, digest.hexdigest()
 
 
 def _accelerator(device: str) -> str:
@@ -96,17 +89,39 @@ def _write_json(path: Path, content: Any) -> None:
     aside.replace(path)
 
 
-def _finished(path: Path, wanted: str) -> Outcome | None:
-    if not path.is_file():
-        return None
-    found = Outcome(**json.loads(path.read_text(encoding="utf-8")))
-    return found if found.fingerprint == wanted else None
+def _read_json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def _outcome(path: Path, inputs: Any, train: Callable[[], FineTuning]) -> Outcome:
+    """What a file holds if it was made from the same inputs, else trained and written to it."""
+    digest = hashlib.blake2b(json.dumps(inputs).encode(), digest_size=16).hexdigest()
+    found = _read_json(path)
+    if found.get("fingerprint") == digest:
+        return Outcome(**found)
+    epochs = train().epochs
+    scores = epochs.scores[epochs.best - 1]
+    outcome = Outcome(digest, epochs.best, scores, epochs.predictions_N.tolist(), epochs.scores)
+    _write_json(path, asdict(outcome))
+    return outcome
+
+
+def _write_predictions(path: Path, name: str, labels: list[int]) -> None:
+    predictions = [{"id": f"{name}_{n}", "pred": label} for n, label in enumerate(labels)]
+    _write_json(path, {name: {"predictions": predictions}})
+
+
+def _write_scores(path: Path, model_print: str, scores: dict[str, Any]) -> None:
+    before = _read_json(path)
+    tasks = before["tasks"] if before.get("fingerprint") == model_print else {}
+    _write_json(path, {"fingerprint": model_print, "tasks": tasks | scores})
 
 
 def finetune(options: FinetuneOptions) -> dict[str, Any]:
     """Fine-tunes and scores a model; what is there already from the same inputs is taken over.
 
-    Returns: by task what `summarise` says; ``scores.json`` holds the same.
+    Returns: by task what `summarise` says, and the recipe. ``scores.json`` holds the same, and that
+        of tasks of earlier commands with the same model.
 
     Raises:
         InputError: no such model or data, broken data, or options that don't go together.
@@ -122,40 +137,31 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     source = find_model(options.model, options.revision)
     model, tokenizer = load_encoder(source)
     model_print = fingerprint(model, tokenizer)
-    folder = Path(options.out).expanduser() / "results" / source.name / options.revision
+    results = Path(options.out).expanduser() / "results"
+    folder = results / source.name / options.revision / "finetune"
     scores: dict[str, Any] = {}
-    for name, task_data in data.items():
-        task, outcomes = TASKS[name], dict[int, Outcome]()
+    for name, (splits, digest) in data.items():
+        task = TASKS[name]
         recipe = recipe_of(task, options)
+        outcomes = {}
         for seed in options.seeds:
-            parts = [VERSION, name, seed, asdict(recipe), asdict(task), task_data.digest]
-            text = json.dumps([*parts, model_print])
-            wanted = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-            path = folder / "finetune" / name / f"seed{seed}.json"
-            outcome = _finished(path, wanted)
-            if outcome is None:
-                epochs = train_task(
-                    model,
-                    tokenizer,
-                    task,
-                    (task_data.train, task_data.valid),
-                    recipe,
-                    seed=seed,
-                    accelerator=accelerator,
-                    title=f"{name}, seed {seed}",
-                ).epochs
-                best = epochs.scores[epochs.best - 1]
-                outcome = Outcome(
-                    wanted, epochs.best, best, epochs.predictions_N.tolist(), epochs.scores
-                )
-                _write_json(path, asdict(outcome))
-            outcomes[seed] = outcome
-        first = outcomes[options.seeds[0]].predictions
-        predictions = [{"id": f"{name}_{n}", "pred": label} for n, label in enumerate(first)]
-        _write_json(
-            folder / "finetune" / name / "predictions.json", {name: {"predictions": predictions}}
+            inputs = [VERSION, name, seed, asdict(recipe), asdict(task), digest, model_print]
+            train = partial(
+                train_task,
+                model,
+                tokenizer,
+                task,
+                splits,
+                recipe,
+                seed=seed,
+                accelerator=accelerator,
+                title=f"{name}, seed {seed}",
+            )
+            outcomes[seed] = _outcome(folder / name / f"seed{seed}.json", inputs, train)
+        _write_predictions(
+            folder / name / "predictions.json", name, outcomes[options.seeds[0]].predictions
         )
-        scores[name] = summarise(task, task_data.train, task_data.valid, outcomes)
-    _write_json(folder / "finetune" / SCORES_FILE, scores)
+        scores[name] = {**summarise(task, *splits, outcomes), "recipe": asdict(recipe)}
+        _write_scores(folder / SCORES_FILE, model_print, scores)
     say(table(scores))
     return scores
