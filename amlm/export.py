@@ -13,6 +13,7 @@ from pathlib import Path
 from amlm import commands
 from amlm.commands import NEEDED
 from amlm.config import option
+from amlm.errors import InputError
 
 ABOUT = "Writes the models of a run as folders that plain transformers loads, with model cards."
 
@@ -52,11 +53,13 @@ def export(options: ExportOptions) -> list[Path]:
     from amlm.publish.source import FINAL, check_model, read_run, run_models
 
     folder, out = Path(options.run).expanduser(), Path(options.out).expanduser()
-    results = Path(options.results).expanduser() if options.results else folder
     api = HfApi()
     if options.push:
         check_push(options.push, api)
     run = read_run(folder)
+    results = Path(options.results).expanduser() if options.results else folder
+    if not results.is_dir():
+        raise InputError(f"results={results} is no folder")
     models = run_models(run)
     for model in models:
         check_model(model.folder)

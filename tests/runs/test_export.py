@@ -86,10 +86,10 @@ def padded_batch(vocab_size: int) -> tuple[Tensor, Tensor]:
 
 
 @pytest.fixture(params=[None, "AMLM_TRANSFORMERS_4"], ids=["here", "transformers4"])
-def interpreter(request: pytest.FixtureRequest) -> str:
-    """This Python, and one with transformers 4.51.3."""
-    found = os.environ.get(request.param) if request.param else sys.executable
-    if found is None:
+def interpreter(request: pytest.FixtureRequest) -> str | None:
+    """None for this process, and a Python with transformers 4.51.3."""
+    found = os.environ.get(request.param) if request.param else None
+    if request.param and not found:
         pytest.skip(f"needs a Python with torch and transformers==4.51.3 ({request.param})")
     return found
 
@@ -101,9 +101,10 @@ def interpreter(request: pytest.FixtureRequest) -> str:
 def test_an_export_has_the_logits_of_the_training_model(
     experiment: str,
     tolerance: float,
-    interpreter: str,
+    interpreter: str | None,
     tiny: Callable[..., Config],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = tiny(f"experiment={experiment}", "trainer.max_steps=4")
     folder = train(config).folder
@@ -122,15 +123,20 @@ def test_an_export_has_the_logits_of_the_training_model(
             wanted_BLV = model(ids_BL, mask_BL)  # embeds n-hot, is not folded
     batch, logits = tmp_path / "batch.pt", tmp_path / "logits.pt"
     torch.save((ids_BL, mask_BL), batch)
-    done = subprocess.run(
-        [interpreter, "-c", LOADS, str(exported), str(batch), str(logits)],
-        env={k: v for k, v in os.environ.items() if not k.startswith("PYTHON")},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    arguments = [str(exported), str(batch), str(logits)]
+    if interpreter is None:
+        monkeypatch.setattr(sys, "argv", ["loads", *arguments])
+        exec(LOADS, {})
+    else:
+        done = subprocess.run(
+            [interpreter, "-c", LOADS, *arguments],
+            env={k: v for k, v in os.environ.items() if not k.startswith("PYTHON")},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
     difference_MV = (torch.load(logits) - wanted_BLV).abs()[mask_BL.bool()]
     assert difference_MV.max() <= tolerance
 
@@ -176,6 +182,10 @@ def test_every_model_of_a_run_is_exported_with_its_card(
     again = export(options)
     assert again == written and not list(out.glob(".*"))
 
+    options.results = str(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="nowhere is no folder"):
+        export(options)
+    options.results = str(tmp_path / "results")
     scores.write_text('{"rte": 0.5}')
     with pytest.raises(InputError, match=r"scores\.json holds no scores"):
         export(options)

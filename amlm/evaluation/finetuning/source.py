@@ -55,7 +55,7 @@ def load_encoder(source: Source) -> tuple[PreTrainedModel, PreTrainedTokenizerFa
     """The encoder, without any head, and its tokenizer.
 
     Raises:
-        InputError: they can't be loaded, or weights are missing.
+        InputError: they can't be loaded, weights are missing, or the tokenizer is not a fast one.
     """
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils import logging as transformers_logging
@@ -73,6 +73,8 @@ def load_encoder(source: Source) -> tuple[PreTrainedModel, PreTrainedTokenizerFa
         raise InputError(f"model={source.path} can't be loaded: {error}") from error
     finally:
         transformers_logging.set_verbosity(verbosity)
+    if not getattr(tokenizer, "is_fast", False):
+        raise InputError(f"model={source.path} needs a fast tokenizer (tokenizer.json)")
     # Some models have a pooler that masked-LM training leaves out, and so does this evaluation.
     missing = sorted(name for name in report["missing_keys"] if not name.startswith("pooler"))
     if missing:
