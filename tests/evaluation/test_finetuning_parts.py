@@ -7,12 +7,20 @@ from __future__ import annotations
 import copy
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
-from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel, DebertaV2Config
+from transformers import (
+    AutoModel,
+    AutoTokenizer,
+    BertConfig,
+    BertForMaskedLM,
+    BertModel,
+    DebertaV2Config,
+)
 from transformers import DebertaV2Model as TheirDeberta
 
 from amlm.errors import InputError
@@ -27,7 +35,7 @@ from amlm.evaluation.finetuning.classifier import (
 )
 from amlm.evaluation.finetuning.metrics import interval, score
 from amlm.evaluation.finetuning.module import Epochs, rate_factor
-from amlm.evaluation.finetuning.source import find_model, load_encoder
+from amlm.evaluation.finetuning.source import find_model, fingerprint, load_encoder
 from amlm.evaluation.finetuning.tasks import TASKS, Pair, find_files, read_pairs
 
 ROWS = {
@@ -261,6 +269,21 @@ def test_where_a_model_is_found(tiny_model: Path, tmp_path: Path) -> None:
     (tmp_path / "broken" / "config.json").write_text("{}")
     with pytest.raises(InputError, match="can't be loaded"):
         load_encoder(find_model(str(tmp_path / "broken"), "main"))
+
+
+def test_the_fingerprint_is_that_of_what_is_used(tiny_model: Path, tmp_path: Path) -> None:
+    sizes = {"vocab_size": 400, "hidden_size": 8, "num_hidden_layers": 1, "intermediate_size": 8}
+    BertForMaskedLM(BertConfig(**sizes, num_attention_heads=2)).save_pretrained(tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tiny_model / name, tmp_path)
+    first, second, other = (
+        load_encoder(find_model(str(folder), "main")) for folder in (tmp_path, tmp_path, tiny_model)
+    )
+    assert not torch.equal(first[0].pooler.dense.weight, second[0].pooler.dense.weight)
+    assert fingerprint(*first) == fingerprint(*second) != fingerprint(*other)
+    changed = copy.deepcopy(second[0])
+    changed.encoder.layer[0].output.dense.weight.data[0, 0] += 1e-3
+    assert fingerprint(changed, second[1]) != fingerprint(*second)
 
 
 def test_an_encoder_loads_from_a_masked_lm(tiny_model: Path) -> None:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
+# Of some models; masked-LM training leaves it out, so that it is drawn anew at each loading.
+UNUSED = "pooler"
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a model is: a folder, or a name and revision on the Hub."""
@@ -75,15 +79,14 @@ def load_encoder(source: Source) -> tuple[PreTrainedModel, PreTrainedTokenizerFa
         transformers_logging.set_verbosity(verbosity)
     if not getattr(tokenizer, "is_fast", False):
         raise InputError(f"model={source.path} needs a fast tokenizer (tokenizer.json)")
-    # Some models have a pooler that masked-LM training leaves out, and so does this evaluation.
-    missing = sorted(name for name in report["missing_keys"] if not name.startswith("pooler"))
+    missing = sorted(name for name in report["missing_keys"] if not name.startswith(UNUSED))
     if missing:
         raise InputError(f"model={source.path} lacks weights: {', '.join(missing[:3])} ...")
     return model, tokenizer
 
 
 def fingerprint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> str:
-    """A hash of configuration, weights and tokenizer."""
+    """A hash of configuration, tokenizer and the weights that are used."""
     config = {
         name: value
         for name, value in model.config.to_dict().items()
@@ -92,6 +95,8 @@ def fingerprint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> s
     texts = [json.dumps(config, sort_keys=True, default=str), tokenizer.backend_tokenizer.to_str()]
     digest = hashlib.blake2b("\n".join(texts).encode(), digest_size=16)
     for name, value in model.state_dict().items():
+        if name.startswith(UNUSED):
+            continue
         digest.update(name.encode())
         digest.update(value.detach().contiguous().view(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
