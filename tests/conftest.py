@@ -109,17 +109,6 @@ def small_store(
     )
 
 
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Real text and evaluation items beside a development checkout; tests of them need it."""
-    folder = Path(
-        os.environ.get("AMLM_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
-    )
-    if not folder.is_dir():
-        pytest.skip("needs the folder of real text and evaluation items (AMLM_TEST_DATA)")
-    return folder
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--store-golden", action="store_true", help="store the losses of this run as golden ones"
@@ -127,13 +116,3 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--all-items", action="store_true", help="compare all items of the evaluation data"
     )
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Real text and evaluation items beside a development checkout; tests of them need it."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("AMLM_TEST_DATA", beside))
-    if not folder.is_dir():
-        pytest.skip("needs the folder of real text and evaluation items (AMLM_TEST_DATA)")
-    return folder

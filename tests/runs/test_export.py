@@ -71,7 +71,7 @@ def few_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def trained_model(config: Config, folder: Path, steps: int) -> DebertaV2MaskedLM:
     """The model of a run's last checkpoint, as it was trained."""
-    store = open_store(config.data, config.tokenizer.vocab_size, folder)
+    store = open_store(config.data, config.tokenizer, folder)
     module = make_module(config, store, total_steps=steps).eval()
     checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=False)
     module.load_state_dict(checkpoint["state_dict"])
