@@ -1,16 +1,16 @@
-"""Evaluates a model zero-shot: ``python -m amlm.evaluate model=<run> data_dir=<data> out=...``."""
+"""Evaluates a model: ``python -m amlm.evaluate model=<run> data_dir=<data> out=<folder>``."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amlm import commands
-from amlm.config import option
 from amlm.errors import InputError
+from amlm.evaluation.options import CHECKPOINTS, Options
 
 if TYPE_CHECKING:
     from amlm.evaluation.figures import Report
@@ -19,44 +19,17 @@ if TYPE_CHECKING:
     from amlm.evaluation.tasks import Found
     from amlm.evaluation.zero_shot import Checkpoint
 
-TASKS = (
-    "sample",
-    "blimp",
-    "supplement",
-    "ewok",
-    "entity_tracking",
-    "wug_adj",
-    "wug_past",
-    "comps",
-    "reading",
-    "aoa",
-)
-ABOUT = """Scores a masked language model on the zero-shot tasks of the BabyLM 2025 evaluation. What
-was done before with the same model is not done again. tasks=[sample] needs no data."""
-
-
-@dataclass
-class Options:
-    model: str = option(
-        commands.NEEDED, "a run folder, a folder in Hugging Face format, or a name on its Hub"
-    )
-    out: str = option(commands.NEEDED, "folder for results/<model>/<revision>/...")
-    data_dir: str | None = option(None, "folder with the tasks' folders (evaluation_data)")
-    tasks: list[str] = option([], "which tasks; none given: all that are there", choices=TASKS)
-    suite: str = option("fast", "the official selection of items", choices=("fast", "full"))
-    revision: str = option("main", "main, or a checkpoint of the run, e.g. chck_10M")
-    baselines: list[str] = option(
-        [],
-        "also the same model with random weights; token frequency in frequency_text",
-        choices=("untrained", "frequency"),
-    )
-    frequency_text: str | None = option(None, "text file that the frequency baseline counts")
-    device: str = option("auto", "auto is a GPU if there is one", choices=("auto", "cpu", "cuda"))
-    batch_tokens: int = option(4_096, "tokens of a batch, with padding; memory grows with it", ge=1)
+ABOUT = """Scores a masked language model on the BabyLM 2025 evaluation: the zero-shot tasks, and
+with finetune=[...] the (Super)GLUE tasks. What was done before with the same model is not done
+again. tasks=[sample] needs no data. For the leaderboard, with model=, data_dir= and out= each time:
+  suite=full                                               the zero-shot tasks of the final model
+  finetune=[boolq,mnli,mrpc,multirc,qqp,rte,wsc]           its fine-tuning
+  revision=checkpoints                                     the fast suite at every checkpoint
+  submission=<file> track=strict-small                     all that as one file"""
 
 
 def evaluate(options: Options) -> dict[str, dict[str, Report]]:
-    """Evaluates the model, then the baselines.
+    """Evaluates the model zero-shot, then the baselines.
 
     Returns: reports by system (``model``, ``untrained``, ``frequency``) and task (the name of its
         data folder). The files are those of `amlm.evaluation.results`.
@@ -100,6 +73,52 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
     return reports
 
 
+def run(options: Options) -> None:
+    """Collates a submission, or evaluates each revision that the options name.
+
+    Raises:
+        InputError: see `evaluate`, `amlm.evaluation.finetuning.run.finetune` and
+            `amlm.evaluation.submission.submit`.
+    """
+    if options.submission is not None:
+        from amlm.evaluation.submission import submit
+
+        say(f"submission: {submit(options)}")
+        return
+
+    import torch
+
+    from amlm.evaluation.finetuning.run import data_files, finetune
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    if options.finetune:
+        data_files(options)  # what is missing is not to be found hours later
+    revisions = _revisions(options)
+    for revision in revisions:
+        if len(revisions) > 1:
+            say(f"\n{revision}")
+        each = replace(options, revision=revision)
+        if each.tasks or not each.finetune:
+            evaluate(each)
+        if each.finetune:
+            finetune(each)
+
+
+def _revisions(options: Options) -> list[str]:
+    from amlm.evaluation.models import checkpoints
+
+    if options.revision != CHECKPOINTS:
+        return [options.revision]
+    names = checkpoints(options.model)
+    if not names:
+        raise InputError(
+            f"revision={CHECKPOINTS}: model={options.model} is no folder with chck_1M, chck_2M ... "
+            "in it, or in checkpoints in it"
+        )
+    return names
+
+
 def _checkpoints(options: Options) -> list[Checkpoint]:
     from amlm.evaluation.models import checkpoints, find_model, load
 
@@ -136,7 +155,7 @@ def say(text: str) -> None:
 
 
 def main() -> None:
-    commands.run("amlm.evaluate", ABOUT, Options, evaluate, sys.argv[1:])
+    commands.run("amlm.evaluate", ABOUT, Options, run, sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ from torch import Tensor, nn
 from amlm.errors import InputError
 from amlm.evaluation.scoring import Query, batches, distinct_rows
 from amlm.models.deberta import DebertaV2MaskedLM
-from amlm.run_folder import CONFIG_FILE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -55,7 +54,8 @@ def find_model(model: str, revision: str) -> Source:
     """The place of a model.
 
     Args:
-        model: a run folder, a folder in Hugging Face format, or a name on the Hub.
+        model: a run folder, an export of one, a folder in Hugging Face format, or a name on the
+            Hub.
         revision: ``main``, or a checkpoint: a folder in ``checkpoints`` or in the model's folder, a
             revision on the Hub.
 
@@ -65,17 +65,15 @@ def find_model(model: str, revision: str) -> Source:
     folder = Path(model).expanduser()
     if not folder.exists() and model.count("/") <= 1 and not model.startswith((".", "~")):
         return Source(model.rsplit("/", 1)[-1], model, revision)
-    is_run = (folder / CONFIG_FILE).is_file()
+    places = [folder / "checkpoints" / revision, folder / revision]
     if revision == "main":
-        places = [folder / "hf" if is_run else folder]
-    else:
-        places = [folder / "checkpoints" / revision, folder / revision]
+        places = [folder, folder / "hf", folder / "main"]
     for place in places:
         if (place / "config.json").is_file():
             return Source(folder.resolve().name, str(place))
     raise InputError(
         f"model={model}: no model in {' or '.join(map(str, places))} (a config.json was looked "
-        "for); give a run folder, a folder in Hugging Face format, or a name on its Hub"
+        "for); give a run folder, an export, a folder in Hugging Face format, or a name on its Hub"
     )
 
 

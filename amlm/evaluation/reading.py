@@ -124,22 +124,34 @@ def predictions(pred_N2: Floats) -> dict[str, Any]:
 
 def report(table: Table, pred_N2: Floats) -> Report:
     """The figures ``eye_tracking`` (a mean over four measures) and ``self_paced``."""
-    columns = {**table.numbers, "pred": pred_N2[:, 0], "prev_pred": pred_N2[:, 1]}
+    columns = _columns(table, pred_N2)
     unscored = np.isnan(pred_N2[:, 0])
-    eyes = [explained(columns, measure, PROPERTIES) for measure in EYE_TRACKING]
-    shares = {
-        "eye_tracking": (
-            sum(share for share, _ in eyes) / len(eyes),
-            np.mean([drawn for _, drawn in eyes], axis=0),
+    drawn = {
+        "eye_tracking": np.mean(
+            [in_resamples(columns, each, PROPERTIES) for each in EYE_TRACKING], 0
         ),
-        "self_paced": explained(columns, SELF_PACED, SPILLOVER),
+        "self_paced": in_resamples(columns, SELF_PACED, SPILLOVER),
     }
     totals = {}
-    for name, (share, drawn_R) in shares.items():
-        low, high = interval(drawn_R)
+    for name, share in shares(table, pred_N2).items():
+        low, high = interval(drawn[name])
         score = number(share)
         totals[name] = Figure(score, low, high, score, None, len(pred_N2), int(unscored.sum()))
     return Report(totals, {}, [str(line) for line in np.flatnonzero(unscored)])
+
+
+def shares(table: Table, pred_N2: Floats) -> dict[str, float]:
+    """What the official pipeline reports, in per cent: ``eye_tracking`` and ``self_paced``."""
+    columns = _columns(table, pred_N2)
+    eyes = [explained(columns, measure, PROPERTIES) for measure in EYE_TRACKING]
+    return {
+        "eye_tracking": sum(eyes) / len(eyes),
+        "self_paced": explained(columns, SELF_PACED, SPILLOVER),
+    }
+
+
+def _columns(table: Table, pred_N2: Floats) -> dict[str, Floats]:
+    return {**table.numbers, "pred": pred_N2[:, 0], "prev_pred": pred_N2[:, 1]}
 
 
 def design(columns: dict[str, Floats], names: tuple[str, ...]) -> Floats:
@@ -149,23 +161,25 @@ def design(columns: dict[str, Floats], names: tuple[str, ...]) -> Floats:
     return np.stack([ones, *(columns[name] for name in names), *products], axis=1)
 
 
-def explained(
-    columns: dict[str, Floats], measure: str, names: tuple[str, ...]
-) -> tuple[float, Floats]:
-    """Share, in per cent, of what the predictors leave unexplained that ``pred`` explains.
-
-    Returns: the share, and that in each resample of the words: ``[R]``.
-    """
+def explained(columns: dict[str, Floats], measure: str, names: tuple[str, ...]) -> float:
+    """Share, in per cent, of what the predictors leave unexplained that ``pred`` explains."""
     y_N, x_NP = columns[measure], design(columns, names)
     usable_N = np.isfinite(y_N) & np.isfinite(x_NP).all(1)
     both_N = usable_N & np.isfinite(columns["pred"])
     with_NP = np.column_stack([x_NP, columns["pred"]])
     without = r_squared(x_NP[usable_N], y_N[usable_N])
-    along = r_squared(with_NP[both_N], y_N[both_N])
+    return float(_gain(without, r_squared(with_NP[both_N], y_N[both_N]))[0])
+
+
+def in_resamples(columns: dict[str, Floats], measure: str, names: tuple[str, ...]) -> Floats:
+    """The share of `explained` in each resample of the words: ``[R]``."""
+    y_N = columns[measure]
+    with_NP = np.column_stack([design(columns, names), columns["pred"]])
+    both_N = np.isfinite(y_N) & np.isfinite(with_NP).all(1)
     y, x, count = y_N[both_N], with_NP[both_N], int(both_N.sum())
     drawn_RN = np.random.default_rng(SEED).multinomial(count, [1 / count] * count, size=RESAMPLES)
     without_R, along_R = (r_squared(each, y, drawn_RN) for each in (x[:, :-1], x))
-    return float(_gain(without, along)[0]), _gain(without_R, along_R)
+    return _gain(without_R, along_R)
 
 
 def _gain(without: Floats, along: Floats) -> Floats:

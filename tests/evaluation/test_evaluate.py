@@ -13,11 +13,13 @@ import pytest
 
 from amlm import commands
 from amlm.errors import InputError
-from amlm.evaluate import TASKS, Options, evaluate
+from amlm.evaluate import evaluate, run
 from amlm.evaluation import tasks
 from amlm.evaluation.baselines import Frequency, count_tokens
+from amlm.evaluation.finetuning import tasks as finetuning
 from amlm.evaluation.items import suffix, whole
 from amlm.evaluation.models import MaskedModel
+from amlm.evaluation.options import GLUE, TASKS, Options
 from amlm.evaluation.results import remembered
 from amlm.evaluation.scoring import score
 
@@ -38,6 +40,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_the_options_know_all_tasks() -> None:
     assert tuple(tasks.TASKS) == TASKS
+    assert set(finetuning.TASKS) == set(GLUE)
 
 
 def test_the_full_suite(
@@ -136,6 +139,33 @@ def test_tasks_of_one_model_gather_in_its_scores(
     }
     predictions = json.loads((folder / "zero_shot/mlm/sample/sample/predictions.json").read_text())
     assert len(predictions) == 17
+
+
+def test_every_checkpoint_in_one_command(
+    tiny_run: Path, eval_dir: Path, tmp_path: Path, asked: list[int]
+) -> None:
+    options = Options(str(tiny_run), str(tmp_path), str(eval_dir), ["supplement"])
+    options.revision = "checkpoints"
+    run(options)
+    folder = tmp_path / "results" / "tiny"
+    assert {path.name for path in folder.iterdir()} == {f"chck_{n}M" for n in (1, 2, 3, 10, 20)}
+    found = {p.read_text() for p in folder.glob("*/zero_shot/mlm/blimp/*/predictions.json")}
+    assert len(found) > 1  # they are different models
+    asked.clear()
+    run(options)
+    assert not asked
+    options.model = str(tiny_run / "hf")
+    with pytest.raises(InputError, match="no folder with chck_1M"):
+        run(options)
+
+
+def test_fine_tuning_needs_its_data_before_anything_starts(
+    tiny_run: Path, eval_dir: Path, tmp_path: Path
+) -> None:
+    for data, part in ((None, "finetune=.* needs data_dir"), (str(eval_dir), "no data of rte")):
+        with pytest.raises(InputError, match=part):
+            run(Options(str(tiny_run), str(tmp_path), data, ["sample"], finetune=["rte"]))
+    assert not (tmp_path / "results").exists()
 
 
 def test_sentences_that_are_too_long_are_reported(

@@ -6,7 +6,7 @@
 | `batches` | pairs to batches of ids |
 | `classifier` | an encoder and the official head |
 | `metrics` | accuracy, F1, MCC, and the interval over items |
-| `source` | a folder or name to an encoder with its tokenizer |
+| `source` | the place of a model to an encoder with its tokenizer |
 | `module`, `train` | the LightningModule; one training of one task |
 | `report` | scores over seeds, as numbers and as a table |
 | `run` | tasks and seeds one after another, going on where it stopped |

@@ -12,51 +12,38 @@ import json
 import logging
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from amlm.commands import NEEDED
-from amlm.config import option
 from amlm.errors import InputError
 from amlm.evaluation.finetuning.module import FineTuning
 from amlm.evaluation.finetuning.report import Outcome, summarise, table
-from amlm.evaluation.finetuning.source import find_model, fingerprint, load_encoder
+from amlm.evaluation.finetuning.source import fingerprint, load_encoder
 from amlm.evaluation.finetuning.tasks import TASKS, Pair, Task, find_files, read_pairs
 from amlm.evaluation.finetuning.train import Recipe, train_task
+from amlm.evaluation.models import find_model
+from amlm.evaluation.options import Options
 
 VERSION = 1  # part of the fingerprint: raise it when what is computed changes
 SCORES_FILE = "scores.json"
-
-
-@dataclass
-class FinetuneOptions:
-    model: str = option(
-        NEEDED, "run folder, export, folder in Hugging Face format, or name on its Hub"
-    )
-    data_dir: str = option(NEEDED, "folder with glue_filtered, or with full_eval that holds it")
-    out: str = option(NEEDED, "folder for results/<model>/<revision>/finetune")
-    revision: str = option("main", "main, or a word checkpoint such as chck_10M")
-    tasks: list[str] = option([], "tasks; empty is all that have data", choices=tuple(TASKS))
-    seeds: list[int] = option(
-        [42], "seeds; the first one's predictions are those to submit", ge=0, lt=2**31
-    )
-    epochs: int | None = option(None, "passes over the data; null is the task's own", ge=1)
-    batch_size: int | None = option(None, "items of a batch; null is the task's own", ge=1)
-    lr: float = option(3e-5, "peak learning rate", gt=0)
-    max_length: int = option(512, "tokens of an item; longer ones are cut", ge=8)
-    device: str = option("auto", "where to compute", choices=("auto", "cpu", "cuda"))
-    threads: int = option(0, "CPU threads; 0 leaves the choice to torch", ge=0)
 
 
 def say(text: str) -> None:
     print(text, flush=True)  # noqa: T201
 
 
-def recipe_of(task: Task, options: FinetuneOptions) -> Recipe:
+def data_files(options: Options) -> dict[str, dict[str, Path]]:
+    """The files of the tasks; see `amlm.evaluation.finetuning.tasks.find_files`."""
+    if options.data_dir is None:
+        raise InputError("finetune=[...] needs data_dir=<folder with glue_filtered>")
+    return find_files(Path(options.data_dir).expanduser(), options.finetune)
+
+
+def recipe_of(task: Task, options: Options) -> Recipe:
     """The task's own settings where the options leave them to it."""
     return Recipe(
         options.epochs or task.epochs,
@@ -117,7 +104,7 @@ def _write_scores(path: Path, model_print: str, scores: dict[str, Any]) -> None:
     _write_json(path, {"fingerprint": model_print, "tasks": tasks | scores})
 
 
-def finetune(options: FinetuneOptions) -> dict[str, Any]:
+def finetune(options: Options) -> dict[str, Any]:
     """Fine-tunes and scores a model; what is there already from the same inputs is taken over.
 
     Returns: by task what `summarise` says, and the recipe. ``scores.json`` holds the same, and that
@@ -129,10 +116,8 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")
-    if options.threads:
-        torch.set_num_threads(options.threads)
     accelerator = _accelerator(options.device)
-    files = find_files(Path(options.data_dir).expanduser(), options.tasks)
+    files = data_files(options)
     data = {name: read_data(paths, TASKS[name]) for name, paths in files.items()}
     source = find_model(options.model, options.revision)
     model, tokenizer = load_encoder(source)

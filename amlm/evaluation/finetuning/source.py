@@ -1,16 +1,15 @@
-"""From a folder or a name on the Hugging Face Hub to an encoder with its tokenizer."""
+"""From the place of a model to an encoder with its tokenizer."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from amlm.errors import InputError
+from amlm.evaluation.models import Source
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -18,41 +17,6 @@ if TYPE_CHECKING:
 
 # Of some models; masked-LM training leaves it out, so that it is drawn anew at each loading.
 UNUSED = "pooler"
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a model is: a folder, or a name and revision on the Hub."""
-
-    name: str
-    path: str
-    revision: str | None = None
-
-
-def find_model(model: str, revision: str) -> Source:
-    """The place of a model.
-
-    Args:
-        model: a run folder, an export of one, a folder in Hugging Face format, or a name on the
-            Hub.
-        revision: ``main``, or a word checkpoint ``chck_<n>M``.
-
-    Raises:
-        InputError: the folder holds no such model.
-    """
-    folder = Path(model).expanduser()
-    if not folder.exists() and model.count("/") <= 1 and not model.startswith((".", "~")):
-        return Source(model.rsplit("/", 1)[-1], model, revision)
-    places = [folder / "checkpoints" / revision, folder / revision]
-    if revision == "main":
-        places = [folder, folder / "hf", folder / "main"]
-    for place in places:
-        if (place / "config.json").is_file():
-            return Source(folder.resolve().name, str(place))
-    raise InputError(
-        f"model={model}: no model in {' or '.join(map(str, places))} (a config.json was looked "
-        "for); give a run folder, an export, a folder in Hugging Face format, or a name on its Hub"
-    )
 
 
 def load_encoder(source: Source) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
@@ -67,11 +31,10 @@ def load_encoder(source: Source) -> tuple[PreTrainedModel, PreTrainedTokenizerFa
     transformers_logging.disable_progress_bar()
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()  # that the masked-LM head is left over is meant
-    at: dict[str, Any] = {} if source.revision is None else {"revision": source.revision}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source.path, padding_side="right", **at)
+        tokenizer = AutoTokenizer.from_pretrained(source.path, padding_side="right", **source.at)
         model, report = AutoModel.from_pretrained(
-            source.path, dtype=torch.float32, output_loading_info=True, **at
+            source.path, dtype=torch.float32, output_loading_info=True, **source.at
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise InputError(f"model={source.path} can't be loaded: {error}") from error

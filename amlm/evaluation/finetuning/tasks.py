@@ -59,18 +59,18 @@ def find_files(data_dir: Path, names: Sequence[str]) -> dict[str, dict[str, Path
 
     Args:
         data_dir: holds ``glue_filtered``, or ``full_eval`` with that.
-        names: the tasks wanted; none: all that are there.
+        names: the tasks wanted.
 
     Raises:
-        InputError: a task that was asked for has no data, or none has.
+        InputError: a task has no data.
     """
     found: dict[str, dict[str, Path]] = {}
-    for name, folder in product(names or TASKS, FOLDERS):
+    for name, folder in product(names, FOLDERS):
         paths = {split: data_dir / folder / f"{name}.{split}.jsonl" for split in ("train", "valid")}
         if all(path.is_file() for path in paths.values()):
             found.setdefault(name, paths)
-    missing = [name for name in names or TASKS if name not in found]
-    if missing and (names or not found):
+    missing = [name for name in names if name not in found]
+    if missing:
         raise InputError(
             f"data_dir={data_dir} has no data of {', '.join(missing)}: expected "
             f"{FOLDERS[0]}/{missing[0]}.train.jsonl and .valid.jsonl in it or in full_eval in it, "

@@ -15,14 +15,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from amlm import commands, evaluate
 from amlm.errors import InputError
 from amlm.evaluation.finetuning import run as finetuning
-from amlm.evaluation.finetuning.__main__ import main
 from amlm.evaluation.finetuning.batches import encode, train_batches
-from amlm.evaluation.finetuning.run import FinetuneOptions, finetune
-from amlm.evaluation.finetuning.source import find_model, load_encoder
+from amlm.evaluation.finetuning.run import finetune
+from amlm.evaluation.finetuning.source import load_encoder
 from amlm.evaluation.finetuning.tasks import TASKS, Pair, find_files, read_pairs
 from amlm.evaluation.finetuning.train import Recipe, train_task
+from amlm.evaluation.models import find_model
+from amlm.evaluation.options import Options
 from amlm.masking.policy import derived_seed
 
 
@@ -31,11 +33,15 @@ def pairs_of(data_dir: Path, name: str) -> tuple[list[Pair], list[Pair]]:
     return read_pairs(paths["train"], TASKS[name]), read_pairs(paths["valid"], TASKS[name])
 
 
-def options(model: Path, data: Path, out: Path, **more: Any) -> FinetuneOptions:
-    fields = {"tasks": ["rte"], "seeds": [42], "epochs": 2, "batch_size": 8, "device": "cpu"}
-    return FinetuneOptions(
+def options(model: Path, data: Path, out: Path, **more: Any) -> Options:
+    fields = {"finetune": ["rte"], "seeds": [42], "epochs": 2, "batch_size": 8, "device": "cpu"}
+    return Options(
         **{"model": str(model), "data_dir": str(data), "out": str(out), **fields, **more}
     )
+
+
+def main(*arguments: str) -> None:
+    commands.run("amlm.evaluate", "", Options, evaluate.run, arguments)
 
 
 @pytest.fixture
@@ -151,7 +157,7 @@ def test_what_is_finished_is_taken_over(
         return train_task(*arguments, **more)
 
     monkeypatch.setattr(finetuning, "train_task", counted)
-    both = {"tasks": ["rte", "wsc"], "seeds": [42, 7]}
+    both = {"finetune": ["rte", "wsc"], "seeds": [42, 7]}
     stop_after = 3
     with pytest.raises(KeyboardInterrupt):
         finetune(options(tiny_model, trivial, tmp_path / "a", **both))
@@ -163,7 +169,7 @@ def test_what_is_finished_is_taken_over(
     assert finetune(options(tiny_model, trivial, tmp_path / "b", **both)) == scores
 
     kept = tmp_path / "a" / "results" / "tiny" / "main" / "finetune" / "scores.json"
-    finetune(options(tiny_model, trivial, tmp_path / "a", tasks=["wsc"], seeds=[7]))
+    finetune(options(tiny_model, trivial, tmp_path / "a", finetune=["wsc"], seeds=[7]))
     tasks = json.loads(kept.read_text())["tasks"]
     assert list(tasks["wsc"]["seeds"]) == ["7"] and tasks["rte"] == scores["rte"]
 
@@ -184,10 +190,10 @@ def test_what_does_not_go_together_is_said(
     with pytest.raises(InputError, match="batch_size=100 is more than the 83 items"):
         finetune(options(tiny_model, trivial, tmp_path, batch_size=100))
     with pytest.raises(InputError, match="no data of mrpc"):
-        finetune(options(tiny_model, trivial, tmp_path, tasks=["mrpc"]))
+        finetune(options(tiny_model, trivial, tmp_path, finetune=["mrpc"]))
     with pytest.raises(SystemExit):
-        main([f"model={tiny_model}", "data_dir=x", "out=y", "tasks=[rtf]"])
-    assert "tasks=rtf" in capsys.readouterr().err
+        main(f"model={tiny_model}", "data_dir=x", "out=y", "finetune=[rtf]")
+    assert "finetune=rtf" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
@@ -200,8 +206,9 @@ def test_one_command_for_real_items(tiny_model: Path, shared_data: Path, tmp_pat
             (tmp_path / path).write_text("".join(lines), encoding="utf-8")
     found = []
     for out in ("a", "b"):
-        main([f"model={tiny_model}", f"data_dir={tmp_path}", f"out={tmp_path / out}", "epochs=1",
-              "tasks=[rte,wsc,mrpc]", "batch_size=16", "max_length=32", "device=cpu"])  # fmt: skip
+        main(f"model={tiny_model}", f"data_dir={tmp_path}", f"out={tmp_path / out}", "epochs=1",
+             "finetune=[rte,wsc,mrpc]", "batch_size=16", "max_length=32", "device=cpu")  # fmt: skip
         folder = tmp_path / out / "results" / "tiny" / "main" / "finetune"
+        assert [path.name for path in folder.parent.iterdir()] == ["finetune"]
         found.append({p.relative_to(folder): p.read_text() for p in folder.rglob("*.json")})
     assert len(found[0]) == 7 and found[0] == found[1]
