@@ -159,6 +159,16 @@ def _check_lengths(config: Config, overrides: list[str]) -> None:
                 )
 
 
+def _check_evaluation(config: Config) -> None:
+    from amlm.evaluation.tasks import find
+
+    if config.evaluation.tasks:
+        try:
+            find(config.evaluation.data_dir, config.evaluation.tasks, "fast")
+        except InputError as error:
+            raise InputError(f"evaluation.{error}") from error
+
+
 def check_command(
     overrides: list[str], config_dir: str | None = None, multirun: bool = False
 ) -> None:
@@ -188,6 +198,7 @@ def check_command(
             _check_lengths(config, command)
             check_rules(config.data.cleaning)
             find_corpora(config.data)
+            _check_evaluation(config)
             if multirun and config.trainer.devices != 1:
                 raise InputError(
                     f"trainer.devices={config.trainer.devices} in a sweep: the runs of a sweep "

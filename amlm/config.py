@@ -208,6 +208,30 @@ class ValidationConfig:
 
 
 @dataclass
+class EvaluationConfig:
+    tasks: list[str] = option(
+        [],
+        "zero-shot tasks scored at each word checkpoint and at the end; sample is the built-in "
+        "grammar's minimal pairs and needs no data",
+        choices=(
+            "sample",
+            "blimp",
+            "supplement",
+            "ewok",
+            "entity_tracking",
+            "wug_adj",
+            "wug_past",
+        ),
+    )
+    data_dir: str | None = option(
+        None, "folder with the tasks' folders (as data_dir of amlm.evaluate)"
+    )
+    items: int = option(
+        40, "items of each group (paradigm, domain ...); the first ones are taken", ge=1
+    )
+
+
+@dataclass
 class CheckpointConfig:
     every: int = option(200, "optimizer steps between two checkpoints to resume from", ge=1)
     words_by: str = option(
@@ -251,6 +275,7 @@ class Config:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     callbacks: dict[str, Any] = option(

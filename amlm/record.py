@@ -1,9 +1,10 @@
 """The run's own record: an append-only log and the table at every update. Written and read here.
 
 ``log.jsonl`` has one JSON object a line with a ``kind`` (``validation``, ``train``,
-``mask_update``, ``checkpoint``, ``summary``) and, but for the last, a ``step``. ``tables.f32`` has
-the masking probabilities after each update, float32 ``[V]`` one after the other in the order of
-the ``mask_update`` lines. This record is the truth of a run; loggers only mirror it.
+``mask_update``, ``checkpoint``, ``evaluation``, ``summary``) and, but for the last, a ``step``.
+``tables.f32`` has the masking probabilities after each update, float32 ``[V]`` one after the other
+in the order of the ``mask_update`` lines. This record is the truth of a run; loggers only mirror
+it.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from amlm.masking.policy import MaskingPolicy
 from amlm.record import Record
 
 NAMED = 12  # types named at each end
+LABELS = {"sample": "minimal pairs"}  # of the built-in grammar
 
 
 def constant_guess(data: TextDataModule, policy: MaskingPolicy) -> float:
@@ -50,11 +51,28 @@ def summarise(records: list[Record]) -> dict[str, Any]:
         "updates": len(updates),
         "tokens_per_second": float(np.median([record["tokens_per_second"] for record in train])),
     }
+    evaluations = [record for record in records if record["kind"] == "evaluation"]
+    if evaluations:
+        last = evaluations[-1]
+        summary["scores"] = {key: last[key] for key in last if key not in ("kind", "step")}
     if updates:
         last = updates[-1]
         for name in ("entropy", "effective_types", "vocab_size", "kl_first", "highest", "lowest"):
             summary[name] = last[name]
     return summary
+
+
+def _score_text(task: str, figure: dict[str, Any]) -> str:
+    def shown(value: float | None) -> str:
+        if value is None:
+            return "none"
+        return f"{value:.1f}%" if figure["chance"] else f"{value:.3f}"  # a correlation
+
+    return (
+        f"{LABELS.get(task, task):<20}{shown(figure['score'])}   (95 % interval "
+        f"{shown(figure['low'])} to {shown(figure['high'])}, by chance {figure['chance']:.0f}; "
+        f"{figure['items']:,} items)"
+    )
 
 
 def summary_text(summary: dict[str, Any], folder: Path) -> str:
@@ -73,6 +91,7 @@ def summary_text(summary: dict[str, Any], folder: Path) -> str:
         f"mask ratio          {summary['ratio_realised']:.4f} realised, "
         f"{summary['ratio_target']:.4f} wanted (means over the run)",
     ]
+    lines += [_score_text(*each) for each in summary.get("scores", {}).items()]
     if summary["updates"]:
         lines.append(
             f"mask distribution   entropy {summary['entropy']:.3f} nats: "

@@ -23,6 +23,7 @@ from amlm.assemble import (
     world_size,
 )
 from amlm.callbacks.checkpoints import Checkpoints
+from amlm.callbacks.evaluation import Evaluation
 from amlm.callbacks.mask_drift import MaskDrift
 from amlm.callbacks.mask_update import MaskUpdate
 from amlm.callbacks.metrics import Metrics
@@ -93,6 +94,8 @@ def _callbacks(
     config: Config, folder: Path, run_log: RunLog, store: TokenStore, plan: BatchPlan
 ) -> list[L.Callback]:
     words = WordCounter(store, plan, config.trainer.overfit)
+    longest = config.model.max_positions
+    scored = config.evaluation
     return [
         MaskUpdate(config.masking.update_every, config.masking.first_update),
         MaskDrift(run_log, store.tokenizer, store.type_counts("train")),
@@ -104,7 +107,12 @@ def _callbacks(
             plan,
             words,
             config.checkpoints.words_by,
-            config.model.max_positions,
+            longest,
+        ),
+        *(
+            [Evaluation(scored, run_log, store.tokenizer, plan.total_steps, longest)]
+            if scored.tasks
+            else []
         ),
         Checkpoints(folder, config.checkpoints.every, config.trainer.validate_every),
         *([Profile(folder)] if config.trainer.profile else []),
