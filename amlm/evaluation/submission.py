@@ -133,8 +133,7 @@ def _refusal(options: Options, gaps: Sequence[Gap]) -> str:
     lines = [f"submission={options.submission} for track={options.track} is not complete:"]
     for (made_by, task, found), names in revisions.items():
         suite = {FULL: "full suite", FAST: "fast suite", FINETUNE: "fine-tuned"}[made_by]
-        where = f"all {len(steps)} checkpoints" if names == steps else ", ".join(names)
-        lines.append(f"  {task} ({suite}) of {where}: {found}")
+        lines.append(f"  {task} ({suite}) of {_in_short(names, steps)}: {found}")
     lines.append("What makes it:")
     data = options.data_dir or "<folder>"
     command = f"python -m amlm.evaluate model={options.model} data_dir={data} out={options.out}"
@@ -144,9 +143,22 @@ def _refusal(options: Options, gaps: Sequence[Gap]) -> str:
             lines.append(f"  {command} {made_by}=[{','.join(tasks)}]")
     if lacking := [name for name in steps if name not in checkpoints(options.model)]:
         words = f"{sizes.MILLIONS[options.track][-1]:,} million"
-        lines.append(
-            f"  and a model trained on {words} words, for this one lacks {', '.join(lacking)}"
-        )
+        short = _in_short(lacking, steps)
+        lines.append(f"  and a model trained on {words} words, for this one lacks {short}")
     if any(" predictions, not " in gap.found or " contexts, not " in gap.found for gap in gaps):
         lines.append(f"Other numbers of items mean that data_dir isn't complete. {PLACE}.")
     return "\n".join(lines)
+
+
+def _in_short(names: Sequence[str], steps: Sequence[str]) -> str:
+    """Names, those of three checkpoints or more in a row as ``first to last``."""
+    if list(names) == list(steps):
+        return f"all {len(steps)} checkpoints"
+    rows: list[list[str]] = []
+    for name in names:
+        before = steps[steps.index(name) - 1] if name in steps[1:] else None
+        if rows and rows[-1][-1] == before:
+            rows[-1].append(name)
+        else:
+            rows.append([name])
+    return ", ".join(f"{row[0]} to {row[-1]}" if len(row) > 2 else ", ".join(row) for row in rows)

@@ -236,7 +236,8 @@ def test_all_that_is_missing_is_named_with_what_makes_it(
     folder = results / "main" / "zero_shot" / "mlm"
     shutil.rmtree(folder / "comps")
     shutil.rmtree(results / "main" / "finetune" / "qqp")
-    (results / "chck_3M").unlink()
+    for step in ("chck_3M", "chck_5M", "chck_9M", "chck_10M", "chck_20M"):
+        (results / step).unlink()
     shutil.rmtree(results / "chck_1M" / "zero_shot" / "mlm" / "ewok")
     surprisals(results, "strict-small", contexts=6_560)
     path = folder / "wug_adj" / "wug_adj_nominalization" / "predictions.json"
@@ -250,9 +251,9 @@ def test_all_that_is_missing_is_named_with_what_makes_it(
         "comps (full suite) of main: no results",
         "qqp (fine-tuned) of main: no results",
         "rte (fine-tuned) of main: predictions of another form",
-        "blimp (fast suite) of chck_3M: no results",
-        "reading (fast suite) of chck_3M: no results",
-        "ewok (fast suite) of chck_1M, chck_3M: no results",
+        "blimp (fast suite) of chck_3M, chck_5M, chck_9M to chck_20M: no results",
+        "reading (fast suite) of chck_3M, chck_5M, chck_9M to chck_20M: no results",
+        "ewok (fast suite) of chck_1M, chck_3M, chck_5M, chck_9M to chck_20M: no results",
         "aoa (full suite) of main: chck_1M has 6,560 contexts, not 8,005",
         "wug_adj (full suite) of main: wug_adj has 100 predictions, not 200",
         "adjunct_island has 0 predictions, not 928",
@@ -262,7 +263,7 @@ def test_all_that_is_missing_is_named_with_what_makes_it(
         "suite=full tasks=[blimp,ewok,wug_adj,comps,aoa]",
         "finetune=[qqp,rte]",
         "revision=checkpoints tasks=[blimp,supplement,ewok,entity_tracking,wug_adj,wug_past,",
-        "for this one lacks chck_1M, chck_2M",
+        "for this one lacks all 19 checkpoints",
         "https://osf.io/ryjfm",
     ):
         assert part in said, part
