@@ -92,11 +92,13 @@ antonym / It is a big dog. / It is a small dog.
 antonym / It was an easy game. / It was a difficult game.
 antonym / It was a difficult game. / It was an easy game.
 antonym / An ugly bird came. / A beautiful bird came.
+antonym / The old women came. / The young women came.
+antonym / It's too hot. / It's too cold.
 antonym / The water is hot. / The water is cold.
 synonym / It is a big dog. / It is a large dog.
 synonym / It was a strange dog. / It was an odd dog.
-synonym / We close the door. / We shut the door.
-synonym / She closed the box. / She shut the box.
+synonym / I fix the car. / I repair the car.
+synonym / She repaired the clock. / She fixed the clock.
 synonym / I saw your father. / I saw your dad.
 synonym / He sat on the sofa. / He sat on the couch.
 """
@@ -151,8 +153,14 @@ number / There is one or two left.
 number / I went to the house party.
 number / It is thirty five miles off.
 synonym / They had shut the door.
+synonym / The repair was long.
 synonym / Frightened you think he came.
 antonym / She is ten years old.
+antonym / They built the old house.
+antonym / I waited for so long.
+antonym / It won't be long.
+order / I will come when I am old if he will let me.
+order / Because he was in hiding, a poor refugee.
 antonym / They live in New York.
 antonym / That's it in a nutshell, old boy.
 antonym / It took a long time to come.

@@ -7,8 +7,8 @@ not surely apply: there is no parser, so patterns are narrow, and most sentences
 | --- | --- |
 | `sentences` | which lines are taken, closed classes of words, edits |
 | `contraction`, `order` | "don't" and "do not"; the order of clauses |
-| `exchange` | synonyms and antonyms by a list |
-| `phrases`, `clauses` | noun phrases and simple clauses recognised; voice and roles |
+| `frames`, `exchange` | where a word is surely of its class; synonyms and antonyms by a list |
+| `verbs`, `phrases`, `clauses` | simple clauses recognised; their passive and their roles |
 | `negation`, `number` | what their names say |
 | `corpus` | the changes drawn for a text: `corpus_triplets` |
 """

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from amlm.data.grammar.structures import ACTIVE, NP, PASSIVE, SINGULAR, Clause
 from amlm.data.grammar.syntax import MODALS, OBJECT, SUBJECT, inflect, say, statement
-from amlm.data.grammar.words import BE, VERBS, Dice, verb_list
+from amlm.data.grammar.words import BE, Dice
 from amlm.data.paraphrase.phrases import ANIMATE, noun_phrases
 from amlm.data.paraphrase.sentences import (
     AUXILIARIES,
@@ -26,27 +26,11 @@ from amlm.data.paraphrase.sentences import (
     small,
     words_of,
 )
+from amlm.data.paraphrase.verbs import TRANSITIVE, by_form
 
-# Verbs of other text than the sample's; all have a good passive.
-MORE_VERBS = """abandon accept admire adopt approve arrest attack bury capture change command
-compose conquer create criticize cross damage defeat defend deliver describe design destroy develop
-direct discover edit elect establish fight/fought/fought film found hire honor ignore illustrate
-interview introduce invade invent kidnap kill launch marry murder organize own perform produce
-protect publish punish purchase record reject release remove replace rescue rob ruin save
-shoot/shot/shot support surround trap translate"""
-# Their objects can have a word of their own behind them ("left the door open"), or are idioms.
-TREACHEROUS = words_of(
-    "have want give leave make call put take sell go set get read cut hit shut hurt"
-)
 MUTUAL = words_of("marry meet fight")  # the same the other way round
-TRANSITIVE = [
-    verb
-    for verb in [*(v for v in VERBS if v.objects and not v.particle), *verb_list(MORE_VERBS)]
-    if verb.base not in TREACHEROUS and verb.base != verb.past
-]
 PAST, BASE, THIRD, PARTICIPLE = (
-    {getattr(verb, form): verb for verb in reversed(TRANSITIVE)}
-    for form in ("past", "base", "third", "participle")
+    by_form(TRANSITIVE, form) for form in ("past", "base", "third", "participle")
 )
 LINKS = words_of("in on at with from into through near during after before under behind across to")
 # What a prepositional phrase at the end must not hold: another clause, or a self.

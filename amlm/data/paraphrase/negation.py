@@ -11,8 +11,7 @@ from collections.abc import Iterator
 
 from amlm.data.grammar.structures import SINGULAR
 from amlm.data.grammar.syntax import SUBJECT, negative
-from amlm.data.grammar.words import VERBS, Dice, Verb, verb_list
-from amlm.data.paraphrase.clauses import MORE_VERBS
+from amlm.data.grammar.words import Dice, Verb
 from amlm.data.paraphrase.contraction import BEING, INVERTED
 from amlm.data.paraphrase.phrases import noun_phrases
 from amlm.data.paraphrase.sentences import (
@@ -27,19 +26,8 @@ from amlm.data.paraphrase.sentences import (
     small,
     words_of,
 )
+from amlm.data.paraphrase.verbs import BASE, PAST, THIRD
 
-INTRANSITIVE = """arrive appear become/became/become begin/began/begun belong come/came/come die
-disappear exist get/got/gotten happen live look marry move need/needed/needed remain return seem
-stay think/thought/thought try work understand/understood/understood use wait
-agree speak/spoke/spoken talk listen believe mean/meant/meant feel/felt/felt stand/stood/stood"""
-ALL_VERBS = [
-    *(verb for verb in VERBS if verb.base != "have"),
-    *verb_list(MORE_VERBS),
-    *verb_list(INTRANSITIVE),
-]
-PAST = {verb.past: verb for verb in reversed(ALL_VERBS)}
-THIRD = {verb.third: verb for verb in reversed(ALL_VERBS)}
-BASE = {verb.base: verb for verb in reversed(ALL_VERBS)}
 OWNING = Verb("have", "has", "had", "had", "having")
 BARE = words_of("is are was were am will would can could should must")
 CANNOT = {"can": "cannot"}

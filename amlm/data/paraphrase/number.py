@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 
 from amlm.data.grammar.words import Dice
-from amlm.data.paraphrase.clauses import BASE, PAST, THIRD
-from amlm.data.paraphrase.exchange import ADJECTIVES
+from amlm.data.paraphrase.frames import ADJECTIVES
 from amlm.data.paraphrase.phrases import NO_PLURAL, OTHER_PLURALS, PLURALS, SINGULARS
 from amlm.data.paraphrase.sentences import NUMERALS, Edit, before, one_of, words_of
+from amlm.data.paraphrase.verbs import BASE, PAST, THIRD
 
 MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 NUMBER = re.compile(r"(?<![\w.,;:/$£€'’–—-])([1-9]\d{0,3})(?![\w/:%'’–—-]|[.,]\d)")
@@ -47,7 +47,7 @@ def number(dice: Dice, sentence: str) -> str | None:
     """One number changed.
 
     >>> [number(Dice(1), text) for text in ("I saw two dogs.", "He fed this dog.")]
-    ['I saw six dogs.', 'He fed these dogs.']
+    ['I saw four dogs.', 'He fed these dogs.']
     """
     edits = [*_digits(dice, sentence), *_numerals(dice, sentence), *_phrases(dice, sentence)]
     return one_of(dice, sentence, edits)

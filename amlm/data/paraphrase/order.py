@@ -10,6 +10,7 @@ import re
 
 from amlm.data.grammar.words import Dice
 from amlm.data.paraphrase.sentences import (
+    AUXILIARIES,
     CONJUNCTIONS,
     DETERMINERS,
     NAMES,
@@ -21,11 +22,14 @@ from amlm.data.paraphrase.sentences import (
     small,
     words_of,
 )
+from amlm.data.paraphrase.verbs import BASE, PAST, THIRD
 
 WORDS = ["because", "although", "when", "if", "before", "after", "while", "unless", "until"]
-STARTS = SUBJECTS | DETERMINERS | NAMES | {"there"}
+STARTS = (SUBJECTS | DETERMINERS | NAMES | {"there"}) - {"no"}
+NESTED = frozenset(WORDS) | {"and", "but"}
 FRONTED = re.compile(rf"({either(WORDS)}) ([^,;]+), ([^,;]+)([.!?])", re.I)
 TRAILING = re.compile(rf"([^,;?]+?) ({either(WORDS)}) ([^,;?]+)([.!])")
+FINITE = AUXILIARIES | frozenset([*PAST, *THIRD, *BASE])
 FAMILIES = [
     words_of("he him his himself"),
     words_of("she her hers herself"),
@@ -72,19 +76,12 @@ def order(_: Dice, sentence: str) -> str | None:
         return f"{capital(main)} {word.lower()} {inner}{mark}"
     if found := TRAILING.fullmatch(sentence):
         main, word, inner, mark = found.groups()
-        follow = re.split(r"[ '’]", inner, maxsplit=1)[0]
-        unsure = before(sentence, found.start(2)) in BOUND
-        # A phrase ("after the war") may be meant with its noun; a pronoun begins a clause.
-        clause = follow in SUBJECTS and len(inner.split()) > 1
+        bound = before(sentence, found.start(2)) in BOUND or word == "until"
+        # What is negated, "not ... because", may be the reason.
         negated = re.search("n['’]t|\\b(?:not|never)\\b", main)
-        if (
-            unsure
-            or not clause
-            or negated
-            or word == "until"
-            or " and " in inner
-            or not _moves(inner, main)
-        ):
+        # A phrase ("after the war") may be meant with its noun; a pronoun begins a clause.
+        clause = _begins(inner, SUBJECTS) and " " in inner and NESTED.isdisjoint(inner.split())
+        if bound or negated or not clause or not _moves(inner, main):
             return None
         lowered = small(main)
         return lowered and f"{capital(word)} {inner}, {lowered}{mark}"
@@ -93,7 +90,8 @@ def order(_: Dice, sentence: str) -> str | None:
 
 def _moves(inner: str, main: str) -> bool:
     """Whether the main clause is a simple one whose pronouns have theirs in the other one."""
-    said = set(re.findall("[a-z]+", main.lower()))
-    long = len(main.split()) > 2 or (len(main.split()) == 2 and _begins(main, SUBJECTS))
-    simple = long and _begins(main) and not said & INNER
-    return simple and _families(main) <= _families(inner)
+    words = re.findall("[a-z]+", main.lower())
+    by_pronoun = _begins(main, SUBJECTS)
+    has_verb = by_pronoun or not FINITE.isdisjoint(words)
+    simple = len(words) > 2 - by_pronoun and _begins(main) and INNER.isdisjoint(words)
+    return simple and has_verb and _families(main) <= _families(inner)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from amlm.data.grammar.structures import NP, PLURAL, SINGULAR
 from amlm.data.grammar.syntax import OBJECT, PRONOUNS
 from amlm.data.grammar.words import NOUNS, Noun
-from amlm.data.paraphrase.exchange import ADJECTIVES
+from amlm.data.paraphrase.frames import ADJECTIVES
 from amlm.data.paraphrase.sentences import CLOSED, NAMES, NUMERALS, words_of
 
 ANIMATE = "animate"

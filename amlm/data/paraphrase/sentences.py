@@ -89,7 +89,7 @@ def takes(text: str) -> bool:
         and not re.search(r"\b[A-Z]{2,}\b.*\b[A-Z]{2,}\b|_|\bxxx\b", text)  # shouted
         and not re.search(r" [^\w]|[–—-](?!\w)", text)  # broken off, or marks apart
         and not re.search(r"\b(?:Mrs?|Ms|Dr|St|[A-Z])\.$", text)  # broken at an abbreviation
-        and not re.search(r"(?i)\b(\w+)[ ,-]+\1\b", text)  # stammered
+        and not re.search(r"(?i)\b([\w'’]+)[ ,-]+\1\b", text)  # stammered
     )
 
 
