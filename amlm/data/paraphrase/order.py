@@ -38,7 +38,7 @@ FAMILIES = [
 ]
 # Before these the clause is asked for or told about ("see if", "the day when"), or stressed.
 BOUND = words_of(
-    "see ask asked know knew wonder wondered tell told remember remembered say said sure as even "
+    "be out see ask asked know knew wonder wondered tell told remember remembered say said sure as even "
     "only just not what like is was it's that's time day moment year days times minutes hours "
     "weeks months and or but if long soon shortly right ever except especially of about for than"
 )
