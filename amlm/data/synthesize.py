@@ -99,8 +99,12 @@ def synthesize(options: SynthesizeOptions) -> None:
     kept["prompts"] = [_digest(path) for path in paths]
     completer = _completer(options)
     lines = (line for path in paths for line in read_texts(path))
-    with open_rows(Path(options.out).expanduser(), kept) as (file, progress):
-        _fill(file, progress, options, completer, first_words(lines, options.prompt_words))
+    prompts = first_words(lines, options.prompt_words)
+    with (
+        open_rows(Path(options.out).expanduser(), kept) as (file, progress),
+        tqdm(total=options.words, initial=progress.words, unit=" words", desc=options.out) as bar,
+    ):
+        _fill(file, progress, options, completer, prompts, bar)
 
 
 def _fill(
@@ -109,11 +113,11 @@ def _fill(
     options: SynthesizeOptions,
     completer: Completer,
     prompts: Iterator[str],
+    bar: tqdm[Any],
 ) -> None:
     """Appends rows, and syncs after each batch; batches are the same ones after a stop."""
     name = options.model or options.api_model
     assert name, "checked before"
-    bar = tqdm(total=options.words, initial=progress.words, unit=" words", desc=options.out)
     # A batch that was begun is asked for again as a whole: what is drawn may depend on all of it.
     start = progress.index // options.batch * options.batch
     prompts = islice(prompts, start, None)
@@ -140,7 +144,6 @@ def _fill(
             file.flush()
             os.fsync(file.fileno())
         start += len(chosen)
-    bar.close()
 
 
 def first_words(lines: Iterable[str], count: int) -> Iterator[str]:

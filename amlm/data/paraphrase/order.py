@@ -38,8 +38,8 @@ FAMILIES = [
 ]
 # Before these the clause is asked for or told about ("see if", "the day when"), or stressed.
 BOUND = words_of(
-    "be out see ask asked know knew wonder wondered tell told remember remembered say said sure as even "
-    "only just not what like is was it's that's time day moment year days times minutes hours "
+    "be out see ask asked know knew wonder wondered tell told remember remembered say said sure as "
+    "even only just not what like is was it's that's time day moment year days times minutes hours "
     "weeks months and or but if long soon shortly right ever except especially of about for than"
 )
 # A main clause with one of these has another clause inside, which would be the nearer one.
