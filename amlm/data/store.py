@@ -28,11 +28,11 @@ from amlm.data.build import META_FILE, build_store, sizes
 from amlm.data.cleaning import CLEANING_VERSION, check_rules, rules_for
 from amlm.data.corpora import Corpus, fingerprint
 from amlm.data.encode import begins_word, id_type
-from amlm.data.foreign import existing_files
 from amlm.data.readers import digest
-from amlm.data.roles import special_ids
 from amlm.data.sources import find_corpora
-from amlm.data.tokenizer import load_tokenizer, pieces_of
+from amlm.data.tokenizers.bpe import load_tokenizer, pieces_of
+from amlm.data.tokenizers.foreign import existing_files
+from amlm.data.tokenizers.roles import special_ids
 from amlm.errors import OUTSIDE_TROUBLE, InputError
 from amlm.masking.policy import SpecialIds
 

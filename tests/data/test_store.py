@@ -26,7 +26,7 @@ from amlm.data import encode as encode_module
 from amlm.data import store as store_module
 from amlm.data.readers import read_texts
 from amlm.data.store import TokenStore, open_store
-from amlm.data.tokenizer import train_tokenizer
+from amlm.data.tokenizers.bpe import train_tokenizer
 from amlm.errors import InputError
 
 Write = Callable[[Path, Mapping[str, str | bytes]], Path]

@@ -24,7 +24,7 @@ from transformers import (
     RobertaForMaskedLM,
 )
 
-from amlm.data.tokenizer import hugging_face_tokenizer, save_tokenizer
+from amlm.data.tokenizers.bpe import hugging_face_tokenizer, save_tokenizer
 from amlm.errors import InputError
 from amlm.evaluation.items import suffix, whole
 from amlm.evaluation.models import MaskedModel, checkpoints, find_model, load
