@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from itertools import pairwise
+from itertools import pairwise, permutations
 from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
@@ -30,6 +30,7 @@ from amlm.data.tokenizers.sentencepiece_file import (
     SentencePieceModel,
     read_sentencepiece,
 )
+from amlm.errors import InputError
 
 # A user-defined symbol is one token wherever it stands. The model knows it under a character for
 # private use, into which the normaliser turns it.
@@ -116,6 +117,18 @@ def _model_of(model: SentencePieceModel, names: list[str]) -> models.Model:
     return models.Unigram(vocab, unk_id=unknown, byte_fallback=model.byte_fallback)
 
 
+def _refuse_overlaps(path: Path, symbols: list[str]) -> None:
+    # A Unigram model weighs overlapping symbols against each other by their lengths and what comes
+    # behind them, which a replacement of one after the other does not.
+    for one, other in permutations(symbols, 2):
+        overlap = any(one.endswith(other[:n]) for n in range(1, len(other)))
+        if one in other or overlap:
+            raise InputError(
+                f"{path}: its symbols {one} and {other} overlap, and a Unigram model's choice "
+                "between them can't be followed exactly: use a model without one of them"
+            )
+
+
 def sentencepiece_tokenizer(path: Path) -> tuple[Tokenizer, dict[str, str]]:
     """A tokenizer with the ids of a SentencePiece model, and which tokens have which roles.
 
@@ -123,7 +136,8 @@ def sentencepiece_tokenizer(path: Path) -> tuple[Tokenizer, dict[str, str]]:
     user-defined symbol with a role, ``[MASK]`` say: where text spells it, it is text here.
 
     Raises:
-        InputError: see `read_sentencepiece` and `charsmap_normalizers`.
+        InputError: symbols of a Unigram model overlap; and see `read_sentencepiece` and
+            `charsmap_normalizers`.
     """
     model = read_sentencepiece(path)
     roles = roles_among(
@@ -137,6 +151,8 @@ def sentencepiece_tokenizer(path: Path) -> tuple[Tokenizer, dict[str, str]]:
         for i, symbol in enumerate(model.of(USER_DEFINED))
         if symbol not in special
     }
+    if model.kind == UNIGRAM:
+        _refuse_overlaps(path, list(symbols))
     tokenizer = Tokenizer(
         _model_of(model, [symbols.get(piece, piece) for piece, _, _ in model.pieces])
     )

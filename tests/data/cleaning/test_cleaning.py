@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+from amlm.cli import conf_dir
 from amlm.data.cleaning import RULES, Removed, check_rules, clean, rules_for
 from amlm.data.lines import normalised
 from amlm.data.readers import read_texts
 from amlm.errors import InputError
 
-PRESETS = Path(__file__).resolve().parents[2] / "conf" / "data" / "cleaning"
+PRESETS = conf_dir() / "data" / "cleaning"
 SOURCES = ("bnc_spoken", "childes", "gutenberg", "open_subtitles", "simple_wiki", "switchboard")
 REAL_LINES = 3_000
 

@@ -38,7 +38,7 @@ MODELS: dict[str, dict[str, Any]] = {
     },
     "bpe_folded": {"model_type": "bpe", "normalization_rule_name": "nmt_nfkc_cf"},
     "unigram_symbols": {
-        "user_defined_symbols": SYMBOLS,
+        "user_defined_symbols": ["<turn>", "ﬁn", "[MASK]"],
         "control_symbols": ["<cls>"],
         "pad_id": 3,
     },
@@ -230,6 +230,18 @@ def test_own_rules_for_single_characters_are_followed(tmp_path: Path) -> None:
 def test_other_models_are_refused(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     path = trained(tmp_path / "m", ["a b c d"] * 9, **options)
     with pytest.raises(InputError, match=message):
+        load_existing(path)
+
+
+@pytest.mark.parametrize("others", [["<turn>s"], ["urn"], ["n>a"], ["a<tu"]])
+def test_overlapping_symbols_of_a_unigram_model_are_refused(
+    tmp_path: Path, lines_of: Callable[[int, int], list[str]], others: list[str]
+) -> None:
+    """SentencePiece takes "<turn>" and "san" from "<turn>san" where the one after the other takes
+    "<turn>s"."""
+    symbols = ["<turn>", *others]
+    path = trained(tmp_path / "u", lines_of(1_500, 8), user_defined_symbols=symbols)
+    with pytest.raises(InputError, match="overlap"):
         load_existing(path)
 
 
