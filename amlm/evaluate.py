@@ -52,7 +52,7 @@ class Options:
     )
     frequency_text: str | None = option(None, "text file that the frequency baseline counts")
     device: str = option("auto", "auto is a GPU if there is one", choices=("auto", "cpu", "cuda"))
-    batch_tokens: int = option(4_096, "tokens of a batch, with padding; memory grows with it", ge=1)
+    batch_tokens: int = option(4_096, "tokens of a batch; memory grows with it", ge=1)
 
 
 def evaluate(options: Options) -> dict[str, dict[str, Report]]:
