@@ -11,26 +11,14 @@ from typing import TYPE_CHECKING
 from amlm import commands
 from amlm.config import option
 from amlm.errors import InputError
+from amlm.evaluation.tasks import TASKS, Found, find
 
 if TYPE_CHECKING:
     from amlm.evaluation.figures import Report
     from amlm.evaluation.models import Source
     from amlm.evaluation.scoring import Scorer
-    from amlm.evaluation.tasks import Found
     from amlm.evaluation.zero_shot import Checkpoint
 
-TASKS = (
-    "sample",
-    "blimp",
-    "supplement",
-    "ewok",
-    "entity_tracking",
-    "wug_adj",
-    "wug_past",
-    "comps",
-    "reading",
-    "aoa",
-)
 ABOUT = """Scores a masked language model on the zero-shot tasks of the BabyLM 2025 evaluation. What
 was done before with the same model is not done again. tasks=[sample] needs no data."""
 
@@ -42,7 +30,9 @@ class Options:
     )
     out: str = option(commands.NEEDED, "folder for results/<model>/<revision>/...")
     data_dir: str | None = option(None, "folder with the tasks' folders (evaluation_data)")
-    tasks: list[str] = option([], "which tasks; none given: all that are there", choices=TASKS)
+    tasks: list[str] = option(
+        [], "which tasks; none given: all that are there", choices=tuple(TASKS)
+    )
     suite: str = option("fast", "the official selection of items", choices=("fast", "full"))
     revision: str = option("main", "main, or a checkpoint of the run, e.g. chck_10M")
     baselines: list[str] = option(
@@ -66,7 +56,6 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
     """
     from amlm.evaluation import results
     from amlm.evaluation.models import find_model
-    from amlm.evaluation.tasks import find
 
     if "frequency" in options.baselines and options.frequency_text is None:
         raise InputError("baselines=[frequency] needs frequency_text=<file>, e.g. training text")

@@ -21,7 +21,7 @@ from amlm.evaluation.items import Candidate
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-QUERY_TOKENS = 2**20  # tokens of masked inputs that are held at a time
+QUERY_TOKENS = 2**18  # tokens of masked inputs that are held, and shared, at a time
 
 
 class Query(NamedTuple):

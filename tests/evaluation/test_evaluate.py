@@ -13,8 +13,7 @@ import pytest
 
 from amlm import commands
 from amlm.errors import InputError
-from amlm.evaluate import TASKS, Options, evaluate
-from amlm.evaluation import tasks
+from amlm.evaluate import Options, evaluate
 from amlm.evaluation.baselines import Frequency, count_tokens
 from amlm.evaluation.items import suffix, whole
 from amlm.evaluation.models import MaskedModel
@@ -34,10 +33,6 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(MaskedModel, "log_probs", counted)
     return counts
-
-
-def test_the_options_know_all_tasks() -> None:
-    assert tuple(tasks.TASKS) == TASKS
 
 
 def test_the_full_suite(
