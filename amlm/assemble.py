@@ -17,7 +17,7 @@ from amlm.config import Config, MaskingConfig
 from amlm.data.module import TextDataModule
 from amlm.data.plan import BatchPlan, make_plan
 from amlm.data.store import TokenStore
-from amlm.data.surfaces import surfaces_of
+from amlm.data.tokenizers.surfaces import surfaces_of
 from amlm.errors import InputError
 from amlm.masking.policy import MaskingPolicy
 from amlm.masking.replacement import Replacement

@@ -169,6 +169,11 @@ def _check_evaluation(config: Config) -> None:
             raise InputError(f"evaluation.{error}") from error
 
 
+def free_to_add(arguments: list[str]) -> list[str]:
+    """The arguments with the `++` before those that may add a key of the user's."""
+    return [f"++{each}" if FREE_SECTIONS.match(each) else each for each in arguments]
+
+
 def check_command(
     overrides: list[str], config_dir: str | None = None, multirun: bool = False
 ) -> None:
@@ -218,7 +223,7 @@ def run(program: str, task: Callable[[Config], object]) -> None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    sys.argv[1:] = [f"++{each}" if FREE_SECTIONS.match(each) else each for each in sys.argv[1:]]
+    sys.argv[1:] = free_to_add(sys.argv[1:])
     arguments = get_args_parser().parse_args()
     if arguments.help:
         print(help_text(program))  # noqa: T201
@@ -231,7 +236,7 @@ def run(program: str, task: Callable[[Config], object]) -> None:
     if not asks_only:
         try:
             check_command(arguments.overrides, arguments.config_dir, multirun)
-        except InputError as error:
+        except (InputError, PermissionError) as error:
             fail(error)
 
     @hydra.main(  # type: ignore[untyped-decorator]

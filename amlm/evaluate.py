@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from amlm import commands
 from amlm.errors import InputError
 from amlm.evaluation.options import CHECKPOINTS, Options
+from amlm.evaluation.tasks import Found, find
 
 if TYPE_CHECKING:
     from amlm.evaluation.figures import Report
     from amlm.evaluation.models import Source
     from amlm.evaluation.scoring import Scorer
-    from amlm.evaluation.tasks import Found
     from amlm.evaluation.zero_shot import Checkpoint
 
 ABOUT = """Scores a masked language model on the BabyLM 2025 evaluation: the zero-shot tasks, and
@@ -39,7 +39,6 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
     """
     from amlm.evaluation import results
     from amlm.evaluation.models import find_model
-    from amlm.evaluation.tasks import find
 
     if "frequency" in options.baselines and options.frequency_text is None:
         raise InputError("baselines=[frequency] needs frequency_text=<file>, e.g. training text")

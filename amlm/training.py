@@ -34,7 +34,7 @@ from amlm.components import build_callbacks
 from amlm.config import Config, check_division
 from amlm.data.plan import BatchPlan
 from amlm.data.store import TokenStore, open_store
-from amlm.data.tokenizer import save_tokenizer
+from amlm.data.tokenizers.bpe import save_tokenizer
 from amlm.data.words import WordCounter
 from amlm.errors import InputError
 from amlm.mirrors import check_logger, make_mirrors

@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from amlm.config import DataConfig, TokenizerConfig
 from amlm.data.store import TokenStore, open_store
 
 VOCAB_SIZE = 700
+
+# The same examples in every run.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.load_profile("same")
 
 
 def generated_lines(count: int, seed: int) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from amlm import cli
-from amlm.cli import check_command, conf_dir, groups, help_text, register_schema, typed
+from amlm.cli import check_command, conf_dir, free_to_add, groups, help_text, register_schema, typed
 from amlm.config import Config, check, check_ranges, options
 from amlm.errors import InputError
 
@@ -175,13 +175,19 @@ def test_lengths_that_hydra_would_merge_are_asked_for_in_full() -> None:
         ("masking.signal._target_=amlm.masking.schedule.Linear", "does not fit there"),
         ("+callbacks.mine._target_=amlm.masking.sampler.Fixed", "does not fit there"),
         ("data.dir=no/such/folder", "no source reads it: add data=babylm"),
+        ("data.shares={sample: 0.5}", "add up to 0.5: they must add up to 1"),
+        ("data.shares={sample: 1.5, b: -0.5}", "b=-0.5|sample=1.5 is out of range"),
+        ("data.shares.smaple=1.0", "smaple names no source.*sample"),
+        ("data.cleaning.gutenberg.titles=true", "there is no such rule.*title_lines"),
+        ("data.sources.sample.format=xml", "format=xml"),
+        ("data.words=0", "at least 1"),
         ("optimizer.lr=inf", "out of range"),
         ("optimizer.eps=1e-35", "at least 1e-30"),
     ],
 )
 def test_what_does_not_fit_is_named(override: str, part: str) -> None:
     with pytest.raises(InputError, match=part):
-        check_command([override, *(["data=babylm"] if "data.dir" in override else [])])
+        check_command(free_to_add([override]))
 
 
 def test_a_users_own_experiment_with_an_unknown_key(tmp_path: Path) -> None:
@@ -246,3 +252,23 @@ def test_the_package_data_is_found_in_a_checkout_and_in_a_wheel(
     (package / "conf").mkdir(parents=True)
     monkeypatch.setattr(cli, "__file__", str(package / "cli.py"))
     assert conf_dir() == package / "conf"
+
+
+def test_sections_whose_keys_are_the_users_take_them_without_a_plus(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`data.shares=...` as a user types it; Hydra alone would ask for a plus."""
+    path = tmp_path / "a.txt"
+    path.write_text("one two\n")
+    typed_by_user = [
+        "data.shares={mine: 0.5, sample: 0.5}",
+        f"data.sources.mine.path={path}",
+        f"data.sources.mine.dev={path}",
+        "data.cleaning.mine.short_lines=false",
+    ]
+    seen: list[Config] = []
+    monkeypatch.setattr(sys, "argv", ["amlm", *typed_by_user])
+    cli.run("amlm.train", seen.append)
+    assert seen[0].data.shares == {"mine": 0.5, "sample": 0.5}
+    assert seen[0].data.sources["mine"] == {"path": str(path), "dev": str(path)}
+    assert seen[0].data.cleaning["mine"] == {"short_lines": False}

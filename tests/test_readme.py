@@ -8,11 +8,34 @@ from pathlib import Path
 
 import pytest
 
+from amlm import commands
 from amlm.cli import check_command, groups, register_schema
+from amlm.data.downloads.download import Download
+from amlm.data.synthetic.make_triplets import TripletOptions
+from amlm.data.synthetic.synthesize import SynthesizeOptions
+from amlm.evaluation.options import Options as EvaluateOptions
+from amlm.export import ExportOptions
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^python -m amlm\.train (.+?)(?:\s+#.*)?$", README, flags=re.M)
+# With the backslash at its end a line goes on.
+LINES = README.replace("\\\n", " ")
+COMMANDS = re.findall(r"^python -m amlm\.train (.+?)(?:\s+#.*)?$", LINES, flags=re.M)
+PREPARED = re.findall(
+    r"^python -m amlm\.data (?:prepare|inspect) (.+?)(?:\s+#.*)?$", LINES, flags=re.M
+)
+OTHERS = re.findall(
+    r"^python -m amlm\.((?:data (?!prepare|inspect)\w+)|export|evaluate|bench) (.+?)(?:\s+#.*)?$",
+    LINES,
+    flags=re.M,
+)
+OPTIONS = {
+    "data download": Download,
+    "data triplets": TripletOptions,
+    "data synthesize": SynthesizeOptions,
+    "export": ExportOptions,
+    "evaluate": EvaluateOptions,
+}
 
 
 def test_there_are_commands() -> None:
@@ -23,14 +46,39 @@ def test_no_number_is_left_to_fill_in() -> None:
     assert "@@" not in README
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *PREPARED])
 def test_every_command_composes(command: str, tmp_path: Path) -> None:
     register_schema()
     for split in ("train", "dev"):
         (tmp_path / f"talk.{split}").write_text("Hello there.\n")
-    command = command.replace("path/to/babylm", str(tmp_path))
+    command = command.replace("text/babylm", str(tmp_path))
     overrides = [word for word in shlex.split(command) if "=" in word]
     check_command(overrides, multirun=" -m " in f" {command} ")
+
+
+@pytest.mark.parametrize(("name", "options"), OTHERS)
+def test_every_option_of_the_other_commands_exists(name: str, options: str) -> None:
+    commands.parse(OPTIONS[name], shlex.split(options))
+
+
+def test_the_example_of_a_mix_composes(tmp_path: Path) -> None:
+    example = re.search(r"^```yaml\n(sources:.+?)^```", README, flags=re.M | re.S)
+    assert example is not None
+    for name in ("babylm/childes", "babylm/simple_wiki"):
+        for split in ("train", "dev"):
+            path = tmp_path / "text" / f"{name}.{split}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("Hello there.\n")
+    (tmp_path / "text" / "news").mkdir()
+    (tmp_path / "text" / "news" / "1.jsonl.gz").touch()
+    for name in ("text/news.dev.txt", "triplets.jsonl", "triplets.dev.jsonl"):
+        (tmp_path / name).touch()
+    mine = tmp_path / "mydata" / "data" / "mix.yaml"
+    mine.parent.mkdir(parents=True)
+    text = example[1].replace("text/", f"{tmp_path}/text/")
+    mine.write_text(re.sub(r"(path|dev): triplets", rf"\1: {tmp_path}/triplets", text))
+    register_schema()
+    check_command(["data=mix"], config_dir=str(tmp_path / "mydata"))
 
 
 def test_every_experiment_is_in_the_table() -> None:

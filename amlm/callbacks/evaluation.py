@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 from amlm.callbacks import StepCallback
 from amlm.config import EvaluationConfig
-from amlm.data.tokenizer import hugging_face_tokenizer
+from amlm.data.tokenizers.bpe import hugging_face_tokenizer
 from amlm.evaluation import ranking
 from amlm.evaluation.items import Item
 from amlm.evaluation.models import MaskedModel

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from amlm.callbacks import Update
-from amlm.data.surfaces import special_types, surfaces_of
-from amlm.data.tokenizer import BOUNDARY
+from amlm.data.tokenizers.bpe import BOUNDARY
+from amlm.data.tokenizers.surfaces import special_types, surfaces_of
 from amlm.masking.table import drift
 from amlm.models.module import AdaptiveMaskedLM
 from amlm.record import RunLog
@@ -43,7 +43,7 @@ def by_frequency_rank(
 
 def kind_of(surface: str | None) -> str:
     """``word`` (begins one), ``continuation``, ``number``, ``punctuation``, or ``byte`` (a type
-    without a surface form; see `amlm.data.surfaces`)."""
+    without a surface form; see `amlm.data.tokenizers.surfaces`)."""
     if surface is None:
         return "byte"
     if any(character.isalpha() for character in surface):

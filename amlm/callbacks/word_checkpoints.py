@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from amlm.callbacks import StepCallback
 from amlm.data.plan import BatchPlan
-from amlm.data.tokenizer import save_tokenizer
+from amlm.data.tokenizers.bpe import save_tokenizer
 from amlm.data.words import WordCounter
 from amlm.models.build import save_hugging_face
 from amlm.models.module import AdaptiveMaskedLM

@@ -35,15 +35,15 @@ def main() -> None:
         sys.argv = [sys.argv[0], *arguments]
         cli.run(f"amlm.data {name}", getattr(commands, name))
     elif name == "download":
-        from amlm.data import download
+        from amlm.data.downloads import download
 
         download.main(arguments)
     elif name == "triplets":
-        from amlm.data import make_triplets
+        from amlm.data.synthetic import make_triplets
 
         make_triplets.main(arguments)
     else:
-        from amlm.data import synthesize
+        from amlm.data.synthetic import synthesize
 
         synthesize.main(arguments)
 

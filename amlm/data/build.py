@@ -22,10 +22,10 @@ from amlm.config import DataConfig, TokenizerConfig
 from amlm.data.cleaning import rules_for
 from amlm.data.corpora import Corpus
 from amlm.data.encode import Encoder, segments
-from amlm.data.foreign import load_existing
 from amlm.data.mix import Selection, select_lines, word_targets
 from amlm.data.spool import Spooled, spool
-from amlm.data.tokenizer import save_tokenizer, train_tokenizer
+from amlm.data.tokenizers.bpe import save_tokenizer, train_tokenizer
+from amlm.data.tokenizers.foreign import load_existing
 
 META_FILE = "meta.json"
 MAX_LENGTH = 1_024  # that the saved tokenizer declares; models declare their own at export

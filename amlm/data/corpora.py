@@ -12,7 +12,7 @@ from pathlib import Path
 from amlm.config import SourceConfig
 from amlm.data.lines import RUN_LINES
 from amlm.data.readers import digest, format_of, hub_revision, read_hub, read_rows, read_texts
-from amlm.data.triplets import render
+from amlm.data.synthetic.triplets import render
 
 SAMPLE_SEEDS = {"train": 20_25, "dev": 10_20475}
 SAMPLE_VERSION = 2  # part of the fingerprint: raise it when the grammar changes

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from amlm.data.lines import SEGMENT
-from amlm.data.tokenizer import BOUNDARY, counts_words_by_type, pieces_of
-from amlm.data.word_starts import word_starts
+from amlm.data.tokenizers.bpe import BOUNDARY, counts_words_by_type, pieces_of
+from amlm.data.tokenizers.word_starts import word_starts
 
 LINES_AT_ONCE = 8_192
 

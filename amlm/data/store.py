@@ -28,11 +28,11 @@ from amlm.data.build import META_FILE, build_store, sizes
 from amlm.data.cleaning import CLEANING_VERSION, check_rules, rules_for
 from amlm.data.corpora import Corpus, fingerprint
 from amlm.data.encode import begins_word, id_type
-from amlm.data.foreign import existing_files
 from amlm.data.readers import digest
-from amlm.data.roles import special_ids
 from amlm.data.sources import find_corpora
-from amlm.data.tokenizer import load_tokenizer, pieces_of
+from amlm.data.tokenizers.bpe import load_tokenizer, pieces_of
+from amlm.data.tokenizers.foreign import existing_files
+from amlm.data.tokenizers.roles import special_ids
 from amlm.errors import OUTSIDE_TROUBLE, InputError
 from amlm.masking.policy import SpecialIds
 
@@ -198,28 +198,8 @@ def open_store(
         InputError: the text is missing or can't be read, cleaned or mixed as it should be, or the
             cache can't be written.
     """
-    corpora = find_corpora(config)
-    key = store_key(corpora, config, tokenizer)
-    folder = store_folder(key, cache)
-    if folder.exists() and _fault(folder, key) is None:
-        return TokenStore(folder)
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock"):
-            fault = _fault(folder, key) if folder.exists() else "is not there"
-            if fault is not None:
-                if folder.exists():
-                    say(f"the store {folder} {fault}; it is built again")
-                for stale in cache.glob(f"{folder.name}*/"):  # torn, or left by a killed process
-                    shutil.rmtree(stale, ignore_errors=True)
-                aside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=cache))
-                try:
-                    build_store(corpora, config, tokenizer, key, aside, say)
-                    aside.chmod(0o755)
-                    aside.rename(folder)
-                except BaseException:
-                    shutil.rmtree(aside, ignore_errors=True)
-                    raise
+        return _open_store(config, tokenizer, cache, say)
     except OSError as error:
         if error.errno not in OUTSIDE_TROUBLE:
             raise
@@ -229,4 +209,29 @@ def open_store(
             f"the store can't be written to {cache}: {error.strerror}. Make room there, or choose "
             "another folder with paths.cache=<folder>; nothing was left behind"
         ) from error
+
+
+def _open_store(
+    config: DataConfig, tokenizer: TokenizerConfig, cache: Path, say: Callable[[str], None]
+) -> TokenStore:
+    corpora = find_corpora(config)
+    key = store_key(corpora, config, tokenizer)
+    folder = store_folder(key, cache)
+    if folder.exists() and _fault(folder, key) is None:
+        return TokenStore(folder)
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists() or (fault := _fault(folder, key)):
+            if folder.exists():
+                say(f"the store {folder} {fault}; it is built again")
+            for stale in cache.glob(f"{folder.name}*/"):  # torn, or left by a killed process
+                shutil.rmtree(stale, ignore_errors=True)
+            aside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=cache))
+            try:
+                build_store(corpora, config, tokenizer, key, aside, say)
+                aside.chmod(0o755)
+                aside.rename(folder)
+            except BaseException:
+                shutil.rmtree(aside, ignore_errors=True)
+                raise
     return TokenStore(folder)

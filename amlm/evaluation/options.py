@@ -6,20 +6,9 @@ from dataclasses import dataclass
 
 from amlm import commands
 from amlm.config import option
+from amlm.evaluation.finetuning import tasks as glue
+from amlm.evaluation.tasks import TASKS
 
-TASKS = (
-    "sample",
-    "blimp",
-    "supplement",
-    "ewok",
-    "entity_tracking",
-    "wug_adj",
-    "wug_past",
-    "comps",
-    "reading",
-    "aoa",
-)
-GLUE = ("boolq", "mnli", "mrpc", "multirc", "qqp", "rte", "wsc")
 CHECKPOINTS = "checkpoints"  # the revision that stands for all of them
 
 
@@ -33,7 +22,7 @@ class Options:
     tasks: list[str] = option(
         [],
         "zero-shot tasks; none given: all that are there, or none where finetune says some",
-        choices=TASKS,
+        choices=tuple(TASKS),
     )
     suite: str = option("fast", "the official selection of items", choices=("fast", "full"))
     revision: str = option(
@@ -48,11 +37,11 @@ class Options:
     frequency_text: str | None = option(None, "text file that the frequency baseline counts")
     device: str = option("auto", "auto is a GPU if there is one", choices=("auto", "cpu", "cuda"))
     threads: int = option(0, "CPU threads; 0 leaves the choice to torch", ge=0)
-    batch_tokens: int = option(
-        4_096, "zero-shot: tokens of a batch, with padding; memory grows with it", ge=1
-    )
+    batch_tokens: int = option(4_096, "zero-shot: tokens of a batch; memory grows with it", ge=1)
     finetune: list[str] = option(
-        [], "(Super)GLUE tasks to fine-tune the model on, after the zero-shot tasks", choices=GLUE
+        [],
+        "(Super)GLUE tasks to fine-tune the model on, after the zero-shot tasks",
+        choices=tuple(glue.TASKS),
     )
     seeds: list[int] = option(
         [42], "fine-tuning: seeds; the first one's predictions are submitted", ge=0, lt=2**31

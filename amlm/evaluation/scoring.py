@@ -1,8 +1,8 @@
 """Pseudo-log-likelihoods: every token of a completion is masked alone and predicted.
 
 What makes it fast: a token's input is computed once however often it occurs (pairs that differ in
-one word share it), inputs of similar length go together, and a model is asked for the masked
-position alone.
+one word share it), inputs of one length go together, so that nothing is padding, and a model is
+asked for the masked position alone.
 
 Shapes: Q queries, B rows of a batch, L length, V vocabulary.
 """
@@ -10,6 +10,7 @@ Shapes: Q queries, B rows of a batch, L length, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -20,7 +21,7 @@ from amlm.evaluation.items import Candidate
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-QUERY_TOKENS = 2**20  # tokens of masked inputs that are held at a time
+QUERY_TOKENS = 2**18  # tokens of masked inputs that are held, and shared, at a time
 
 
 class Query(NamedTuple):
@@ -134,10 +135,8 @@ def distinct_rows(queries: Sequence[Query]) -> list[Row]:
     return sorted(rows.values(), key=lambda row: -len(row.ids_L))
 
 
-def batches(rows: Sequence[Row], tokens: int) -> Iterator[Sequence[Row]]:
-    """Neighbours in length together, up to so many tokens with padding, one row at least."""
-    start = 0
-    while start < len(rows):
-        end = start + max(1, tokens // len(rows[start].ids_L))
-        yield rows[start:end]
-        start = end
+def batches(rows: Sequence[Row], tokens: int) -> Iterator[list[Row]]:
+    """Rows of one length together, so that nothing is padding: up to so many tokens, or one row."""
+    for length, some in groupby(rows, key=lambda row: len(row.ids_L)):
+        while batch := list(islice(some, max(1, tokens // length))):
+            yield batch

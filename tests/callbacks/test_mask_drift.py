@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from amlm.callbacks.mask_drift import by_frequency_rank, by_kind, extremes, kind_of, rank_bins
-from amlm.data.tokenizer import RESERVED
+from amlm.data.tokenizers.bpe import RESERVED
 from amlm.masking.table import drift
 
 

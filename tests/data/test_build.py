@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from amlm.config import DataConfig, TokenizerConfig
 from amlm.data.cleaning import clean, rules_for
 from amlm.data.lines import SEGMENT
-from amlm.data.make_triplets import main as make_triplets
 from amlm.data.readers import read_texts
 from amlm.data.sources import find_corpora
 from amlm.data.store import TokenStore, open_store
+from amlm.data.synthetic.make_triplets import main as make_triplets
 from amlm.data.table import COLUMNS, rule_table, source_table
 from amlm.errors import InputError
 

@@ -3,6 +3,7 @@ into ranks and accumulation parts, and counts of maskable positions against brut
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from amlm.config import DataConfig
 from amlm.data.module import StepBatch, StepDataset, TextDataModule, ValidationDataset
@@ -95,6 +98,53 @@ def test_every_division_of_a_step_is_its_batch_in_order(
                     assert all(type(count) is int for count in batch.maskable)
                     rows += share
             assert rows == expected
+
+
+@settings(max_examples=15)
+@given(st.sampled_from([1, 2, 4]), st.sampled_from([1, 2]), st.integers(0, 2), st.integers(0, 99))
+def test_every_block_of_an_epoch_is_seen_exactly_once(
+    small_store: TokenStore, world_size: int, accumulate: int, workers: int, seed: int
+) -> None:
+    """Over all ranks, parts and worker processes of real loaders, for as long as an epoch."""
+    length, per_step = 16, 1_024
+    blocks = small_store.tokens("train") // length
+    plan = make_plan(
+        small_store.tokens("train"),
+        sequence_length={0: length},
+        tokens_per_step=per_step,
+        epochs=1,
+        max_steps=None,
+        seed=seed,
+    )
+    config = DataConfig(sequence_length={0: length}, workers=workers)
+    seen: list[bytes] = []
+    for rank in range(world_size):
+        module = TextDataModule(
+            small_store, plan, config, not_maskable=[], validation_not_maskable=[],
+            batch_tokens=128, accumulate=accumulate,
+        )  # fmt: skip
+        module.trainer = SimpleNamespace(  # type: ignore[assignment]
+            global_step=0, global_rank=rank, world_size=world_size
+        )
+        for batch in module.train_dataloader():
+            seen += [row.tobytes() for row in batch.ids_GL[batch.rows].numpy()]
+    every = small_store.blocks("train", np.arange(blocks), length)
+    expected = Counter(row.tobytes() for row in every)
+    # What is less than a step is left over at the end of a run.
+    assert len(seen) == plan.total_steps * per_step // length > blocks - per_step // length
+    assert not Counter(seen) - expected
+
+
+@pytest.mark.parametrize("start", [0, 5])
+def test_batches_do_not_depend_on_the_number_of_workers(
+    make_module: Callable[..., TextDataModule], start: int
+) -> None:
+    def served(workers: int) -> list[tuple[int, bytes]]:
+        module = make_module(global_step=start)
+        module.workers = workers
+        return [(b.step, b.ids_GL.numpy().tobytes()) for b in module.train_dataloader()]
+
+    assert served(0) == served(1) == served(3)
 
 
 def test_both_lengths_of_the_curriculum_are_served(

@@ -6,12 +6,14 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from amlm.data import encode as encode_module
 from amlm.data import store as store_module
 from amlm.data.readers import read_texts
 from amlm.data.store import TokenStore, open_store
-from amlm.data.tokenizer import train_tokenizer
+from amlm.data.tokenizers.bpe import train_tokenizer
 from amlm.errors import InputError
 
 Write = Callable[[Path, Mapping[str, str | bytes]], Path]
@@ -341,13 +343,33 @@ except InputError as error:
 """
 
 
-def test_text_without_permission_is_named(tmp_path: Path, tiny: DataConfig) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("the superuser may read everything")
-    path = Path(tiny.sources["babylm"]["path"]) / "a.train"
-    path.chmod(0)
-    with pytest.raises((InputError, OSError), match=r"a\.train.*ermission"):
-        open_store(tiny, up_to(320), tmp_path / "cache")
+@pytest.fixture
+def nobody(write_text: Write) -> Iterator[Path]:
+    """A folder that all may read, and a process that may read no more: not even the superuser's."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    write_text(folder / "text", TINY)
+    (folder / "cache").mkdir(mode=0o555)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65_534)
+    yield folder
+    os.seteuid(user)
+    shutil.rmtree(folder)
+
+
+def test_cache_without_permission_is_named(nobody: Path, data_config: MakeConfig) -> None:
+    with pytest.raises(InputError, match=r"can't be written to .*cache.*denied.*paths\.cache"):
+        open_store(data_config(nobody / "text"), up_to(320), nobody / "cache")
+
+
+def test_text_without_permission_is_named(nobody: Path, data_config: MakeConfig) -> None:
+    user = os.geteuid()
+    os.seteuid(os.getuid())
+    (nobody / "text" / "a.train").chmod(0)
+    os.seteuid(user)
+    with pytest.raises(InputError, match=r"a\.train: Permission denied"):
+        open_store(data_config(nobody / "text"), up_to(320), nobody / "cache")
 
 
 def test_a_store_of_another_version_is_built_again(

@@ -11,9 +11,11 @@ import pytest
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from amlm.callbacks.word_checkpoints import MILLION, crossed
+from amlm.config import DataConfig, TokenizerConfig
 from amlm.data.plan import BatchPlan, make_plan
 from amlm.data.readers import read_texts
-from amlm.data.store import TokenStore
+from amlm.data.store import TokenStore, open_store
 from amlm.data.words import WordCounter
 
 MakePlan = Callable[..., BatchPlan]
@@ -115,3 +117,43 @@ def test_overfitting_sees_the_first_batch_again_and_again(
         50 * first,
         3 * first,
     ]
+
+
+def test_thresholds_fall_on_the_first_step_that_passes_them(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    """Five passes over half a million words of real text, against the words of each block counted
+    one by one."""
+    place = shared_data / "babylm" / "dev"
+    sources = {"text": {"path": f"{place}/[bcgos]*.dev", "dev": f"{place}/mixed.dev"}}
+    config = DataConfig(sources=sources)
+    store = open_store(config, TokenizerConfig(vocab_size=400), tmp_path)
+    assert 400_000 < store.words("train") < 600_000
+    length, per_step = 64, 16_384
+    plan = make_plan(
+        store.tokens("train"),
+        sequence_length={0: length},
+        tokens_per_step=per_step,
+        epochs=5,
+        max_steps=None,
+        seed=0,
+    )
+    pieces = np.array([piece.startswith("▁") for piece in store.pieces])
+    begins_N = pieces[store.ids("train")]
+    blocks = len(begins_N) // length
+    words_K = begins_N[: blocks * length].reshape(blocks, length).sum(1)
+    seen, expected = 0, {}
+    for step in range(plan.total_steps):
+        after = seen + int(words_K[plan.blocks(step)[0]].sum())
+        for million in (1, 2, 3):
+            if seen < million * MILLION <= after:
+                expected[f"chck_{million}M"] = step + 1
+        seen = after
+    counter, before = WordCounter(store, plan), 0
+    found: dict[str, int] = {}
+    for step in range(1, plan.total_steps + 1):
+        after = counter.seen(step)
+        found |= {f"chck_{words // MILLION}M": step for words in crossed(before, after)}
+        before = after
+    assert found == expected and len(found) == 2
+    assert 5 * store.words("train") - seen < per_step + 5 * length

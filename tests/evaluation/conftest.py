@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 from amlm.config import ModelConfig
 from amlm.data.grammar import minimal_pairs, sample_lines
-from amlm.data.tokenizer import save_tokenizer, train_tokenizer
+from amlm.data.tokenizers.bpe import save_tokenizer, train_tokenizer
 from amlm.evaluation.models import MaskedModel, find_model, load
 from amlm.models.build import build_model, save_hugging_face
 

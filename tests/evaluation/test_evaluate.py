@@ -14,12 +14,10 @@ import pytest
 from amlm import commands
 from amlm.errors import InputError
 from amlm.evaluate import evaluate, run
-from amlm.evaluation import tasks
 from amlm.evaluation.baselines import Frequency, count_tokens
-from amlm.evaluation.finetuning import tasks as finetuning
 from amlm.evaluation.items import suffix, whole
 from amlm.evaluation.models import MaskedModel
-from amlm.evaluation.options import GLUE, TASKS, Options
+from amlm.evaluation.options import Options
 from amlm.evaluation.results import remembered
 from amlm.evaluation.scoring import score
 
@@ -36,11 +34,6 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(MaskedModel, "log_probs", counted)
     return counts
-
-
-def test_the_options_know_all_tasks() -> None:
-    assert tuple(tasks.TASKS) == TASKS
-    assert set(finetuning.TASKS) == set(GLUE)
 
 
 def test_the_full_suite(

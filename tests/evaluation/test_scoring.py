@@ -24,7 +24,7 @@ from transformers import (
     RobertaForMaskedLM,
 )
 
-from amlm.data.tokenizer import hugging_face_tokenizer, save_tokenizer
+from amlm.data.tokenizers.bpe import hugging_face_tokenizer, save_tokenizer
 from amlm.errors import InputError
 from amlm.evaluation.items import suffix, whole
 from amlm.evaluation.models import MaskedModel, checkpoints, find_model, load
@@ -66,13 +66,11 @@ def test_an_input_that_occurs_twice_is_computed_once() -> None:
     assert [queries[query].target for query in shared.queries] == [11, 13]
 
 
-def test_batches_stay_within_their_tokens() -> None:
+def test_batches_are_of_one_length_and_within_their_tokens() -> None:
     lengths = [3, 9, 3, 40, 9, 8, 3, 3]
     rows = distinct_rows([Query(np.full(n, i, np.int32), 0, 0) for i, n in enumerate(lengths)])
-    sizes = [(len(batch), len(batch[0].ids_L)) for batch in batches(rows, 20)]
-    assert sum(count for count, _ in sizes) == len(lengths)
-    assert all(count * longest <= 20 or count == 1 for count, longest in sizes)
-    assert sizes[0] == (1, 40)
+    sizes = [[len(row.ids_L) for row in batch] for batch in batches(rows, 9)]
+    assert sizes == [[40], [9], [9], [8], [3, 3, 3], [3]]
 
 
 def test_no_more_than_a_bounded_number_of_queries_is_held(

@@ -19,7 +19,7 @@ from amlm.callbacks.evaluation import Evaluation, first_of_each
 from amlm.callbacks.metrics import Metrics
 from amlm.cli import check_command
 from amlm.config import Config, EvaluationConfig
-from amlm.data.tokenizer import load_tokenizer
+from amlm.data.tokenizers.bpe import load_tokenizer
 from amlm.errors import InputError
 from amlm.evaluation.items import Item, sample_items
 from amlm.evaluation.models import find_model, load

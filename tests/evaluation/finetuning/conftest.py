@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from amlm.config import ModelConfig
-from amlm.data.tokenizer import save_tokenizer, train_tokenizer
+from amlm.data.tokenizers.bpe import save_tokenizer, train_tokenizer
 from amlm.models.build import build_model, save_hugging_face
 
 MAX_LENGTH = 64

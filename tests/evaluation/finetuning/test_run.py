@@ -44,6 +44,15 @@ def main(*arguments: str) -> None:
     commands.run("amlm.evaluate", "", Options, evaluate.run, arguments)
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Models this small gain nothing from a second one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def double() -> Iterator[None]:
     """Float64, in which two ways of rounding do not drift apart."""
@@ -157,7 +166,7 @@ def test_what_is_finished_is_taken_over(
         return train_task(*arguments, **more)
 
     monkeypatch.setattr(finetuning, "train_task", counted)
-    both = {"finetune": ["rte", "wsc"], "seeds": [42, 7]}
+    both = {"finetune": ["rte", "wsc"], "seeds": [42, 7], "epochs": 1}
     stop_after = 3
     with pytest.raises(KeyboardInterrupt):
         finetune(options(tiny_model, trivial, tmp_path / "a", **both))
@@ -169,18 +178,18 @@ def test_what_is_finished_is_taken_over(
     assert finetune(options(tiny_model, trivial, tmp_path / "b", **both)) == scores
 
     kept = tmp_path / "a" / "results" / "tiny" / "main" / "finetune" / "scores.json"
-    finetune(options(tiny_model, trivial, tmp_path / "a", finetune=["wsc"], seeds=[7]))
+    finetune(options(tiny_model, trivial, tmp_path / "a", finetune=["wsc"], seeds=[7], epochs=1))
     tasks = json.loads(kept.read_text())["tasks"]
     assert list(tasks["wsc"]["seeds"]) == ["7"] and tasks["rte"] == scores["rte"]
 
     trained.clear()
-    for more in ({"epochs": 1}, {"lr": 1e-4}, {"max_length": 9}, {"batch_size": 4}):
-        finetune(options(tiny_model, trivial, tmp_path / "a", **more))
+    for more in ({"epochs": 2}, {"lr": 1e-4}, {"max_length": 9}, {"batch_size": 16}):
+        finetune(options(tiny_model, trivial, tmp_path / "a", **{"epochs": 1, **more}))
     assert trained == [("rte", 42)] * 4
     copied = shutil.copytree(trivial, tmp_path / "data")
     with (copied / "glue_filtered" / "rte.valid.jsonl").open("a") as file:
         file.write('{"sentence1": "ba", "sentence2": "no", "label": 0}\n')
-    finetune(options(tiny_model, copied, tmp_path / "a", batch_size=4))
+    finetune(options(tiny_model, copied, tmp_path / "a", epochs=1, batch_size=16))
     assert len(trained) == 5
 
 
