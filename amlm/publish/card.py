@@ -89,13 +89,14 @@ def _without_paths(section: Any) -> Any:
 def _facts(model: RunModel, run: RunRecord) -> list[list[str]]:
     config = run.config
     data, sizes, masking = config["data"], config["model"], config["masking"]
+    sources = ", ".join(f"`{name}`" for name in data["sources"])
     summary = run.of_kind("summary")
     rows = [
         ["", ""],
         ["experiment", f"`{config['name']}`, seed {config['seed']}"],
         ["trained for", f"{model.step:,} steps of {data['tokens_per_step']:,} tokens"],
         ["words seen", f"{model.words_seen:,} (repetitions counted)"],
-        ["data", f"`{data['source']}`, blocks of {data['sequence_length']} tokens by epoch"],
+        ["data", f"{sources}, blocks of {data['sequence_length']} tokens by epoch"],
         [
             "size",
             f"{sizes['layers']} layers, {sizes['hidden_size']} wide, {sizes['heads']} heads, "
