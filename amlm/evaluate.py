@@ -12,6 +12,7 @@ from amlm import commands
 from amlm.errors import InputError
 from amlm.evaluation.options import CHECKPOINTS, Options
 from amlm.evaluation.tasks import Found, find
+from amlm.terminal import say
 
 if TYPE_CHECKING:
     from amlm.evaluation.figures import Report
@@ -147,10 +148,6 @@ def _run(
     if found.name == "aoa":
         return run_aoa(found, model, checkpoints, folder)
     return (run_reading if found.name == "reading" else run_ranking)(found, scorer, folder)
-
-
-def say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from amlm import commands
 from amlm.commands import NEEDED
 from amlm.config import option
 from amlm.errors import InputError
+from amlm.terminal import say
 
 ABOUT = "Writes the models of a run as folders that plain transformers loads, with model cards."
 
@@ -30,10 +31,6 @@ class ExportOptions:
         None, "Hub repository user/name to upload to, a branch per model; null uploads nothing"
     )
     private: bool = option(False, "whether a repository that push makes is private")
-
-
-def say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
 
 
 def export(options: ExportOptions) -> list[Path]:

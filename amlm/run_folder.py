@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 from amlm import __version__
 from amlm.config import Config, as_dict
 from amlm.errors import InputError, RunFinished
+from amlm.files import write_aside, write_json
 
 CONFIG_FILE = "config.yaml"
 RUN_FILE = "run.json"
@@ -154,17 +155,6 @@ def _versions() -> dict[str, str | None]:
     return found
 
 
-def _write_aside(path: Path, text: str) -> None:
-    # Renamed into place, so that nobody ever reads half of it.
-    aside = path.with_name(f".{path.name}.aside")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
-
-
-def _write_json(path: Path, content: Any) -> None:
-    _write_aside(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-
 def _read_json(path: Path) -> dict[str, Any]:
     # Missing if the run was killed between the two files of `describe`.
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
@@ -172,8 +162,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def describe(folder: Path, config: Config) -> None:
     """Writes ``config.yaml`` (resolved) and ``run.json`` (versions, git state, command, start)."""
-    _write_aside(folder / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(as_dict(config))))
-    _write_json(
+    write_aside(folder / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(as_dict(config))))
+    write_json(
         folder / RUN_FILE,
         {
             "started": _now(),
@@ -184,6 +174,7 @@ def describe(folder: Path, config: Config) -> None:
             "git": _git_state(),
             "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
         },
+        indent=2,
     )
 
 
@@ -196,11 +187,11 @@ def note_resumed(folder: Path, step: int) -> None:
         "versions": _versions(),
         "git": _git_state(),
     }
-    _write_json(folder / RUN_FILE, {**run, "resumed": [*run.get("resumed", []), again]})
+    write_json(folder / RUN_FILE, {**run, "resumed": [*run.get("resumed", []), again]}, indent=2)
 
 
 def mark_finished(folder: Path) -> None:
     """Notes in ``run.json`` that the run is complete."""
     run = _read_json(folder / RUN_FILE)
     run["finished"] = _now()
-    _write_json(folder / RUN_FILE, run)
+    write_json(folder / RUN_FILE, run, indent=2)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 import lightning as L
 import torch
 
-from amlm import run_folder
+from amlm import run_folder, terminal
 from amlm.assemble import (
     check_device,
     make_data,
@@ -43,6 +41,7 @@ from amlm.models.module import AdaptiveMaskedLM
 from amlm.record import RunLog, read_log
 from amlm.run_folder import RunFolder
 from amlm.summary import constant_guess, summarise, summary_text
+from amlm.terminal import quiet_lightning
 
 RANK_FOLDER = "AMLM_RUN_DIR"  # tells the processes of other ranks which folder the first claimed
 
@@ -58,14 +57,7 @@ class Result:
 def say(text: str) -> None:
     """Tells the person who waits; the first process of several speaks for all."""
     if RANK_FOLDER not in os.environ:
-        print(text, flush=True)  # noqa: T201
-
-
-def _quiet() -> None:
-    # Lightning's banners and advice speak about choices that are made here.
-    for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module="lightning")
+        terminal.say(text)
 
 
 def _announce(config: Config, store: TokenStore, plan: BatchPlan, module: AdaptiveMaskedLM) -> None:
@@ -135,7 +127,7 @@ def run(config: Config) -> Result:
             "LOCAL_RANK is set: give the command once, without torchrun or srun; the processes of "
             "impl=ddp are started by it"
         )
-    _quiet()
+    quiet_lightning()
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
     cache = Path(config.paths.cache).expanduser()

@@ -93,7 +93,7 @@ class MaskedModel:
     ) -> None:
         self.tokenizer = tokenizer
         self.limit = _limit(model, tokenizer)
-        self.fingerprint = _fingerprint(model, tokenizer)
+        self.fingerprint = fingerprint(model, tokenizer)
         self.batch_tokens = batch_tokens
         self.device = model.device
         self.predict = predictor(model)
@@ -112,6 +112,13 @@ class MaskedModel:
             targets = [queries[query].target for query in asked]
             found[asked] = log_probs_BV[row_of, targets].cpu().numpy()
         return found
+
+
+def place_of(device: str) -> str:
+    """``cpu`` or ``cuda``, by the option ``device``; raises InputError where there is no GPU."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("device=cuda: torch finds no GPU; leave the choice to device=auto")
+    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def load_tokenizer(source: Source) -> PreTrainedTokenizerFast:
@@ -147,9 +154,7 @@ def load(source: Source, device: str, batch_tokens: int, untrained: bool = False
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("device=cuda: torch finds no GPU; leave the choice to device=auto")
-    place = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    place = place_of(device)
     tokenizer = load_tokenizer(source)
     with _explained(source), torch.random.fork_rng(devices=[]):
         if untrained:
@@ -183,7 +188,10 @@ def _limit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:
     return int(min((limit for limit in limits if limit and limit > 0), default=2**31))
 
 
-def _fingerprint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> str:
+def fingerprint(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, unused: str | None = None
+) -> str:
+    """A hash of configuration, tokenizer and weights, but for those whose names begin so."""
     config = {
         name: value
         for name, value in model.config.to_dict().items()
@@ -192,6 +200,8 @@ def _fingerprint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> 
     texts = [json.dumps(config, sort_keys=True, default=str), tokenizer.backend_tokenizer.to_str()]
     digest = hashlib.blake2b("\n".join(texts).encode(), digest_size=16)
     for name, value in model.state_dict().items():
+        if unused and name.startswith(unused):
+            continue
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
     return digest.hexdigest()

@@ -22,6 +22,7 @@ from typing import Any
 
 from amlm import __version__
 from amlm.evaluation.figures import Figure, Report
+from amlm.files import write_json
 
 SCORES_FILE = "scores.json"
 SCORES_VERSION = 1  # raise it when scores of the same model on the same items change
@@ -35,14 +36,6 @@ def results_folder(out: str, model: str, revision: str) -> Path:
 def predictions_folder(folder: Path, *names: str) -> Path:
     """Where the official predictions of a task go, e.g. ``blimp, blimp_fast``."""
     return folder.joinpath("zero_shot", "mlm", *names)
-
-
-def write_json(path: Path, content: Any, indent: int | None = None) -> None:
-    """Writes aside and renames, so that nobody ever reads half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.aside")
-    aside.write_text(json.dumps(content, ensure_ascii=False, indent=indent), encoding="utf-8")
-    aside.replace(path)
 
 
 def remembered(

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from amlm.errors import InputError
-from amlm.evaluation import official, reading, results, sizes
+from amlm.evaluation import official, reading, sizes
 from amlm.evaluation.models import checkpoints, find_model
 from amlm.evaluation.options import CHECKPOINTS, Options
 from amlm.evaluation.tasks import PLACE, find
 from amlm.evaluation.zero_shot import items_of
+from amlm.files import write_json
 
 KEYS = {"supplement": "blimp_supplement"}  # of tasks that the leaderboard calls otherwise
 # What makes a part: options of `amlm.evaluate`, to be followed by a list of tasks.
@@ -62,7 +63,7 @@ def submit(options: Options) -> Path:
     content, gaps = collate(folder, options.data_dir, options.track)
     if gaps:
         raise InputError(_refusal(options, gaps))
-    results.write_json(path, content)
+    write_json(path, content)
     return path
 
 

@@ -16,6 +16,7 @@ from amlm.evaluation.figures import Report
 from amlm.evaluation.items import Candidate, Item, read_items, sample_items
 from amlm.evaluation.scoring import Scorer, score
 from amlm.evaluation.tasks import Found
+from amlm.files import write_json
 
 Progress = Callable[[int], object]
 Checkpoint = tuple[str, Callable[[], Scorer]]  # its name, and what loads it
@@ -62,7 +63,7 @@ def run_ranking(found: Found, scorer: Scorer, folder: Path) -> Report:
             items += some
     arrays = [np.array(each) for each in scores]
     place = results.predictions_folder(folder, found.task.official, found.folder)
-    results.write_json(place / "predictions.json", ranking.predictions(items, arrays))
+    write_json(place / "predictions.json", ranking.predictions(items, arrays))
     return ranking.report(found.task, items, arrays)
 
 
@@ -80,7 +81,7 @@ def run_reading(found: Found, scorer: Scorer, folder: Path) -> Report:
     rows, _ = results.remembered(path, [scorer.fingerprint, questions], compute)
     pred_N2 = np.array(rows)
     place = results.predictions_folder(folder, "reading")
-    results.write_json(place / "predictions.json", reading.predictions(pred_N2))
+    write_json(place / "predictions.json", reading.predictions(pred_N2))
     return reading.report(table, pred_N2)
 
 
@@ -103,5 +104,5 @@ def run_aoa(found: Found, model: str, checkpoints: Sequence[Checkpoint], folder:
         "completed_steps": len(checkpoints),
     }
     place = results.predictions_folder(folder, found.task.official)
-    results.write_json(place / "surprisal.json", {"metadata": about, "results": lines})
+    write_json(place / "surprisal.json", {"metadata": about, "results": lines})
     return aoa.report(lines, children)

@@ -23,6 +23,7 @@ from amlm.data.downloads.archive import unpack
 from amlm.data.downloads.hub import fetch_repository
 from amlm.data.downloads.remote import RemoteFile, Unreachable, begun, fetch, missing, place
 from amlm.errors import InputError
+from amlm.terminal import say
 
 PROJECT = "ryjfm"
 HUB = "hub:"
@@ -93,10 +94,6 @@ ABOUT = "\n".join(
 class Download:
     what: str = option(commands.NEEDED, "one of the list above")
     out: str = option(commands.NEEDED, "folder for the files; no file in it is overwritten")
-
-
-def say(text: str) -> None:
-    print(text)  # noqa: T201
 
 
 def download(

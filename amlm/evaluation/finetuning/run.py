@@ -9,31 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from amlm.errors import InputError
 from amlm.evaluation.finetuning.module import FineTuning
 from amlm.evaluation.finetuning.report import Outcome, summarise, table
-from amlm.evaluation.finetuning.source import fingerprint, load_encoder
+from amlm.evaluation.finetuning.source import UNUSED, load_encoder
 from amlm.evaluation.finetuning.tasks import TASKS, Pair, Task, find_files, read_pairs
 from amlm.evaluation.finetuning.train import Recipe, train_task
-from amlm.evaluation.models import find_model
+from amlm.evaluation.models import find_model, fingerprint, place_of
 from amlm.evaluation.options import Options
+from amlm.evaluation.results import SCORES_FILE, results_folder
+from amlm.files import write_json
+from amlm.terminal import quiet_lightning, say
 
 VERSION = 1  # part of the fingerprint: raise it when what is computed changes
-SCORES_FILE = "scores.json"
-
-
-def say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
 
 
 def data_files(options: Options) -> dict[str, dict[str, Path]]:
@@ -62,20 +56,6 @@ def read_data(paths: dict[str, Path], task: Task) -> tuple[tuple[list[Pair], lis
     return splits, digest.hexdigest()
 
 
-def _accelerator(device: str) -> str:
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("device=cuda: torch finds no GPU; leave the choice to device=auto")
-    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-def _write_json(path: Path, content: Any) -> None:
-    # Renamed into place, so that a file that is there is whole.
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.aside")
-    aside.write_text(json.dumps(content) + "\n", encoding="utf-8")
-    aside.replace(path)
-
-
 def _read_json(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
@@ -89,19 +69,19 @@ def _outcome(path: Path, inputs: Any, train: Callable[[], FineTuning]) -> Outcom
     epochs = train().epochs
     scores = epochs.scores[epochs.best - 1]
     outcome = Outcome(digest, epochs.best, scores, epochs.predictions_N.tolist(), epochs.scores)
-    _write_json(path, asdict(outcome))
+    write_json(path, asdict(outcome))
     return outcome
 
 
 def _write_predictions(path: Path, name: str, labels: list[int]) -> None:
     predictions = [{"id": f"{name}_{n}", "pred": label} for n, label in enumerate(labels)]
-    _write_json(path, {name: {"predictions": predictions}})
+    write_json(path, {name: {"predictions": predictions}})
 
 
 def _write_scores(path: Path, model_print: str, scores: dict[str, Any]) -> None:
     before = _read_json(path)
     tasks = before["tasks"] if before.get("fingerprint") == model_print else {}
-    _write_json(path, {"fingerprint": model_print, "tasks": tasks | scores})
+    write_json(path, {"fingerprint": model_print, "tasks": tasks | scores})
 
 
 def finetune(options: Options) -> dict[str, Any]:
@@ -113,17 +93,14 @@ def finetune(options: Options) -> dict[str, Any]:
     Raises:
         InputError: no such model or data, broken data, or options that don't go together.
     """
-    for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module="lightning")
-    accelerator = _accelerator(options.device)
+    quiet_lightning()
+    accelerator = place_of(options.device)
     files = data_files(options)
     data = {name: read_data(paths, TASKS[name]) for name, paths in files.items()}
     source = find_model(options.model, options.revision)
     model, tokenizer = load_encoder(source)
-    model_print = fingerprint(model, tokenizer)
-    results = Path(options.out).expanduser() / "results"
-    folder = results / source.name / options.revision / "finetune"
+    model_print = fingerprint(model, tokenizer, unused=UNUSED)
+    folder = results_folder(options.out, source.name, options.revision) / "finetune"
     scores: dict[str, Any] = {}
     for name, (splits, digest) in data.items():
         task = TASKS[name]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING
 
 import torch
@@ -46,20 +44,3 @@ def load_encoder(source: Source) -> tuple[PreTrainedModel, PreTrainedTokenizerFa
     if missing:
         raise InputError(f"model={source.path} lacks weights: {', '.join(missing[:3])} ...")
     return model, tokenizer
-
-
-def fingerprint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> str:
-    """A hash of configuration, tokenizer and the weights that are used."""
-    config = {
-        name: value
-        for name, value in model.config.to_dict().items()
-        if name not in ("_name_or_path", "transformers_version")
-    }
-    texts = [json.dumps(config, sort_keys=True, default=str), tokenizer.backend_tokenizer.to_str()]
-    digest = hashlib.blake2b("\n".join(texts).encode(), digest_size=16)
-    for name, value in model.state_dict().items():
-        if name.startswith(UNUSED):
-            continue
-        digest.update(name.encode())
-        digest.update(value.detach().contiguous().view(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()

@@ -8,6 +8,7 @@ import copy
 import json
 import math
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from transformers import (
 from transformers import DebertaV2Model as TheirDeberta
 
 from amlm.errors import InputError
+from amlm.evaluation import models
 from amlm.evaluation.finetuning import metrics
 from amlm.evaluation.finetuning.batches import Encoded, collate, encode, train_batches
 from amlm.evaluation.finetuning.classifier import (
@@ -35,7 +37,7 @@ from amlm.evaluation.finetuning.classifier import (
 )
 from amlm.evaluation.finetuning.metrics import interval, score
 from amlm.evaluation.finetuning.module import Epochs, rate_factor
-from amlm.evaluation.finetuning.source import fingerprint, load_encoder
+from amlm.evaluation.finetuning.source import UNUSED, load_encoder
 from amlm.evaluation.finetuning.tasks import TASKS, Pair, find_files, read_pairs
 from amlm.evaluation.models import find_model
 
@@ -272,6 +274,7 @@ def test_where_a_model_is_found(tiny_model: Path, tmp_path: Path) -> None:
 
 
 def test_the_fingerprint_is_that_of_what_is_used(tiny_model: Path, tmp_path: Path) -> None:
+    fingerprint = partial(models.fingerprint, unused=UNUSED)
     sizes = {"vocab_size": 400, "hidden_size": 8, "num_hidden_layers": 1, "intermediate_size": 8}
     BertForMaskedLM(BertConfig(**sizes, num_attention_heads=2)).save_pretrained(tmp_path)
     for name in ("tokenizer.json", "tokenizer_config.json"):
