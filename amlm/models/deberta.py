@@ -82,23 +82,28 @@ class SelfAttention(nn.Module):
     def forward(
         self, hidden_BLD: Tensor, rel_RD: Tensor, row_K: Tensor, padding_B1L: Tensor | None
     ) -> Tensor:
-        batch, length, _ = hidden_BLD.shape
-        projections = (self.query_proj, self.key_proj, self.value_proj)
-        weight = torch.cat([projection.weight for projection in projections])
-        qkv = F.linear(hidden_BLD, weight, torch.cat([proj.bias for proj in projections]))
-        qkv_BL3HE = qkv.view(batch, length, 3, self.heads, self.size)
         rel_RD = self.pos_dropout(rel_RD)
         pos_key_KHE = pos_query_KHE = None
         if self.c2p:
             project = self.key_proj if self.shared else self.pos_key_proj
-            pos_key_KHE = F.embedding(row_K.flip(0), project(rel_RD)).view(-1, *qkv_BL3HE.shape[3:])
+            pos_key_KHE = self._by_head(F.embedding(row_K.flip(0), project(rel_RD)))
         if self.p2c:
             project = self.query_proj if self.shared else self.pos_query_proj
-            pos_query_KHE = F.embedding(row_K, project(rel_RD)).view(-1, *qkv_BL3HE.shape[3:])
+            pos_query_KHE = self._by_head(F.embedding(row_K, project(rel_RD)))
         context_BLHE = attend(
-            qkv_BL3HE, pos_key_KHE, pos_query_KHE, padding_B1L, self.scale, self.dropout.rate
+            self._by_head(self.query_proj(hidden_BLD)),
+            self._by_head(self.key_proj(hidden_BLD)),
+            self._by_head(self.value_proj(hidden_BLD)),
+            pos_key_KHE,
+            pos_query_KHE,
+            padding_B1L,
+            self.scale,
+            self.dropout.rate,
         )
         return context_BLHE.flatten(2)
+
+    def _by_head(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, self.size))
 
 
 class Output(nn.Module):

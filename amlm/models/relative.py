@@ -11,13 +11,12 @@ column ``j - i + L - 1`` for c2p and ``i - j + L - 1`` for p2c. So the wanted sc
 view of the scored ones (`skew`): nothing is gathered on the way in or scattered on the way back,
 and the position vectors are never repeated over the batch.
 
-Shapes: B batch, L length, H heads, E head size, K distances, N heads times batch (head first).
+Shapes: B batch, L length, H heads, E head size, K distances, N heads times batch (head first),
+X sequences laid end to end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import repeat
 from typing import Any
 
 import torch
@@ -68,7 +67,9 @@ def keep_mask(like: Tensor, p: float) -> Tensor:
 
 
 def attend(
-    qkv_BL3HE: Tensor,
+    query_BLHE: Tensor,
+    key_BLHE: Tensor,
+    value_BLHE: Tensor,
     pos_key_KHE: Tensor | None,
     pos_query_KHE: Tensor | None,
     padding_B1L: Tensor | None,
@@ -84,102 +85,118 @@ def attend(
         scale: factor of the sum of the products.
         p: dropout on the attention probabilities.
     """
-    batch, length, _, heads, _ = qkv_BL3HE.shape
+    args = (query_BLHE, key_BLHE, value_BLHE, pos_key_KHE, pos_query_KHE, padding_B1L, scale, p)
+    with torch.autocast(query_BLHE.device.type, enabled=False):
+        context_BLHE: Tensor = _Attention.apply(*args)  # type: ignore[no-untyped-call]
+        return context_BLHE
+
+
+def _parts(query_BLHE: Tensor) -> list[slice]:
+    """Heads worked on at a time: few enough for a CPU's cache, all of them elsewhere."""
+    batch, length, heads, _ = query_BLHE.shape
     step = heads
-    if qkv_BL3HE.device.type == "cpu":
+    if query_BLHE.device.type == "cpu":
         step = max(1, CACHED_COLUMNS // (batch * length * (2 * length - 1)))
-    context_BLHE = []
-    with torch.autocast(qkv_BL3HE.device.type, enabled=False):
-        for part in zip(
-            torch.split(qkv_BL3HE, step, dim=3),
-            _split(pos_key_KHE, step),
-            _split(pos_query_KHE, step),
-            strict=False,
-        ):
-            args = (*part, padding_B1L, scale, p)
-            context_BLHE.append(_Attention.apply(*args))  # type: ignore[no-untyped-call]
-        return torch.cat(context_BLHE, dim=2)
+    return [slice(first, min(first + step, heads)) for first in range(0, heads, step)]
 
 
-def _split(x_KHE: Tensor | None, step: int) -> Iterable[Tensor | None]:
-    return repeat(None) if x_KHE is None else torch.split(x_KHE, step, dim=1)
+def _heads_first(x_BLHE: Tensor) -> Tensor:
+    """``(H, B * L, E)``."""
+    return x_BLHE.permute(2, 0, 1, 3).contiguous().flatten(1, 2)
 
 
 class _Attention(torch.autograd.Function):
-    """`attend` for some heads, its backward by hand: few passes over what is L x L or L x K."""
+    """`attend` with its backward by hand: few passes over what is L x L or L x K."""
 
     @staticmethod
     def forward(
         ctx: Any,
-        qkv_BL3HE: Tensor,
+        query_BLHE: Tensor,
+        key_BLHE: Tensor,
+        value_BLHE: Tensor,
         pos_key_KHE: Tensor | None,
         pos_query_KHE: Tensor | None,
         padding_B1L: Tensor | None,
         scale: float,
         p: float,
     ) -> Tensor:
-        batch, length, _, heads, size = qkv_BL3HE.shape
-        qkv = qkv_BL3HE.permute(2, 3, 0, 1, 4).contiguous()
-        query, key, value = qkv.view(3, heads * batch, length, size)
-        terms = []
-        if pos_key_KHE is not None:
-            terms.append(skew(_score(qkv[0], pos_key_KHE)))
-        if pos_query_KHE is not None:
-            terms.append(skew(_score(qkv[1], pos_query_KHE)).mT)
-        scores = terms[0] + terms[1] if len(terms) == 2 else terms[0].contiguous()
-        scores.baddbmm_(query, key.mT, beta=scale, alpha=scale)
-        if padding_B1L is not None:
-            lowest = torch.finfo(scores.dtype).min
-            scores.view(heads, batch, length, length).masked_fill_(padding_B1L, lowest)
-        probs = torch.softmax(scores, -1)
-        keep = keep_mask(probs, p) if p > 0 else None
-        context = _scaled_bmm(probs if keep is None else probs * keep, value, 1 / (1 - p))
-        ctx.save_for_backward(qkv, pos_key_KHE, pos_query_KHE, probs, keep)
+        batch, length, _, size = query_BLHE.shape
+        context_BLHE = torch.empty_like(query_BLHE)
+        saved = []
+        for part in _parts(query_BLHE):
+            flat = [_heads_first(x[:, :, part]) for x in (query_BLHE, key_BLHE, value_BLHE)]
+            query, key, value = (x.view(-1, length, size) for x in flat)
+            terms = []
+            if pos_key_KHE is not None:
+                terms.append(skew(_score(flat[0], pos_key_KHE[:, part], length)))
+            if pos_query_KHE is not None:
+                terms.append(skew(_score(flat[1], pos_query_KHE[:, part], length)).mT)
+            scores = terms[0] + terms[1] if len(terms) == 2 else terms[0].contiguous()
+            scores.baddbmm_(query, key.mT, beta=scale, alpha=scale)
+            if padding_B1L is not None:
+                lowest = torch.finfo(scores.dtype).min
+                scores.view(-1, batch, length, length).masked_fill_(padding_B1L, lowest)
+            probs = torch.softmax(scores, -1)
+            keep = keep_mask(probs, p) if p > 0 else None
+            context = _scaled_bmm(probs if keep is None else probs * keep, value, 1 / (1 - p))
+            context_BLHE[:, :, part] = context.view(-1, batch, length, size).permute(1, 2, 0, 3)
+            saved += [*flat, probs, keep]
+        ctx.save_for_backward(pos_key_KHE, pos_query_KHE, *saved)
         ctx.scale, ctx.p = scale, p
-        return context.view(heads, batch, length, size).permute(1, 2, 0, 3)
+        return context_BLHE
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_BLHE: Tensor) -> tuple[Tensor | None, ...]:
-        qkv, pos_key_KHE, pos_query_KHE, probs, keep = ctx.saved_tensors
-        _, heads, batch, length, size = qkv.shape
-        query, key, value = qkv.view(3, heads * batch, length, size)
-        d_qkv = torch.empty_like(qkv)
-        d_query, d_key, d_value = d_qkv.view(3, heads * batch, length, size)
-        grad = grad_BLHE.permute(2, 0, 1, 3).reshape(heads * batch, length, size)
-        used = probs if keep is None else probs * keep
-        torch.baddbmm(d_value, used.mT, grad, beta=0, alpha=1 / (1 - ctx.p), out=d_value)
-        d_probs = _scaled_bmm(grad, value.mT, ctx.scale / (1 - ctx.p))
-        if keep is not None:
-            d_probs *= keep
-        d_scores = torch._softmax_backward_data(d_probs, probs, -1, probs.dtype)
-        torch.bmm(d_scores, key, out=d_query)
-        torch.bmm(d_scores.mT, query, out=d_key)
-        d_pos_key = d_pos_query = None
-        if pos_key_KHE is not None:
-            d_pos_key = _score_backward(d_scores, qkv[0], pos_key_KHE, d_query)
-        if pos_query_KHE is not None:
-            d_pos_query = _score_backward(d_scores.mT, qkv[1], pos_query_KHE, d_key)
-        return d_qkv.permute(2, 3, 0, 1, 4), d_pos_key, d_pos_query, None, None, None
+        pos_key_KHE, pos_query_KHE, *saved = ctx.saved_tensors
+        batch, length, _, size = grad_BLHE.shape
+        d_inputs = [torch.empty_like(grad_BLHE) for _ in range(3)]
+        d_pos_key, d_pos_query = (
+            None if x is None else torch.empty_like(x) for x in (pos_key_KHE, pos_query_KHE)
+        )
+        for number, part in enumerate(_parts(grad_BLHE)):
+            *flat, probs, keep = saved[5 * number : 5 * number + 5]
+            d_flat = [torch.empty_like(x) for x in flat]
+            query, key, value = (x.view(-1, length, size) for x in flat)
+            d_query, d_key, d_value = (x.view(-1, length, size) for x in d_flat)
+            grad = _heads_first(grad_BLHE[:, :, part]).view(-1, length, size)
+            used = probs if keep is None else probs * keep
+            torch.baddbmm(d_value, used.mT, grad, beta=0, alpha=1 / (1 - ctx.p), out=d_value)
+            d_probs = _scaled_bmm(grad, value.mT, ctx.scale / (1 - ctx.p))
+            if keep is not None:
+                d_probs *= keep
+            d_scores = torch._softmax_backward_data(d_probs, probs, -1, probs.dtype)
+            torch.bmm(d_scores, key, out=d_query)
+            torch.bmm(d_scores.mT, query, out=d_key)
+            if d_pos_key is not None:
+                d_pos_key[:, part] = _score_backward(
+                    d_scores, flat[0], pos_key_KHE[:, part], d_flat[0]
+                )
+            if d_pos_query is not None:
+                d_pos_query[:, part] = _score_backward(
+                    d_scores.mT, flat[1], pos_query_KHE[:, part], d_flat[1]
+                )
+            for d_input, x in zip(d_inputs, d_flat, strict=True):
+                d_input[:, :, part] = x.view(-1, batch, length, size).permute(1, 2, 0, 3)
+        return *d_inputs, d_pos_key, d_pos_query, None, None, None
 
 
-def _score(content_HBLE: Tensor, position_KHE: Tensor) -> Tensor:
+def _score(content_HXE: Tensor, position_KHE: Tensor, length: int) -> Tensor:
     """Every content vector times the position vectors of its head: ``(N, L, K)``."""
-    heads, batch, length, size = content_HBLE.shape
-    content = content_HBLE.view(heads, batch * length, size)
-    return torch.bmm(content, position_KHE.permute(1, 2, 0)).view(heads * batch, length, -1)
+    columns_HXK = torch.bmm(content_HXE, position_KHE.permute(1, 2, 0))
+    return columns_HXK.view(-1, length, columns_HXK.size(2))
 
 
 def _score_backward(
-    d_skewed_NLL: Tensor, content_HBLE: Tensor, position_KHE: Tensor, d_content_NLE: Tensor
+    d_skewed_NLL: Tensor, content_HXE: Tensor, position_KHE: Tensor, d_content_HXE: Tensor
 ) -> Tensor:
-    """Adds the gradient of `_score`'s content to `d_content_NLE`, returns that of the positions."""
-    heads, batch, length, size = content_HBLE.shape
-    columns = d_skewed_NLL.new_zeros(heads * batch, length, 2 * length - 1)
+    """Adds the gradient of `_score`'s content to `d_content_HXE`, returns that of the positions."""
+    count, length, _ = d_skewed_NLL.shape
+    columns = d_skewed_NLL.new_zeros(count, length, 2 * length - 1)
     skew(columns).copy_(d_skewed_NLL)
-    columns = columns.view(heads, batch * length, -1)
-    d_content_NLE.view(heads, batch * length, size).baddbmm_(columns, position_KHE.transpose(0, 1))
-    return torch.bmm(columns.mT, content_HBLE.view(heads, -1, size)).transpose(0, 1)
+    columns_HXK = columns.view(*content_HXE.shape[:2], -1)
+    d_content_HXE.baddbmm_(columns_HXK, position_KHE.transpose(0, 1))
+    return torch.bmm(columns_HXK.mT, content_HXE).transpose(0, 1)
 
 
 def _scaled_bmm(a: Tensor, b: Tensor, scale: float) -> Tensor:

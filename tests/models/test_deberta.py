@@ -242,7 +242,7 @@ def test_heads_in_several_passes_are_the_same_heads(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("p", [0.0, 0.4])
 def test_backward_of_attention_against_finite_differences(p: float) -> None:
     torch.manual_seed(0)
-    qkv = torch.randn(2, 3, 3, 2, 2, dtype=torch.float64, requires_grad=True)
+    qkv = [torch.randn(2, 3, 2, 2, dtype=torch.float64, requires_grad=True) for _ in range(3)]
     pos_key, pos_query = (
         torch.randn(5, 2, 2, dtype=torch.float64, requires_grad=True) for _ in range(2)
     )
@@ -250,14 +250,14 @@ def test_backward_of_attention_against_finite_differences(p: float) -> None:
 
     def attend_seeded(terms: str, *inputs: Tensor) -> Tensor:
         torch.manual_seed(1)  # the same mask at every evaluation
-        pos_key = inputs[1] if "c2p" in terms else None
+        pos_key = inputs[3] if "c2p" in terms else None
         pos_query = inputs[-1] if "p2c" in terms else None
-        return attend(inputs[0], pos_key, pos_query, padding_B1L, 0.7, p)
+        return attend(*inputs[:3], pos_key, pos_query, padding_B1L, 0.7, p)
 
     for terms, inputs in (
-        ("c2p p2c", (qkv, pos_key, pos_query)),
-        ("c2p", (qkv, pos_key)),
-        ("p2c", (qkv, pos_query)),
+        ("c2p p2c", (*qkv, pos_key, pos_query)),
+        ("c2p", (*qkv, pos_key)),
+        ("p2c", (*qkv, pos_query)),
     ):
         assert torch.autograd.gradcheck(partial(attend_seeded, terms), inputs)
 
