@@ -141,9 +141,19 @@ class Layer(nn.Module):
         self.output = Output(config, config.intermediate_size)
 
     def forward(
-        self, hidden_BLD: Tensor, rel_RD: Tensor, row_K: Tensor, padding_B1L: Tensor | None
+        self,
+        hidden_BLD: Tensor,
+        rel_RD: Tensor,
+        row_K: Tensor,
+        padding_B1L: Tensor | None,
+        positions_M: Tensor | None = None,
     ) -> Tensor:
+        """Hidden states of the next layer, ``(M, D)`` if only some positions of it are wanted."""
         context_BLD = self.attention.self(hidden_BLD, rel_RD, row_K, padding_B1L)
+        if positions_M is not None:
+            context_BLD, hidden_BLD = (
+                x.flatten(0, 1).index_select(0, positions_M) for x in (context_BLD, hidden_BLD)
+            )
         attended_BLD = self.attention.output(context_BLD, hidden_BLD)
         output_BLD: Tensor = self.output(
             F.gelu(self.intermediate.dense(attended_BLD)), attended_BLD
@@ -201,7 +211,9 @@ class Encoder(nn.Module):
         self.rows: list[int] = row_X.tolist()  # a second copy, to slice by without asking a device
         self.register_buffer("row_X", row_X.to(self.rel_embeddings.weight.device), persistent=False)
 
-    def forward(self, hidden_BLD: Tensor, mask_BL: Tensor | None) -> Tensor:
+    def forward(
+        self, hidden_BLD: Tensor, mask_BL: Tensor | None, positions_M: Tensor | None
+    ) -> Tensor:
         reach = hidden_BLD.size(1) - 1
         if len(self.rows) < 2 * reach + 1:
             self._tabulate(reach + 1)
@@ -211,11 +223,12 @@ class Encoder(nn.Module):
         rel_RD = self.LayerNorm(self.rel_embeddings.weight[first : last + 1])
         padding_B1L = None if mask_BL is None else ~mask_BL[:, None]
         input_BLD = hidden_BLD
-        for index, layer in enumerate(self.layer):
+        for index, layer in enumerate(self.layer[:-1]):
             hidden_BLD = layer(hidden_BLD, rel_RD, row_K, padding_B1L)
             if index == 0 and self.conv is not None:
                 hidden_BLD = self.conv(input_BLD, hidden_BLD, mask_BL)
-        return hidden_BLD
+        # Past its attention, the last layer is needed only where its output is.
+        return self.layer[-1](hidden_BLD, rel_RD, row_K, padding_B1L, positions_M)
 
 
 class Deberta(nn.Module):
@@ -276,12 +289,24 @@ class DebertaV2MaskedLM(nn.Module):
         if isinstance(module, nn.Embedding) and module.padding_idx is not None:
             module.weight[module.padding_idx].zero_()
 
-    def encode(self, ids_BL: Tensor, attention_mask_BL: Tensor | None = None) -> Tensor:
-        """Hidden states ``(B, L, D)``; the mask is 0 at padding, None when nothing is padding."""
+    def encode(
+        self,
+        ids_BL: Tensor,
+        attention_mask_BL: Tensor | None = None,
+        positions_M: Tensor | None = None,
+    ) -> Tensor:
+        """Hidden states of the last layer.
+
+        Args:
+            attention_mask_BL: 0 at padding; None when nothing is padding.
+            positions_M: the positions that matter, as indices into ``[B * L]``.
+
+        Returns: ``(M, D)`` at these positions, or ``(B, L, D)`` if none are given.
+        """
         mask_BL = None if attention_mask_BL is None else attention_mask_BL.bool()
         embedded_BLD = self.deberta.embeddings(ids_BL, mask_BL)
-        hidden_BLD: Tensor = self.deberta.encoder(embedded_BLD, mask_BL)
-        return hidden_BLD
+        hidden: Tensor = self.deberta.encoder(embedded_BLD, mask_BL, positions_M)
+        return hidden
 
     def predict(self, hidden_MD: Tensor) -> Tensor:
         """Logits ``(M, V)`` of hidden states of any leading shape M."""
@@ -313,5 +338,7 @@ def _check(config: DebertaV2Config) -> None:
             raise ValueError(f"DebertaV2Config.{field} is {found!r}: only {wanted} is supported")
     if config.hidden_size % config.num_attention_heads:
         raise ValueError("DebertaV2Config.hidden_size must be a multiple of num_attention_heads")
+    if getattr(config, "conv_kernel_size", 0) > 0 and config.num_hidden_layers == 1:
+        raise ValueError("DebertaV2Config.conv_kernel_size needs num_hidden_layers of at least 2")
     if not {"c2p", "p2c"} & set(config.pos_att_type or ()):
         raise ValueError("DebertaV2Config.pos_att_type must contain 'c2p', 'p2c' or both")

@@ -68,8 +68,7 @@ class AdaptiveMaskedLM(L.LightningModule):
 
     def predict_rows(self, rows: MaskedRows, compare: str = "exact") -> Predictions:
         """Runs the encoder on corrupted rows and the head at their labelled positions only."""
-        hidden_RLD = self.model.encode(rows.inputs_RL)
-        hidden_MD = hidden_RLD.flatten(0, 1).index_select(0, rows.positions_M)
+        hidden_MD = self.model.encode(rows.inputs_RL, positions_M=rows.positions_M)
         return predictions(self.model.predict(hidden_MD), rows, compare)
 
     def training_step(self, batch: StepBatch, batch_idx: int) -> Tensor:
