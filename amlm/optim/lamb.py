@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, overload
 
 import torch
@@ -32,50 +33,103 @@ from torch.optim.optimizer import ParamsT
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 # Where v is 0 the update is m / eps; below this bound 1 / eps nears the end of float32.
 _SMALLEST_EPS = 1e-30
+# Sizes for a CPU's cache: parameters worked on together, and rows of a larger one.
+CACHED_ELEMENTS, PART_ELEMENTS = 2**20, 2**17
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Parameter tensors or rows of one, with their gradients, moments and step counts.
+
+    All lists are of one length, and the tensors of a place in them of one shape; all tensors are on
+    one device and of one dtype. The steps include the one to be taken (`t` above, from 1).
+    """
+
+    params: list[Tensor]
+    grads: list[Tensor]
+    exp_avgs: list[Tensor]
+    exp_avg_sqs: list[Tensor]
+    steps: list[int]
+
+    def batches(self) -> list[Layers]:
+        """All together; on a CPU as many at a time as its cache holds through all operations."""
+        if not self.params or self.params[0].device.type != "cpu":
+            return [self]
+        batches: list[slice] = []
+        first, filled = 0, 0
+        for layer, param in enumerate(self.params):
+            if layer > first and filled + param.numel() > CACHED_ELEMENTS:
+                batches.append(slice(first, layer))
+                first, filled = layer, 0
+            filled += param.numel()
+        return [self._some(layers) for layers in [*batches, slice(first, None)]]
+
+    def _some(self, layers: slice) -> Layers:
+        return Layers(
+            self.params[layers],
+            self.grads[layers],
+            self.exp_avgs[layers],
+            self.exp_avg_sqs[layers],
+            self.steps[layers],
+        )
+
+    def parts(self) -> list[Layers]:
+        """Itself, or if it is one layer beyond a CPU's cache, some rows of that at a time."""
+        param = self.params[0]
+        if param.device.type != "cpu" or param.numel() <= CACHED_ELEMENTS:
+            return [self]
+        rows = max(1, len(param) * PART_ELEMENTS // param.numel())
+        tensors = (self.params, self.grads, self.exp_avgs, self.exp_avg_sqs)
+        split = zip(*(x[0].split(rows) for x in tensors), strict=True)
+        return [Layers(*([part] for part in parts), self.steps) for parts in split]
 
 
 def lamb_(
-    params: list[Tensor],
-    grads: list[Tensor],
-    exp_avgs: list[Tensor],
-    exp_avg_sqs: list[Tensor],
-    steps: list[int],
-    *,
-    lr: float,
-    betas: tuple[float, float],
-    eps: float,
-    weight_decay: float,
+    layers: Layers, *, lr: float, betas: tuple[float, float], eps: float, weight_decay: float
 ) -> None:
-    """One LAMB step, in place on `params`, `exp_avgs` and `exp_avg_sqs`; `grads` are only read.
-
-    Args:
-        params, grads, exp_avgs, exp_avg_sqs: one tensor of the same shape per layer in each list,
-            all on one device and of one dtype. The only temporary of their size is one update.
-        steps: the steps of each layer, this one included (`t` above, from 1).
-    """
+    """One LAMB step, in place on parameters and moments; gradients are only read."""
     beta1, beta2 = betas
-    torch._foreach_lerp_(exp_avgs, grads, 1.0 - beta1)
-    torch._foreach_mul_(exp_avg_sqs, beta2)
-    torch._foreach_addcmul_(exp_avg_sqs, grads, grads, value=1.0 - beta2)
+    for batch in layers.batches():
+        parts, norms, updates = batch.parts(), [], []
+        for part in parts:
+            torch._foreach_lerp_(part.exp_avgs, part.grads, 1.0 - beta1)
+            torch._foreach_mul_(part.exp_avg_sqs, beta2)
+            torch._foreach_addcmul_(part.exp_avg_sqs, part.grads, part.grads, value=1.0 - beta2)
+            updates = _updates(part, betas, eps, weight_decay)
+            norms.append([*torch._foreach_norm(part.params), *torch._foreach_norm(updates)])
+        param_norms, update_norms = _norms_of_whole(norms).view(2, -1)
+        trust_ratios = torch.where(
+            (param_norms > 0) & (update_norms > 0), param_norms / update_norms, 1.0
+        )
+        for part in parts:
+            if len(parts) > 1:  # made again from what it follows from: it would not fit the cache
+                updates = _updates(part, betas, eps, weight_decay)
+            torch._foreach_addcmul_(part.params, updates, list(trust_ratios.unbind()), value=-lr)
 
+
+def _updates(
+    layers: Layers, betas: tuple[float, float], eps: float, weight_decay: float
+) -> list[Tensor]:
+    """The `u` of each tensor, from its moments of this step."""
     # With c1 = 1 - b1^t and c2 = sqrt(1 - b2^t):
     # m_hat / (sqrt(v_hat) + eps) = (c2 / c1) * m / (sqrt(v) + eps * c2),
     # so neither m_hat nor v_hat is ever stored.
-    roots = [math.sqrt(1.0 - beta2**step) for step in steps]
-    scales = [root / (1.0 - beta1**step) for root, step in zip(roots, steps, strict=True)]
-    updates = torch._foreach_sqrt(exp_avg_sqs)
+    beta1, beta2 = betas
+    roots = [math.sqrt(1.0 - beta2**step) for step in layers.steps]
+    scales = [root / (1.0 - beta1**step) for root, step in zip(roots, layers.steps, strict=True)]
+    updates = torch._foreach_sqrt(layers.exp_avg_sqs)
     torch._foreach_add_(updates, [eps * root for root in roots])
     torch._foreach_reciprocal_(updates)
-    torch._foreach_mul_(updates, exp_avgs)
+    torch._foreach_mul_(updates, layers.exp_avgs)
     torch._foreach_mul_(updates, scales)
-    torch._foreach_add_(updates, params, alpha=weight_decay)
+    torch._foreach_add_(updates, layers.params, alpha=weight_decay)
+    return list(updates)
 
-    param_norms = torch.stack(torch._foreach_norm(params))
-    update_norms = torch.stack(torch._foreach_norm(updates))
-    trust_ratios = torch.where(
-        (param_norms > 0) & (update_norms > 0), param_norms / update_norms, 1.0
-    )
-    torch._foreach_addcmul_(params, updates, list(trust_ratios.unbind()), value=-lr)
+
+def _norms_of_whole(norms: list[list[Tensor]]) -> Tensor:
+    """The norms of tensors from those of their parts."""
+    stacked = torch.stack([torch.stack(part) for part in norms])
+    return stacked[0] if len(norms) == 1 else torch.linalg.vector_norm(stacked, dim=0)
 
 
 class Lamb(Optimizer):
@@ -138,12 +192,15 @@ class Lamb(Optimizer):
         ]
         for group, params in batches:
             states = [self._advanced_state(param) for param in params]
-            lamb_(
+            layers = Layers(
                 params,
                 [param.grad for param in params if param.grad is not None],
                 [state["exp_avg"] for state in states],
                 [state["exp_avg_sq"] for state in states],
                 [state["step"] for state in states],
+            )
+            lamb_(
+                layers,
                 lr=group["lr"],
                 betas=group["betas"],
                 eps=group["eps"],
