@@ -211,16 +211,21 @@ class Encoder(nn.Module):
         self.rows: list[int] = row_X.tolist()  # a second copy, to slice by without asking a device
         self.register_buffer("row_X", row_X.to(self.rel_embeddings.weight.device), persistent=False)
 
+    def occurring_rows(self, length: int) -> range:
+        """The rows of `rel_embeddings` for the distances within a sequence of ``length``."""
+        if len(self.rows) < 2 * length - 1:
+            self._tabulate(length)
+        middle = len(self.rows) // 2
+        return range(self.rows[middle - length + 1], self.rows[middle + length - 1] + 1)
+
     def forward(
         self, hidden_BLD: Tensor, mask_BL: Tensor | None, positions_M: Tensor | None
     ) -> Tensor:
-        reach = hidden_BLD.size(1) - 1
-        if len(self.rows) < 2 * reach + 1:
-            self._tabulate(reach + 1)
+        length = hidden_BLD.size(1)
+        rows = self.occurring_rows(length)
         middle = len(self.rows) // 2
-        first, last = self.rows[middle - reach], self.rows[middle + reach]
-        row_K = self.row_X[middle - reach : middle + reach + 1] - first
-        rel_RD = self.LayerNorm(self.rel_embeddings.weight[first : last + 1])
+        row_K = self.row_X[middle - length + 1 : middle + length] - rows.start
+        rel_RD = self.LayerNorm(self.rel_embeddings.weight[rows.start : rows.stop])
         padding_B1L = None if mask_BL is None else ~mask_BL[:, None]
         input_BLD = hidden_BLD
         for index, layer in enumerate(self.layer[:-1]):

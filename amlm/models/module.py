@@ -7,11 +7,12 @@ M labelled positions, V token types.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import lightning as L
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -24,6 +25,22 @@ from amlm.models.loss import predictions
 from amlm.models.window import Validation, Window
 from amlm.optim.lamb import Lamb
 from amlm.optim.schedule import cosine_with_warmup, warmup_steps
+
+
+def make_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter]) -> Optimizer:
+    """The optimizer of a configuration, its learning rate at the peak.
+
+    Weight decay acts on matrices; biases and layer norms are left alone, as is usual.
+    """
+    trained = [p for p in parameters if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    betas = (config.beta1, config.beta2)
+    if config.name == "lamb":
+        return Lamb(groups, lr=config.lr, betas=betas, eps=config.eps)
+    return AdamW(groups, lr=config.lr, betas=betas, eps=config.eps, fused=True)
 
 
 class AdaptiveMaskedLM(L.LightningModule):
@@ -65,10 +82,15 @@ class AdaptiveMaskedLM(L.LightningModule):
         self.validation = Validation()
         self.learning_rate = 0.0  # of the last step; the optimizer holds that of the next
         self._corruption: tuple[int, Corruption] | None = None
+        self._encode: Callable[..., Tensor] = model.encode
+
+    def compile_encoder(self) -> None:
+        """Runs the encoder through `torch.compile` from now on: for GPUs; needs a C compiler."""
+        self._encode = torch.compile(self.model.encode)
 
     def predict_rows(self, rows: MaskedRows, compare: str = "exact") -> Predictions:
         """Runs the encoder on corrupted rows and the head at their labelled positions only."""
-        hidden_MD = self.model.encode(rows.inputs_RL, positions_M=rows.positions_M)
+        hidden_MD = self._encode(rows.inputs_RL, positions_M=rows.positions_M)
         return predictions(self.model.predict(hidden_MD), rows, compare)
 
     def training_step(self, batch: StepBatch, batch_idx: int) -> Tensor:
@@ -110,20 +132,8 @@ class AdaptiveMaskedLM(L.LightningModule):
         self.learning_rate = float(optimizer.param_groups[0]["lr"])
 
     def configure_optimizers(self) -> Any:
-        config = self.optimizer_config
-        # Weight decay acts on matrices; biases and layer norms are left alone, as is usual.
-        named = [p for p in self.model.parameters() if p.requires_grad]
-        groups = [
-            {"params": [p for p in named if p.ndim > 1], "weight_decay": config.weight_decay},
-            {"params": [p for p in named if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        betas = (config.beta1, config.beta2)
-        optimizer: Optimizer
-        if config.name == "lamb":
-            optimizer = Lamb(groups, lr=config.lr, betas=betas, eps=config.eps)
-        else:
-            optimizer = AdamW(groups, lr=config.lr, betas=betas, eps=config.eps, fused=True)
-        warmup = warmup_steps(self.total_steps, config.warmup)
+        optimizer = make_optimizer(self.optimizer_config, self.model.parameters())
+        warmup = warmup_steps(self.total_steps, self.optimizer_config.warmup)
         scheduler = LambdaLR(
             optimizer,
             lambda step: cosine_with_warmup(min(step, self.total_steps), self.total_steps, warmup),

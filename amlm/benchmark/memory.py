@@ -1,0 +1,60 @@
+"""Peak memory of a step, measured in a process of its own: ``python -m amlm.benchmark.memory``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from amlm.benchmark.options import Options, configuration
+from amlm.benchmark.steps import OurStep, TheirStep
+from amlm.benchmark.text import made_up_store
+
+
+def peak_memory(options: Options, whose: str) -> int:
+    """Bytes that training takes at its peak: weights, optimizer, activations, gradients.
+
+    On a CPU beyond what the process held when it had imported everything; on a GPU as torch's
+    allocator counts it.
+
+    Args:
+        whose: ``ours`` or ``theirs``.
+    """
+    command = [sys.executable, "-m", __name__, whose, json.dumps(dataclasses.asdict(options))]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"the process that measures memory failed:\n{done.stderr}")
+    return int(done.stdout.splitlines()[-1])
+
+
+def _resident_peak() -> int:
+    # Not `getrusage`: what that tells of a process begins with the peak of the one it came from.
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(lines["VmHWM"].split()[0]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _measure(options: Options, whose: str) -> int:
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    store = made_up_store(configuration(options))
+    before = _resident_peak()
+    ours = OurStep(options, store)
+    step: OurStep | TheirStep = ours
+    if whose == "theirs":
+        step = TheirStep(ours)
+        del ours
+    for number in range(2):  # at the second, the optimizer has its state
+        step.take(number)
+    return torch.cuda.max_memory_allocated() if options.on_gpu else _resident_peak() - before
+
+
+if __name__ == "__main__":
+    print(_measure(Options(**json.loads(sys.argv[2])), sys.argv[1]))  # noqa: T201

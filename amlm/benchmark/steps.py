@@ -1,0 +1,113 @@
+"""The two training steps that are compared, each ready to be taken again and again.
+
+Shapes: G sequences, L positions, V token types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from lightning.fabric.utilities import move_data_to_device
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from amlm.assemble import make_data, make_module, make_plan_of, make_trainer
+from amlm.benchmark.options import Options, configuration
+from amlm.data.module import StepBatch
+from amlm.data.store import TokenStore
+from amlm.models.build import to_hugging_face
+from amlm.models.module import AdaptiveMaskedLM, make_optimizer
+
+if TYPE_CHECKING:
+    from transformers import DebertaV2ForMaskedLM
+
+BATCHES = 4  # different ones, taken in turn
+
+
+class OurStep:
+    """A step as a training run takes it: masks, encoder, head, loss, backward, clipping, LAMB.
+
+    Fetching the batch is not part of it. What Lightning and the callbacks add between two steps is
+    not either.
+
+    Args:
+        options: the shape.
+        store: text.
+        more: overrides of the run's configuration.
+    """
+
+    def __init__(self, options: Options, store: TokenStore, *more: str) -> None:
+        self.options = options
+        constant = ("masking/schedule=constant", f"masking.schedule.value={options.ratio}")
+        self.config = configuration(options, *constant, "trainer.max_steps=1000", *more)
+        plan = make_plan_of(self.config, store)
+        trainer = make_trainer(self.config, plan, Path(), [])
+        module = make_module(self.config, store, plan.total_steps)
+        self.module: AdaptiveMaskedLM = module.to(options.torch_device).train()
+        self.module.trainer = trainer
+        if options.compile:
+            self.module.compile_encoder()
+        self.optimizer: Optimizer = self.module.configure_optimizers()["optimizer"]
+        self.data = make_data(self.config, store, plan)
+        self.data.trainer = trainer
+        fetched = iter(self.data.train_dataloader())
+        self.batches: list[StepBatch] = [
+            move_data_to_device(next(fetched), options.torch_device) for _ in range(BATCHES)
+        ]
+
+    def loss(self, number: int) -> Tensor:
+        with _autocast(self.options):
+            loss: Tensor = self.module.training_step(self.batches[number % BATCHES], number)
+            return loss
+
+    def take(self, number: int) -> None:
+        self.loss(number).backward()  # type: ignore[no-untyped-call]
+        self.optimize()
+
+    def optimize(self) -> None:
+        self.module.configure_gradient_clipping(self.optimizer)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+
+class TheirStep:
+    """A plain Hugging Face step of the same model on the same corrupted batches.
+
+    Logits and loss at every position, with -100 where there is no label; the same clipping and the
+    same optimizer. Drawing the masks is not part of it.
+    """
+
+    def __init__(self, ours: OurStep) -> None:
+        self.options = ours.options
+        self.model: DebertaV2ForMaskedLM = to_hugging_face(ours.module.model)
+        self.model.to(ours.options.torch_device).train()
+        self.call: Callable[..., Any] = self.model
+        if ours.options.compile:
+            self.call = torch.compile(self.model)
+        self.clip = ours.config.optimizer.clip
+        self.optimizer = make_optimizer(ours.config.optimizer, self.model.parameters())
+        self.optimizer.param_groups[0]["lr"] = ours.optimizer.param_groups[0]["lr"]
+        self.batches: list[tuple[Tensor, Tensor]] = []
+        for batch in ours.batches:
+            drawn = ours.module.masking.corrupt(batch.ids_GL, batch.step)
+            labels_GL = torch.where(drawn.selected_GL, batch.ids_GL, -100)
+            self.batches.append((drawn.inputs_GL, labels_GL))
+
+    def loss(self, number: int) -> Tensor:
+        inputs_GL, labels_GL = self.batches[number % BATCHES]
+        with _autocast(self.options):
+            loss: Tensor = self.call(inputs_GL, labels=labels_GL).loss
+            return loss
+
+    def take(self, number: int) -> None:
+        self.loss(number).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+
+def _autocast(options: Options) -> torch.autocast:
+    return torch.autocast(options.torch_device.type, torch.bfloat16, enabled=options.bfloat16)

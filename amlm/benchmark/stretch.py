@@ -1,0 +1,53 @@
+"""A stretch of the paper's run as it is trained, and what the whole would take.
+
+The strict-small run sees 100 million words: ten times ten million, half of them in sequences of 64
+tokens, half in sequences of 256.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from amlm.benchmark.options import Options, configuration
+from amlm.benchmark.text import made_up_store
+
+WORDS_SEEN = 100_000_000
+WARM_UP = 0.3  # share of a stretch whose speed is not counted
+
+
+def stretch(options: Options) -> dict[str, Any]:
+    """Tokens per second of real training runs at both lengths, and the projected time of all.
+
+    Callbacks, log, validation at the start and the end, and checkpoints are part of these runs.
+    """
+    from amlm.record import read_log
+    from amlm.training import run
+
+    speeds: dict[int, float] = {}
+    tokens_per_word = 0.0
+    for length in (64, 256):
+        config = configuration(options, "experiment=hard_decay")
+        config.data.sequence_length = {0: length}
+        config.trainer.max_steps = options.steps
+        config.trainer.log_every = max(1, options.steps // 10)
+        config.trainer.validate_every = 0
+        store = made_up_store(config)
+        tokens_per_word = len(store.ids("train")) / store.words("train")
+        with tempfile.TemporaryDirectory() as folder:
+            config.run_dir = str(Path(folder) / "run")
+            records = read_log(run(config).folder)
+        speed = [
+            record["tokens_per_second"]
+            for record in records
+            if record["kind"] == "train" and record["step"] > WARM_UP * options.steps
+        ]
+        speeds[length] = statistics.median(speed)
+    seen = WORDS_SEEN * tokens_per_word
+    return {
+        **{f"run_tokens_per_s_at_{length}": speed for length, speed in speeds.items()},
+        "tokens_per_word": tokens_per_word,
+        "projected_minutes": sum(seen / 2 / speed for speed in speeds.values()) / 60,
+    }

@@ -1,0 +1,54 @@
+"""Made-up text for the benchmark, as much like English as its cost depends on.
+
+What counts is the number of token types, how often each occurs (Zipf), how many a batch has, and
+how many vocabulary items are inside one; what the words are does not.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from amlm.config import Config
+from amlm.data.store import TokenStore, open_store
+
+WORDS = 1_500_000
+WORDS_PER_LINE = 12
+VERSION = 1  # part of the folder's name: raise it when the text changes
+
+
+def made_up_store(config: Config) -> TokenStore:
+    """The store of made-up text for a configuration, kept in its cache."""
+    folder = Path(config.paths.cache) / f"bench-text-{VERSION}-{config.tokenizer.vocab_size}"
+    if not (folder / "made.dev").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        words = _words(2 * config.tokenizer.vocab_size)
+        for split, count in (("train", WORDS), ("dev", WORDS // 20)):
+            _write(words, count, folder / f"made.{split}")
+    config.data.source, config.data.dir = "babylm", str(folder)
+    return open_store(config.data, config.tokenizer.vocab_size, Path(config.paths.cache), print)
+
+
+def _words(count: int) -> list[str]:
+    """Different words, the short ones first; the longer ones share stems and endings."""
+    dice = np.random.default_rng(0)
+    syllables = [
+        a + b + c for a in "bcdfghklmnprstvw" for b in "aeiou" for c in ("", "n", "r", "s")
+    ]
+    words: dict[str, None] = {}
+    while len(words) < count:
+        parts = 1 + min(int(dice.exponential(0.6 + len(words) / count)), 4)
+        words["".join(dice.choice(syllables, parts))] = None
+    return list(words)
+
+
+def _write(words: list[str], count: int, path: Path) -> None:
+    dice = np.random.default_rng(len(path.name))
+    weight = 1 / (np.arange(len(words)) + 2.7)
+    drawn = dice.choice(len(words), count, p=weight / weight.sum())
+    lines = np.split(drawn, np.arange(WORDS_PER_LINE, count, WORDS_PER_LINE))
+    text = "".join(" ".join(words[i] for i in line) + " .\n" for line in lines)
+    aside = path.with_suffix(".part")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)

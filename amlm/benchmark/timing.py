@@ -1,0 +1,69 @@
+"""Times of several things taken in turn, and what they are made of."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from tqdm import tqdm
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median and range of a number over rounds."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, numbers: Iterable[float]) -> Spread:
+        numbers = list(numbers)
+        return cls(statistics.median(numbers), min(numbers), max(numbers))
+
+
+def wait(device: torch.device) -> None:
+    """Until the device has done what it was told."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def seconds(task: Callable[[], object], device: torch.device, times: int = 1) -> float:
+    """Seconds of one of ``times`` runs in a row, the device's work included."""
+    wait(device)
+    start = time.perf_counter()
+    for _ in range(times):
+        task()
+    wait(device)
+    return (time.perf_counter() - start) / times
+
+
+def in_turn(
+    tasks: Mapping[str, Callable[[], float]], rounds: int, note: str
+) -> dict[str, list[float]]:
+    """What each task returns in each round; all run once beforehand to warm up.
+
+    Tasks run one after the other within a round, so that what slows the machine down for a while
+    slows them all.
+    """
+    results: dict[str, list[float]] = {name: [] for name in tasks}
+    with tqdm(total=(rounds + 1) * len(tasks), desc=note, leave=False) as bar:
+        for number in range(rounds + 1):
+            for name, task in tasks.items():
+                result = task()
+                if number:
+                    results[name].append(result)
+                bar.update()
+    return results
+
+
+def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """Floating-point operations per second of a large square matrix product."""
+    size = 2_048 if device.type == "cpu" else 8_192
+    a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
+    out = torch.empty_like(a)
+    torch.mm(a, b, out=out)
+    return 2 * size**3 / seconds(lambda: torch.mm(a, b, out=out), device, 3)
