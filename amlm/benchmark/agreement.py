@@ -22,7 +22,7 @@ def differences(ours: OurStep, theirs: TheirStep) -> dict[str, float]:
     ours.module.eval()
     theirs.model.eval()
     with torch.no_grad():
-        our_logits = model.predict(model.encode(rows.inputs_RL, positions_M=rows.positions_M))
+        our_logits = model(rows.inputs_RL, positions_M=rows.positions_M)
         their_logits = theirs.model(drawn.inputs_GL).logits.flatten(0, 1)[rows.positions_M]
         logits = (our_logits - their_logits)[rows.valid_M].abs().max()
         del our_logits, their_logits

@@ -34,4 +34,4 @@ def step_operations(model: DebertaV2MaskedLM, tokens: int, length: int, labelled
     head = width * width + width * config.vocab_size
     layers = config.num_hidden_layers
     forward = layers * attention + (layers - 1) * tokens * rest + labelled * (rest + head)
-    return 3 * 2 * forward
+    return float(3 * 2 * forward)

@@ -91,7 +91,6 @@ def measure(options: Options) -> dict[str, Any]:
         ),
         "max_abs_diff": difference,
     }
-    del ours, theirs, uniform, nhot, fetched
     if options.memory:
         numbers["peak_memory"] = peak_memory(options, "ours")
         numbers["peak_memory_hugging_face"] = peak_memory(options, "theirs")

@@ -49,7 +49,7 @@ class OurStep:
         self.module: AdaptiveMaskedLM = module.to(options.torch_device).train()
         self.module.trainer = trainer
         if options.compile:
-            self.module.compile_encoder()
+            self.module.compile_model()
         self.optimizer: Optimizer = self.module.configure_optimizers()["optimizer"]
         self.data = make_data(self.config, store, plan)
         self.data.trainer = trainer

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amlm.models.relative import attend, bucket, keep_mask
+from amlm.models.tied import look_up
 
 if TYPE_CHECKING:
     from transformers import DebertaV2Config
@@ -40,7 +41,10 @@ class Dropout(nn.Dropout):
 
 
 class Embeddings(nn.Module):
-    """Token embeddings, normalized. `word_embeddings` may be replaced by any map of ids."""
+    """Token embeddings, and what is done to them once they are looked up.
+
+    `word_embeddings` may be replaced by any map of ids.
+    """
 
     def __init__(self, config: DebertaV2Config) -> None:
         super().__init__()
@@ -50,8 +54,8 @@ class Embeddings(nn.Module):
         self.LayerNorm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 
-    def forward(self, ids_BL: Tensor, mask_BL: Tensor | None) -> Tensor:
-        hidden_BLD: Tensor = self.LayerNorm(self.word_embeddings(ids_BL))
+    def forward(self, embedded_BLD: Tensor, mask_BL: Tensor | None) -> Tensor:
+        hidden_BLD: Tensor = self.LayerNorm(embedded_BLD)
         if mask_BL is not None:
             hidden_BLD = hidden_BLD * mask_BL[..., None]
         dropped_BLD: Tensor = self.dropout(hidden_BLD)
@@ -103,7 +107,7 @@ class SelfAttention(nn.Module):
         return context_BLHE.flatten(2)
 
     def _by_head(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, self.size))
+        return x.view(*x.shape[:-1], self.heads, self.size)
 
 
 class Output(nn.Module):
@@ -233,7 +237,8 @@ class Encoder(nn.Module):
             if index == 0 and self.conv is not None:
                 hidden_BLD = self.conv(input_BLD, hidden_BLD, mask_BL)
         # Past its attention, the last layer is needed only where its output is.
-        return self.layer[-1](hidden_BLD, rel_RD, row_K, padding_B1L, positions_M)
+        last: Tensor = self.layer[-1](hidden_BLD, rel_RD, row_K, padding_B1L, positions_M)
+        return last
 
 
 class Deberta(nn.Module):
@@ -264,7 +269,7 @@ class Head(nn.Module):
 
 
 class DebertaV2MaskedLM(nn.Module):
-    """Encoder and tied head. `encode` first, then `predict` at the positions that matter.
+    """Encoder and tied head.
 
     Args:
         config: a ``transformers.DebertaV2Config``; every checkpoint of DeBERTa-v2 and -v3 fits.
@@ -300,7 +305,7 @@ class DebertaV2MaskedLM(nn.Module):
         attention_mask_BL: Tensor | None = None,
         positions_M: Tensor | None = None,
     ) -> Tensor:
-        """Hidden states of the last layer.
+        """Hidden states of the last layer, to `predict` from or for another use.
 
         Args:
             attention_mask_BL: 0 at padding; None when nothing is padding.
@@ -308,21 +313,42 @@ class DebertaV2MaskedLM(nn.Module):
 
         Returns: ``(M, D)`` at these positions, or ``(B, L, D)`` if none are given.
         """
+        embedded_BLD = self.deberta.embeddings.word_embeddings(ids_BL)
+        return self._encode(embedded_BLD, attention_mask_BL, positions_M)
+
+    def _encode(
+        self, embedded_BLD: Tensor, attention_mask_BL: Tensor | None, positions_M: Tensor | None
+    ) -> Tensor:
         mask_BL = None if attention_mask_BL is None else attention_mask_BL.bool()
-        embedded_BLD = self.deberta.embeddings(ids_BL, mask_BL)
+        embedded_BLD = self.deberta.embeddings(embedded_BLD, mask_BL)
         hidden: Tensor = self.deberta.encoder(embedded_BLD, mask_BL, positions_M)
         return hidden
 
     def predict(self, hidden_MD: Tensor) -> Tensor:
         """Logits ``(M, V)`` of hidden states of any leading shape M."""
-        head = self.cls.predictions
-        hidden_MD = F.gelu(head.transform.dense(hidden_MD))
-        logits_MV: Tensor = head.decoder(head.transform.LayerNorm(hidden_MD))
-        return logits_MV
+        return self._predict(hidden_MD, self.cls.predictions.decoder.weight)
 
-    def forward(self, ids_BL: Tensor, attention_mask_BL: Tensor | None = None) -> Tensor:
-        """Logits ``(B, L, V)`` at every position."""
-        return self.predict(self.encode(ids_BL, attention_mask_BL))
+    def _predict(self, hidden_MD: Tensor, weight_VD: Tensor) -> Tensor:
+        head = self.cls.predictions
+        hidden_MD = head.transform.LayerNorm(F.gelu(head.transform.dense(hidden_MD)))
+        return F.linear(hidden_MD, weight_VD, head.decoder.bias)
+
+    def forward(
+        self,
+        ids_BL: Tensor,
+        attention_mask_BL: Tensor | None = None,
+        positions_M: Tensor | None = None,
+    ) -> Tensor:
+        """Logits ``(M, V)`` at some positions, ``(B, L, V)`` at all. Arguments as for `encode`."""
+        tokens, weight_VD = (
+            self.deberta.embeddings.word_embeddings,
+            self.cls.predictions.decoder.weight,
+        )
+        if isinstance(tokens, nn.Embedding) and tokens.weight is weight_VD:
+            embedded_BLD, weight_VD = look_up(ids_BL, weight_VD, tokens.padding_idx)
+        else:
+            embedded_BLD = tokens(ids_BL)
+        return self._predict(self._encode(embedded_BLD, attention_mask_BL, positions_M), weight_VD)
 
 
 def _check(config: DebertaV2Config) -> None:

@@ -50,13 +50,14 @@ def likeliest(logits_MV: Tensor) -> Tensor:
     """
     size = logits_MV.size(1)
     whole = size - size % BLOCK
-    best_MJ = logits_MV[:, :whole].unflatten(1, (-1, BLOCK)).amax(2)
+    best_MJ = logits_MV[:, :whole].reshape(len(logits_MV), whole // BLOCK, BLOCK).amax(2)
     if whole < size:
         best_MJ = torch.cat([best_MJ, logits_MV[:, whole:].amax(1, keepdim=True)], 1)
     first_M1 = best_MJ.argmax(1, keepdim=True) * BLOCK
     inside = torch.arange(BLOCK, device=logits_MV.device)
     ids_MX = (first_M1 + inside).clamp(max=size - 1)
-    return ids_MX.gather(1, logits_MV.gather(1, ids_MX).argmax(1, keepdim=True)).squeeze(1)
+    inside_M1 = logits_MV.gather(1, ids_MX).argmax(1, keepdim=True)
+    return ids_MX.gather(1, inside_M1).squeeze(1)
 
 
 class _CrossEntropy(torch.autograd.Function):
@@ -72,8 +73,8 @@ class _CrossEntropy(torch.autograd.Function):
         below_M1 = logits_MV.gather(1, best_M1) - logits_MV.gather(1, label_M1)
         probs_MV = torch.softmax(logits_MV, -1, out=logits_MV.detach())
         ctx.save_for_backward(probs_MV, label_M1)
-        # The likeliest type's probability is at least 1 / V: its logarithm is exact, and the label's
-        # would not be, where it underflows.
+        # The likeliest type's probability is at least 1 / V and has an exact logarithm; the label's
+        # can underflow.
         return (below_M1 - probs_MV.gather(1, best_M1).log()).squeeze(1)
 
     @staticmethod

@@ -82,16 +82,16 @@ class AdaptiveMaskedLM(L.LightningModule):
         self.validation = Validation()
         self.learning_rate = 0.0  # of the last step; the optimizer holds that of the next
         self._corruption: tuple[int, Corruption] | None = None
-        self._encode: Callable[..., Tensor] = model.encode
+        self._logits: Callable[..., Tensor] = model.forward
 
-    def compile_encoder(self) -> None:
-        """Runs the encoder through `torch.compile` from now on: for GPUs; needs a C compiler."""
-        self._encode = torch.compile(self.model.encode)
+    def compile_model(self) -> None:
+        """Runs the model through `torch.compile` from now on: for GPUs; needs a C compiler."""
+        self._logits = torch.compile(self.model.forward)
 
     def predict_rows(self, rows: MaskedRows, compare: str = "exact") -> Predictions:
         """Runs the encoder on corrupted rows and the head at their labelled positions only."""
-        hidden_MD = self._encode(rows.inputs_RL, positions_M=rows.positions_M)
-        return predictions(self.model.predict(hidden_MD), rows, compare)
+        logits_MV = self._logits(rows.inputs_RL, positions_M=rows.positions_M)
+        return predictions(logits_MV, rows, compare)
 
     def training_step(self, batch: StepBatch, batch_idx: int) -> Tensor:
         # Dropout depends on (seed, step, part, rank) alone, so a resumed run draws the same.

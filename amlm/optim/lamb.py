@@ -80,8 +80,11 @@ class Layers:
             return [self]
         rows = max(1, len(param) * PART_ELEMENTS // param.numel())
         tensors = (self.params, self.grads, self.exp_avgs, self.exp_avg_sqs)
-        split = zip(*(x[0].split(rows) for x in tensors), strict=True)
-        return [Layers(*([part] for part in parts), self.steps) for parts in split]
+        split = [torch.split(x[0], rows) for x in tensors]
+        return [
+            Layers([param], [grad], [exp_avg], [exp_avg_sq], self.steps)
+            for param, grad, exp_avg, exp_avg_sq in zip(*split, strict=True)
+        ]
 
 
 def lamb_(

@@ -252,7 +252,8 @@ def test_backward_of_attention_against_finite_differences(p: float) -> None:
         torch.manual_seed(1)  # the same mask at every evaluation
         pos_key = inputs[3] if "c2p" in terms else None
         pos_query = inputs[-1] if "p2c" in terms else None
-        return attend(*inputs[:3], pos_key, pos_query, padding_B1L, 0.7, p)
+        query, key, value = inputs[:3]
+        return attend(query, key, value, pos_key, pos_query, padding_B1L, 0.7, p)
 
     for terms, inputs in (
         ("c2p p2c", (*qkv, pos_key, pos_query)),

@@ -1,0 +1,52 @@
+"""The embedding matrix in its two uses: looked up on the way in, multiplied by on the way out.
+
+Left to itself, autograd makes a gradient of the whole matrix for each use and a third one for their
+sum. Here the few rows of the first are added to the second. Shapes: B sequences, L positions,
+V types, D hidden width.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+def look_up(ids_BL: Tensor, weight_VD: Tensor, padding_idx: int | None) -> tuple[Tensor, Tensor]:
+    """Rows ``(B, L, D)`` of a matrix, and the matrix for the head to multiply by.
+
+    As `torch.nn.functional.embedding`, `padding_idx` gets no gradient from being looked up.
+    """
+    if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+        return F.embedding(ids_BL, weight_VD, padding_idx), weight_VD
+    rows_BLD, matrix_VD = _LookUp.apply(weight_VD, ids_BL, padding_idx)  # type: ignore[no-untyped-call]
+    return rows_BLD, matrix_VD
+
+
+class _LookUp(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, weight_VD: Tensor, ids_BL: Tensor, padding_idx: int | None
+    ) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(ids_BL)
+        ctx.padding_idx, ctx.shape = padding_idx, weight_VD.shape
+        ctx.set_materialize_grads(False)
+        return F.embedding(ids_BL, weight_VD), weight_VD.view_as(weight_VD)
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any, d_rows_BLD: Tensor | None, d_matrix_VD: Tensor | None
+    ) -> tuple[Tensor | None, None, None]:
+        if d_rows_BLD is None:
+            return d_matrix_VD, None, None
+        (ids_BL,) = ctx.saved_tensors
+        if d_matrix_VD is None:
+            d_matrix_VD = d_rows_BLD.new_zeros(ctx.shape)
+        if ctx.padding_idx is not None:
+            d_rows_BLD = d_rows_BLD.masked_fill((ids_BL == ctx.padding_idx)[..., None], 0)
+        # In place: the head's gradient is a product made for this sum.
+        return d_matrix_VD.index_add_(0, ids_BL.flatten(), d_rows_BLD.flatten(0, 1)), None, None
