@@ -74,20 +74,50 @@ def relative_error(found: Tensor, expected: Tensor) -> float:
     return float((found - expected).detach().norm() / expected.detach().norm())
 
 
-def assert_twins_agree(config: DebertaV2Config, length: int, padded: bool, double: bool) -> None:
+def assert_twins_agree(
+    config: DebertaV2Config,
+    length: int,
+    padded: bool,
+    double: bool,
+    some: bool = False,
+    compiled: bool = False,
+) -> None:
+    """Compares loss, logits and gradients, at all positions or at some."""
     theirs, ours = make_twins(config, torch.float64 if double else torch.float32)
-    ids_BL, mask_BL, labels_BL = make_batch(length, padded)
-    their_logits = theirs(ids_BL, attention_mask=mask_BL).logits
-    our_logits = ours(ids_BL, mask_BL if padded else None)
+    assert_agree(theirs, ours, make_batch(length, padded), double, some, compiled)
+
+
+def assert_agree(
+    theirs: DebertaV2ForMaskedLM,
+    ours: DebertaV2MaskedLM,
+    batch: tuple[Tensor, Tensor, Tensor],
+    double: bool = False,
+    some: bool = False,
+    compiled: bool = False,
+) -> None:
+    ids_BL, mask_BL, labels_BL = batch
+    text = mask_BL.bool()
+    positions_M = text.flatten().nonzero().squeeze(1)
+    if some:
+        draw = torch.Generator().manual_seed(0)
+        positions_M = positions_M[torch.rand(len(positions_M), generator=draw) < 0.4][1:]
+        positions_M = torch.cat([positions_M, positions_M[:0].new_tensor([0])])
+    labels_M = labels_BL.flatten()[positions_M]
+    call = torch.compile(ours, fullgraph=True, backend="aot_eager") if compiled else ours
+    our_mask_BL = None if text.all() else mask_BL
+    their_logits = theirs(ids_BL, attention_mask=mask_BL).logits.flatten(0, 1)[positions_M]
+    if some:
+        our_logits = call(ids_BL, our_mask_BL, positions_M)
+    else:
+        our_logits = call(ids_BL, our_mask_BL).flatten(0, 1)[positions_M]
     losses = []
     for logits in (their_logits, our_logits):
-        losses.append(F.cross_entropy(logits.flatten(0, 1), labels_BL.flatten()))
+        losses.append(F.cross_entropy(logits, labels_M))
         losses[-1].backward()  # type: ignore[no-untyped-call]
 
-    text = mask_BL.bool()
-    assert our_logits[text].isfinite().all()
+    assert our_logits.isfinite().all()
     assert relative_error(losses[1], losses[0]) < (1e-12 if double else 1e-6)
-    assert relative_error(our_logits[text], their_logits[text]) < (1e-12 if double else 1e-5)
+    assert relative_error(our_logits, their_logits) < (1e-12 if double else 1e-5)
 
     our_grads = {name: p.grad for name, p in ours.named_parameters()}
     total = torch.stack([p.grad.norm() for p in theirs.parameters() if p.grad is not None]).norm()
@@ -140,6 +170,38 @@ def test_agrees_with_hugging_face(length: int, double: bool) -> None:
 @pytest.mark.parametrize("padded", [False, True])
 def test_agrees_with_hugging_face_on_rarer_settings(changes: dict[str, Any], padded: bool) -> None:
     assert_twins_agree(make_config(**changes), length=40, padded=padded, double=True)
+    assert_twins_agree(make_config(**changes), length=40, padded=padded, double=True, some=True)
+
+
+@pytest.mark.parametrize("length", [2, 31, 64, 200, 600])
+@pytest.mark.parametrize("padded", [False, True])
+def test_agrees_with_hugging_face_at_some_positions(length: int, padded: bool) -> None:
+    for changes in SHAPES[:: 1 if length < 100 else 4]:
+        for double in (False, True):
+            assert_twins_agree(make_config(**changes), length, padded, double, some=True)
+
+
+@pytest.mark.filterwarnings("ignore")  # what the compiler thinks of itself
+@pytest.mark.parametrize("double", [False, True], ids=["float32", "float64"])
+def test_agrees_with_hugging_face_when_compiled(double: bool) -> None:
+    assert_twins_agree(make_config(), 40, padded=double, double=double, some=True, compiled=True)
+
+
+def test_agrees_with_hugging_face_on_trained_weights() -> None:
+    theirs, ours = make_twins(make_config())
+    optimizer = torch.optim.AdamW(theirs.parameters(), lr=3e-3)
+    for _ in range(100):
+        ids_BL, _, labels_BL = make_batch(33, padded=False)
+        loss = theirs(ids_BL, labels=labels_BL).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert loss < 0.5  # it has learned the batch
+    ours.load_state_dict(theirs.state_dict())
+    assert_agree(theirs, ours, make_batch(33, padded=True))
+    theirs.zero_grad()
+    ours.zero_grad()
+    assert_agree(theirs, ours, make_batch(90, padded=False), some=True)
 
 
 @pytest.mark.parametrize("buckets", [2, 7, 8, 32, 256])

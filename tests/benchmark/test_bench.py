@@ -1,0 +1,134 @@
+"""The benchmark: its count of operations against those that a step really makes, its command on a
+tiny model, and what it refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from amlm.bench import bench
+from amlm.benchmark import text
+from amlm.benchmark.cost import step_operations
+from amlm.benchmark.options import Options, cases, configuration
+from amlm.benchmark.report import table
+from amlm.benchmark.timing import Spread, in_turn
+from amlm.errors import InputError
+from amlm.models.build import build_model
+
+TINY = Options(
+    scale="small",
+    layers=2,
+    hidden_size=32,
+    heads=2,
+    intermediate_size=64,
+    vocab_size=400,
+    length=16,
+    tokens=128,
+    rounds=2,
+    device="cpu",
+    memory=False,
+)
+
+
+@pytest.fixture(autouse=True)
+def little_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text, "WORDS", 4_000)
+
+
+class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts two operations for each multiplication of a matrix product."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__.rstrip("_")
+        if name in ("mm", "bmm", "addmm", "baddbmm"):
+            left, right = args[-2:]
+            self.count += 2 * left.numel() * right.size(-1)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("length", [16, 300])
+def test_a_step_makes_no_other_products_than_those_counted(length: int) -> None:
+    model = build_model(configuration(TINY).model, 400, None, 0)
+    ids_BL = torch.randint(5, 400, (2, length))
+    positions_M = torch.arange(0, 2 * length, 3)
+    with Products() as products:  # type: ignore[no-untyped-call]
+        model(ids_BL, positions_M=positions_M).logsumexp(-1).sum().backward()
+    expected = step_operations(model, ids_BL.numel(), length, len(positions_M))
+    assert products.count == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_command_measures_what_it_promises(tmp_path: Path) -> None:
+    path = tmp_path / "numbers.json"
+    bench(dataclasses.replace(TINY, cache=str(tmp_path), json=str(path)))
+    content = json.loads(path.read_text())
+    (numbers,) = content["results"].values()
+    for name in ("speedup", "useful_flops_share", "tokens_per_s", "masking_share", "nhot_overhead"):
+        assert numbers[name]["low"] <= numbers[name]["median"] <= numbers[name]["high"]
+        assert math.isfinite(numbers[name]["median"])
+    assert 0 < numbers["optimizer_share"]["median"] < 1
+    assert numbers["max_abs_diff"]["loss"] < 1e-5
+    assert numbers["max_abs_diff"]["gradients_relative"] < 1e-5
+    assert content["machine"]["torch"] == torch.__version__
+
+
+def test_made_up_text_has_the_types_asked_for(tmp_path: Path) -> None:
+    config = configuration(dataclasses.replace(TINY, cache=str(tmp_path)))
+    store = text.made_up_store(config)
+    assert store.vocab_size == 400
+    counts = store.type_counts("train")
+    assert (counts > 0).mean() > 0.3 and counts.max() > 10 * counts.mean()
+
+
+def test_a_gpu_that_is_not_there_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for options in (Options(suite="gpu"), Options(device="gpu")):
+        with pytest.raises(InputError, match="torch sees none: use suite=cpu"):
+            cases(options)
+
+
+def test_suites_have_their_own_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [(c.scale, c.length) for c in cases(Options(suite="cpu", device="cpu"))] == [
+        ("small", 64),
+        ("paper", 64),
+        ("paper", 256),
+    ]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert {(c.length, c.compile) for c in cases(Options(suite="gpu"))} == {
+        (64, False),
+        (256, False),
+        (64, True),
+        (256, True),
+    }
+    with pytest.raises(InputError, match="suite=cpu has its own length"):
+        cases(Options(suite="cpu", length=128))
+
+
+def test_things_are_measured_in_turn_after_a_warm_up() -> None:
+    calls: list[str] = []
+
+    def task(name: str) -> float:
+        calls.append(name)
+        return float(len(calls))
+
+    results = in_turn({"a": lambda: task("a"), "b": lambda: task("b")}, 2, "")
+    assert calls == ["a", "b"] * 3
+    assert results == {"a": [3.0, 5.0], "b": [4.0, 6.0]}
+
+
+def test_a_table_has_a_column_a_shape_and_a_line_a_number() -> None:
+    spread = Spread.of([3.0, 1.0, 2.0])
+    lines = table({"one": {"speedup": spread, "a": {"b": 1e9}}, "two": {"speedup": 4.0}}).split(
+        "\n"
+    )
+    assert lines[0].split() == ["one", "two"]
+    assert lines[1].split() == ["speedup", "2.00", "(1.00", "to", "3.00)", "4.00"]
+    assert lines[2].split() == ["a.b", "1e+09", "-"]

@@ -1,0 +1,58 @@
+"""The loss in the memory of the logits against `torch.nn.functional.cross_entropy`; the
+likeliest type against `argmax`."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from amlm.masking.policy import MaskedRows
+from amlm.models.loss import BLOCK, likeliest, predictions
+
+
+def _rows(labels_M: Tensor, valid_M: Tensor) -> MaskedRows:
+    return MaskedRows(labels_M[None], labels_M, labels_M, valid_M, valid_M)
+
+
+@pytest.mark.parametrize("size", [1, 7, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK, 5 * BLOCK + 77])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_likeliest_is_the_first_of_the_largest(size: int, dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(size)
+    logits = torch.randn(300, size, generator=generator).mul(2).round().to(dtype)  # many ties
+    logits[0] = 1.0
+    logits[1, -1] = 9.0
+    assert torch.equal(likeliest(logits), logits.argmax(1))
+
+
+@pytest.mark.parametrize("scale", [0.1, 3.0, 60.0])
+@pytest.mark.parametrize("size", [5, 3 * BLOCK + 11])
+def test_loss_and_gradient_are_those_of_cross_entropy(scale: float, size: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    start = scale * torch.randn(40, size, generator=generator)
+    start[3, 2] = 400.0  # the others' probabilities underflow
+    labels = torch.randint(size, (40,), generator=generator)
+    valid = torch.rand(40, generator=generator) < 0.8
+    weight = torch.rand(40, generator=generator)
+
+    ours, theirs = start.clone().requires_grad_(), start.double().requires_grad_()
+    seen = predictions(ours * 1.0, _rows(labels, valid))  # the product is used up, not the leaf
+    (seen.nll_M * weight).sum().backward()  # type: ignore[no-untyped-call]
+    expected = F.cross_entropy(theirs, labels, reduction="none")
+    (expected * weight * valid).sum().backward()  # type: ignore[no-untyped-call]
+
+    assert ours.grad is not None and theirs.grad is not None
+    torch.testing.assert_close(seen.nll_M.double(), expected * valid, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(ours.grad.double(), theirs.grad, rtol=1e-4, atol=1e-7)
+    assert torch.equal(seen.correct_M, (start.argmax(1) == labels) & valid)
+    assert torch.equal(ours.detach(), start)
+
+
+def test_a_second_backward_pass_is_refused() -> None:
+    logits = torch.randn(4, 6, requires_grad=True) * 1.0
+    labels = torch.tensor([0, 5, 2, 2])
+    loss = predictions(logits, _rows(labels, labels >= 0)).nll_M.sum()
+    loss.backward(retain_graph=True)  # type: ignore[no-untyped-call]
+    with pytest.raises(RuntimeError, match="inplace"):  # the probabilities have been used up
+        loss.backward()  # type: ignore[no-untyped-call]

@@ -1,0 +1,177 @@
+"""A whole training step: it asks the device nothing, and twenty of them with our encoder are twenty
+with Hugging Face's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from amlm.config import ModelConfig, NHotConfig, OptimizerConfig
+from amlm.data.module import StepBatch
+from amlm.masking.policy import MaskingPolicy, SpecialIds
+from amlm.masking.replacement import Replacement
+from amlm.masking.sampler import Bernoulli, Fixed
+from amlm.masking.schedule import Linear
+from amlm.masking.signals.hard import Hard
+from amlm.masking.signals.soft import Soft
+from amlm.models import nhot
+from amlm.models.build import build_model, to_hugging_face
+from amlm.models.module import AdaptiveMaskedLM, make_optimizer
+from amlm.models.substrings import build_substring_table
+
+V, G, L = 300, 6, 20
+ASKS = {
+    "_local_scalar_dense",
+    "nonzero",
+    "masked_select",
+    "unique",
+    "_unique2",
+    "equal",
+    "is_nonzero",
+}
+
+
+class Questions(TorchDispatchMode):
+    """Notes the operations for whose result, or its shape, the host has to wait."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.asked: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        indices = args[1] if name in ("index", "index_put", "index_put_") else ()
+        if name in ASKS or any(i is not None and i.dtype == torch.bool for i in indices):
+            self.asked.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+def _module(
+    device: str = "cpu", dropout: float = 0.1, fusion: str = "none", **choices: Any
+) -> AdaptiveMaskedLM:
+    masking, validation_masking = (
+        MaskingPolicy(
+            V,
+            100,
+            signal=choices.get("signal", Hard()),
+            schedule=Linear(),
+            sampler=choices.get("sampler", Fixed()),
+            replacement=Replacement(),
+            special=SpecialIds(),
+        )
+        for _ in range(2)
+    )
+    shape = ModelConfig(
+        hidden_size=24, layers=2, heads=2, intermediate_size=48, dropout=dropout, max_positions=64
+    )
+    shape.nhot = NHotConfig(fusion=fusion)
+    table = build_substring_table([None] * 5 + [f"▁{'ab' * (v % 9)}{v}" for v in range(V - 5)])
+    model = build_model(shape, V, table, seed=1)
+    optimizer = OptimizerConfig(name=choices.get("optimizer", "lamb"))
+    module = AdaptiveMaskedLM(
+        model, masking, validation_masking, optimizer, total_steps=100, seed=0
+    )
+    module._trainer = SimpleNamespace(global_rank=0, world_size=1)  # type: ignore[assignment]
+    return module.to(device)
+
+
+def _batch(step: int, device: str = "cpu") -> StepBatch:
+    ids_GL = torch.randint(5, V, (G, L), generator=torch.Generator().manual_seed(step))
+    ids_GL[:, 0] = SpecialIds.cls
+    maskable = tuple((ids_GL >= 5).sum(1).tolist())
+    return StepBatch(ids_GL.to(device), slice(0, G), maskable, step, 0, True)
+
+
+def _optimizer(module: AdaptiveMaskedLM) -> torch.optim.Optimizer:
+    optimizer: torch.optim.Optimizer = module.configure_optimizers()["optimizer"]
+    return optimizer
+
+
+def _step(module: AdaptiveMaskedLM, batch: StepBatch, optimizer: torch.optim.Optimizer) -> Tensor:
+    loss = module.training_step(batch, 0)
+    loss.backward()  # type: ignore[no-untyped-call]
+    module.configure_gradient_clipping(optimizer)
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.detach()
+
+
+CHOICES: list[dict[str, Any]] = [
+    {},
+    {"signal": Soft(), "sampler": Bernoulli()},
+    {"fusion": "add"},
+    {"optimizer": "adamw"},
+]
+
+
+def test_questions_are_noticed() -> None:
+    x = torch.arange(4)
+    with Questions() as questions:
+        bool(x[0] > 1), x[x > 1], x.nonzero(), float(x.sum()), torch.unique(x)
+    assert len(questions.asked) == 5
+
+
+@pytest.mark.parametrize("choices", CHOICES, ids=str)
+def test_a_step_asks_nothing(choices: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a CPU n-hot embeddings read exact lengths, for nothing; elsewhere it is these bounds.
+    monkeypatch.setattr(nhot, "static_length", lambda _, bound: bound)
+    module = _module(**choices)
+    optimizer = _optimizer(module)
+    for number in range(2):  # at the second, the optimizer has its state
+        batch = _batch(number)
+        with Questions() as questions:
+            _step(module, batch, optimizer)
+        assert questions.asked == []
+
+
+@contextmanager
+def _synchronising_is_an_error() -> Iterator[None]:
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("choices", CHOICES, ids=str)
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_a_step_does_not_wait_for_a_gpu(choices: dict[str, Any], bfloat16: bool) -> None:
+    module = _module("cuda", **choices)
+    optimizer = _optimizer(module)
+    batches = [_batch(number, "cuda") for number in range(4)]
+    for number, batch in enumerate(batches):
+        with torch.autocast("cuda", torch.bfloat16, enabled=bfloat16):
+            if number < 2:  # libraries set themselves up
+                _step(module, batch, optimizer)
+                continue
+            with _synchronising_is_an_error():
+                _step(module, batch, optimizer)
+
+
+@pytest.mark.parametrize("name", ["lamb", "adamw"])
+def test_twenty_steps_are_those_with_hugging_faces_encoder(name: str) -> None:
+    module = _module(dropout=0.0, optimizer=name)
+    twin = to_hugging_face(module.model)
+    ours = _optimizer(module)
+    theirs = make_optimizer(module.optimizer_config, twin.parameters())
+    for number in range(20):
+        batch = _batch(number)
+        for optimizer in (ours, theirs):
+            for group in optimizer.param_groups:
+                group["lr"] = module.optimizer_config.lr * min((number + 1) / 5, 1.0)
+        drawn = module.masking.corrupt(batch.ids_GL, number)
+        labels_GL = torch.where(drawn.selected_GL, batch.ids_GL, -100)
+        expected = twin(drawn.inputs_GL, labels=labels_GL).loss
+        expected.backward()
+        torch.nn.utils.clip_grad_norm_(twin.parameters(), module.optimizer_config.clip)
+        theirs.step()
+        theirs.zero_grad()
+        assert abs(float(_step(module, batch, ours)) - float(expected)) < 1e-5
