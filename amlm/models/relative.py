@@ -20,6 +20,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -43,9 +44,9 @@ def bucket(distance_L: Tensor, buckets: int, max_distance: int) -> Tensor:
 
 
 def skew(columns_NLK: Tensor) -> Tensor:
-    """View ``x[n, i, j - i + L - 1]`` as ``y[n, i, j]``: ``(N, L, 2L - 1)`` to ``(N, L, L)``.
+    """View ``x[n, i, j - i + L - 1]`` as ``y[n, i, j]``: ``(N, L, K)`` to ``(N, L, L)``.
 
-    For tensors that fill their own storage.
+    For tensors that begin where their storage does. Columns beyond ``2L - 1`` are not shown.
     """
     count, length, width = columns_NLK.shape
     strides = (length * width, width - 1, 1)
@@ -101,7 +102,7 @@ def _parts(query_BLHE: Tensor) -> list[slice]:
 
 
 def _heads_first(x_BLHE: Tensor) -> Tensor:
-    """``(H, B * L, E)``."""
+    """``(H, X, E)``, contiguous."""
     return x_BLHE.permute(2, 0, 1, 3).contiguous().flatten(1, 2)
 
 
@@ -120,86 +121,101 @@ class _Attention(torch.autograd.Function):
         scale: float,
         p: float,
     ) -> Tensor:
-        batch, length, _, size = query_BLHE.shape
-        context_BLHE = torch.empty_like(query_BLHE)
-        saved = []
+        batch, length, heads, size = query_BLHE.shape
+        all_heads = [_heads_first(x) for x in (query_BLHE, key_BLHE, value_BLHE)]
+        context_HXE = torch.empty_like(all_heads[0])
+        probs_of_parts = []
         for part in _parts(query_BLHE):
-            flat = [_heads_first(x[:, :, part]) for x in (query_BLHE, key_BLHE, value_BLHE)]
-            query, key, value = (x.view(-1, length, size) for x in flat)
+            query, key, value = (x[part].view(-1, length, size) for x in all_heads)
             terms = []
             if pos_key_KHE is not None:
-                terms.append(skew(_score(flat[0], pos_key_KHE[:, part], length)))
+                terms.append(skew(_score(query, pos_key_KHE[:, part])))
             if pos_query_KHE is not None:
-                terms.append(skew(_score(flat[1], pos_query_KHE[:, part], length)).mT)
+                terms.append(skew(_score(key, pos_query_KHE[:, part])).mT)
             scores = terms[0] + terms[1] if len(terms) == 2 else terms[0].contiguous()
             scores.baddbmm_(query, key.mT, beta=scale, alpha=scale)
             if padding_B1L is not None:
                 lowest = torch.finfo(scores.dtype).min
                 scores.view(-1, batch, length, length).masked_fill_(padding_B1L, lowest)
             probs = torch.softmax(scores, -1)
-            keep = keep_mask(probs, p) if p > 0 else None
-            context = _scaled_bmm(probs if keep is None else probs * keep, value, 1 / (1 - p))
-            context_BLHE[:, :, part] = context.view(-1, batch, length, size).permute(1, 2, 0, 3)
-            saved += [*flat, probs, keep]
-        ctx.save_for_backward(pos_key_KHE, pos_query_KHE, *saved)
+            if p > 0:  # one tensor holds both: a probability is negative where it is dropped
+                probs.mul_(keep_mask(probs, p).mul_(2).sub_(1))
+            context = context_HXE[part].view(-1, length, size)
+            _scaled_bmm(probs.relu() if p > 0 else probs, value, 1 / (1 - p), context)
+            probs_of_parts.append(probs)
+        ctx.save_for_backward(*all_heads, pos_key_KHE, pos_query_KHE, *probs_of_parts)
         ctx.scale, ctx.p = scale, p
-        return context_BLHE
+        return context_HXE.view(heads, batch, length, size).permute(1, 2, 0, 3)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_BLHE: Tensor) -> tuple[Tensor | None, ...]:
-        pos_key_KHE, pos_query_KHE, *saved = ctx.saved_tensors
-        batch, length, _, size = grad_BLHE.shape
-        d_inputs = [torch.empty_like(grad_BLHE) for _ in range(3)]
+        *all_heads, pos_key_KHE, pos_query_KHE = ctx.saved_tensors[:5]
+        batch, length, heads, size = grad_BLHE.shape
+        grad_HXE = _heads_first(grad_BLHE)
+        d_all_heads = [torch.empty_like(x) for x in all_heads]
         d_pos_key, d_pos_query = (
             None if x is None else torch.empty_like(x) for x in (pos_key_KHE, pos_query_KHE)
         )
-        for number, part in enumerate(_parts(grad_BLHE)):
-            *flat, probs, keep = saved[5 * number : 5 * number + 5]
-            d_flat = [torch.empty_like(x) for x in flat]
-            query, key, value = (x.view(-1, length, size) for x in flat)
-            d_query, d_key, d_value = (x.view(-1, length, size) for x in d_flat)
-            grad = _heads_first(grad_BLHE[:, :, part]).view(-1, length, size)
-            used = probs if keep is None else probs * keep
-            torch.baddbmm(d_value, used.mT, grad, beta=0, alpha=1 / (1 - ctx.p), out=d_value)
-            d_probs = _scaled_bmm(grad, value.mT, ctx.scale / (1 - ctx.p))
-            if keep is not None:
-                d_probs *= keep
+        columns = None  # where there are no distances, zeros, for all parts and terms
+        for part, probs in zip(_parts(grad_BLHE), ctx.saved_tensors[5:], strict=True):
+            query, key, value, grad = (
+                x[part].view(-1, length, size) for x in (*all_heads, grad_HXE)
+            )
+            d_query, d_key, d_value = (x[part].view(-1, length, size) for x in d_all_heads)
+            used = probs.relu() if ctx.p > 0 else probs
+            _scaled_bmm(used.mT, grad, 1 / (1 - ctx.p), d_value)
+            d_probs = _scaled_bmm(grad, value.mT, ctx.scale / (1 - ctx.p), torch.empty_like(probs))
+            if ctx.p > 0:
+                d_probs = torch.ops.aten.threshold_backward(d_probs, probs, 0)
+                probs = probs.abs()
             d_scores = torch._softmax_backward_data(d_probs, probs, -1, probs.dtype)
             torch.bmm(d_scores, key, out=d_query)
             torch.bmm(d_scores.mT, query, out=d_key)
+            if columns is None:
+                columns = probs.new_zeros(len(probs), length, 2 * length - 1)
+            if len(columns) > len(probs):  # the last part can have fewer heads
+                columns = columns[: len(probs)]
             if d_pos_key is not None:
                 d_pos_key[:, part] = _score_backward(
-                    d_scores, flat[0], pos_key_KHE[:, part], d_flat[0]
+                    d_scores, query, pos_key_KHE[:, part], d_query, columns
                 )
             if d_pos_query is not None:
                 d_pos_query[:, part] = _score_backward(
-                    d_scores.mT, flat[1], pos_query_KHE[:, part], d_flat[1]
+                    d_scores.mT, key, pos_query_KHE[:, part], d_key, columns
                 )
-            for d_input, x in zip(d_inputs, d_flat, strict=True):
-                d_input[:, :, part] = x.view(-1, batch, length, size).permute(1, 2, 0, 3)
+        d_inputs = (x.view(heads, batch, length, size).permute(1, 2, 0, 3) for x in d_all_heads)
         return *d_inputs, d_pos_key, d_pos_query, None, None, None
 
 
-def _score(content_HXE: Tensor, position_KHE: Tensor, length: int) -> Tensor:
-    """Every content vector times the position vectors of its head: ``(N, L, K)``."""
-    columns_HXK = torch.bmm(content_HXE, position_KHE.permute(1, 2, 0))
-    return columns_HXK.view(-1, length, columns_HXK.size(2))
+def _score(content_NLE: Tensor, position_KHE: Tensor) -> Tensor:
+    """Every content vector times the position vectors of its head, and a column to fill up.
+
+    Returns: ``(N, L, 2L)``; an even number of columns is a third faster than an odd one.
+    """
+    position_HEK = F.pad(position_KHE, (0, 0, 0, 0, 0, 1)).permute(1, 2, 0)
+    content_HXE = content_NLE.view(len(position_HEK), -1, content_NLE.size(2))
+    return torch.bmm(content_HXE, position_HEK).view(*content_NLE.shape[:2], -1)
 
 
 def _score_backward(
-    d_skewed_NLL: Tensor, content_HXE: Tensor, position_KHE: Tensor, d_content_HXE: Tensor
+    d_skewed_NLL: Tensor,
+    content_NLE: Tensor,
+    position_KHE: Tensor,
+    d_content_NLE: Tensor,
+    columns_NLK: Tensor,
 ) -> Tensor:
-    """Adds the gradient of `_score`'s content to `d_content_HXE`, returns that of the positions."""
-    count, length, _ = d_skewed_NLL.shape
-    columns = d_skewed_NLL.new_zeros(count, length, 2 * length - 1)
-    skew(columns).copy_(d_skewed_NLL)
-    columns_HXK = columns.view(*content_HXE.shape[:2], -1)
-    d_content_HXE.baddbmm_(columns_HXK, position_KHE.transpose(0, 1))
-    return torch.bmm(columns_HXK.mT, content_HXE).transpose(0, 1)
+    """Adds the gradient of `_score`'s content to `d_content_NLE`, returns that of the positions.
+
+    `columns_NLK` is memory to work in; what `skew` does not show of it must be zero.
+    """
+    heads, size = position_KHE.shape[1:]
+    skew(columns_NLK).copy_(d_skewed_NLL)
+    columns_HXK = columns_NLK.view(heads, -1, columns_NLK.size(2))
+    d_content_NLE.view(heads, -1, size).baddbmm_(columns_HXK, position_KHE.transpose(0, 1))
+    return torch.bmm(columns_HXK.mT, content_NLE.view(heads, -1, size)).transpose(0, 1)
 
 
-def _scaled_bmm(a: Tensor, b: Tensor, scale: float) -> Tensor:
+def _scaled_bmm(a: Tensor, b: Tensor, scale: float, out: Tensor) -> Tensor:
     """``scale * (a @ b)`` without a pass for the factor."""
-    out = a.new_empty(a.size(0), a.size(1), b.size(2))
-    return torch.baddbmm(out, a, b, beta=0, alpha=scale)
+    return torch.baddbmm(out, a, b, beta=0, alpha=scale, out=out)
