@@ -26,8 +26,8 @@ def made_up_store(config: Config) -> TokenStore:
         words = _words(2 * config.tokenizer.vocab_size)
         for split, count in (("train", WORDS), ("dev", WORDS // 20)):
             _write(words, count, folder / f"made.{split}")
-    config.data.source, config.data.dir = "babylm", str(folder)
-    return open_store(config.data, config.tokenizer.vocab_size, Path(config.paths.cache), print)
+    config.data.sources = {"made": {"path": str(folder)}}
+    return open_store(config.data, config.tokenizer, Path(config.paths.cache), print)
 
 
 def _words(count: int) -> list[str]:
