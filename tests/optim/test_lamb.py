@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from amlm.optim import lamb
 from amlm.optim.lamb import Lamb
 from amlm.optim.schedule import cosine_with_warmup
 
@@ -71,10 +72,15 @@ def one_step(x: list[float], g: list[float], **options: Any) -> list[float]:
     return result
 
 
+@pytest.mark.parametrize("cached", [2**20, 12, 1])  # all at once; two layers; rows of each
 @pytest.mark.parametrize(
     ("dtype", "tolerance"), [(torch.float64, 1e-13), (torch.float32, 2e-6), (torch.bfloat16, 0.03)]
 )
-def test_25_steps_equal_algorithm_2(dtype: torch.dtype, tolerance: float) -> None:
+def test_25_steps_equal_algorithm_2(
+    dtype: torch.dtype, tolerance: float, cached: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lamb, "CACHED_ELEMENTS", cached)
+    monkeypatch.setattr(lamb, "PART_ELEMENTS", min(cached, 10))
     params = parameters(dtype)
     layers = [Algorithm2(param.detach().double().numpy()) for param in params]
     first: dict[str, Any] = {"lr": 7e-3, "betas": (0.9, 0.98), "eps": 1e-8, "weight_decay": 0.1}
