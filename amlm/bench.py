@@ -15,21 +15,23 @@ from amlm.benchmark.options import Options, cases
 def bench(options: Options) -> None:
     """Measures, prints a table and writes ``options.json`` if given."""
     from amlm.benchmark import report
-    from amlm.benchmark.measure import measure, quiet
+    from amlm.benchmark.measure import measure, set_up
     from amlm.benchmark.stretch import stretch
+    from amlm.files import write_json
+    from amlm.terminal import say
 
     shapes = cases(options)
-    quiet(options)
+    set_up(options)
     results = {}
     for shape in shapes:
-        print(f"{shape.name} ...", flush=True)  # noqa: T201
+        say(f"{shape.name} ...")
         results[shape.name] = measure(shape)
     if options.suite == "gpu":
-        print("a stretch of the run ...", flush=True)  # noqa: T201
+        say("a stretch of the run ...")
         results["the run"] = stretch(shapes[0])
-    print(f"\n{report.table(results)}\n\n{report.NOTES}")  # noqa: T201
+    say(f"\n{report.table(results)}\n\n{report.NOTES}")
     if options.json is not None:
-        report.write_json(Path(options.json), shapes[0], results)
+        write_json(Path(options.json), report.content(shapes[0], results), indent=1)
 
 
 def main() -> None:

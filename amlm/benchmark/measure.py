@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -16,86 +14,116 @@ from amlm.benchmark.options import Options, configuration
 from amlm.benchmark.steps import BATCHES, OurStep, TheirStep
 from amlm.benchmark.text import made_up_store
 from amlm.benchmark.timing import Spread, in_turn, matrix_rate, seconds
+from amlm.data.store import TokenStore
+from amlm.data.tokenizers.surfaces import surfaces_of
 from amlm.masking.policy import Corruption, MaskedRows
 from amlm.masking.signals import Predictions
+from amlm.models.substrings import build_substring_table
+from amlm.terminal import quiet_lightning
 
 
-def quiet(options: Options) -> None:
-    """Silences what Lightning says of itself, and sets the number of threads."""
-    for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module="lightning")
+def set_up(options: Options) -> None:
+    """Silences Lightning and sets the number of threads."""
+    quiet_lightning()
     if options.threads:
         torch.set_num_threads(options.threads)
 
 
 def measure(options: Options) -> dict[str, Any]:
     """Numbers of one shape by name; those that were taken in several rounds are a `Spread`."""
-    device, dtype = options.torch_device, torch.bfloat16 if options.bfloat16 else torch.float32
     store = made_up_store(configuration(options))
     ours = OurStep(options, store, "masking/signal=hard")
+    tokens = ours.config.data.tokens_per_step
+    labelled = sum(sum(batch.maskable) for batch in ours.batches) / BATCHES * options.ratio
+    operations = step_operations(ours.module.model, tokens, options.length, labelled)
+    numbers: dict[str, Any] = {
+        "tokens": tokens,
+        "parameters": sum(p.numel() for p in ours.module.model.parameters()),
+        "step_operations": operations,
+    }
+    # The two alone first: a step that asks the system for its memory again and again, as a plain
+    # one does, is slowed down by whatever else the process holds.
+    numbers |= _both(options, ours, operations)
+    numbers |= _parts(options, store, ours)
+    if options.memory:
+        numbers |= peak_memory(options)
+    return numbers
+
+
+def _both(options: Options, ours: OurStep, operations: float) -> dict[str, Any]:
+    """Our step and Hugging Face's in turn, and the machine's rate of matrix products."""
     theirs = TheirStep(ours)
     difference = differences(ours, theirs)
-    uniform, nhot = (
-        OurStep(options, store, more) for more in ("masking/signal=uniform", "model/nhot=add")
+    dtype = torch.bfloat16 if options.bfloat16 else torch.float32
+    times = in_turn(
+        {
+            "ours": _stepping(ours),
+            "theirs": _stepping(theirs),
+            "rate": lambda: matrix_rate(options.torch_device, dtype),
+        },
+        options.rounds,
+        f"{options.name}: both steps",
     )
     tokens = ours.config.data.tokens_per_step
+    return {
+        "matrix_rate": Spread.of(times["rate"]),
+        "tokens_per_s": Spread.of(tokens / t for t in times["ours"]),
+        "tokens_per_s_hugging_face": Spread.of(tokens / t for t in times["theirs"]),
+        "speedup": _ratio(times["theirs"], times["ours"]),
+        "useful_flops_share": Spread.of(
+            operations / (t * rate) for t, rate in zip(times["ours"], times["rate"], strict=True)
+        ),
+        "max_abs_diff": difference,
+    }
 
-    def stepping(step: OurStep | TheirStep) -> Callable[[], float]:
-        numbers = iter(range(10**9))
-        return lambda: seconds(lambda: step.take(next(numbers)), device)
+
+def _parts(options: Options, store: TokenStore, ours: OurStep) -> dict[str, Any]:
+    """What parts of our step take, and what is added by options of it."""
+    device = options.torch_device
+    uniform = OurStep(options, store, "masking/signal=uniform")
+    nhot = OurStep(options, store, "model/nhot=add")
+    fetched = iter(ours.data.train_dataloader())
 
     def optimizing() -> float:
         for parameter in ours.module.model.parameters():
             parameter.grad = torch.zeros_like(parameter)
         return seconds(ours.optimize, device)
 
-    fetched = iter(ours.data.train_dataloader())
     times = in_turn(
         {
-            "ours": stepping(ours),
-            "theirs": stepping(theirs),
-            "nhot": stepping(nhot),
+            "ours": _stepping(ours),
+            "nhot": _stepping(nhot),
             "optimizer": optimizing,
             "masking": lambda: _masking_seconds(ours),
             "uniform": lambda: _masking_seconds(uniform),
             "fetch": lambda: seconds(lambda: next(fetched), device, 10),
-            "rate": lambda: matrix_rate(device, dtype),
         },
         options.rounds,
-        options.name,
+        f"{options.name}: parts",
     )
-
-    def over_ours(times_of: list[float]) -> Spread:
-        return Spread.of(t / own for t, own in zip(times_of, times["ours"], strict=True))
-
-    labelled = sum(sum(batch.maskable) for batch in ours.batches) / BATCHES * options.ratio
-    operations = step_operations(ours.module.model, tokens, options.length, labelled)
     pairs = zip(times["masking"], times["uniform"], strict=True)
-    numbers: dict[str, Any] = {
-        "tokens": tokens,
-        "parameters": sum(p.numel() for p in ours.module.model.parameters()),
-        "step_operations": operations,
-        "matrix_rate": Spread.of(times["rate"]),
-        "tokens_per_s": Spread.of(tokens / t for t in times["ours"]),
-        "tokens_per_s_hugging_face": Spread.of(tokens / t for t in times["theirs"]),
-        "speedup": over_ours(times["theirs"]),
-        "useful_flops_share": Spread.of(
-            operations / (t * rate) for t, rate in zip(times["ours"], times["rate"], strict=True)
+    surfaces = surfaces_of(store.tokenizer)
+    table = [seconds(lambda: build_substring_table(surfaces), device) for _ in range(3)]
+    return {
+        "optimizer_share": _ratio(times["optimizer"], times["ours"]),
+        "masking_share": _ratio(times["masking"], times["ours"]),
+        "adaptive_overhead": _ratio([hard - plain for hard, plain in pairs], times["ours"]),
+        "batch_fetch_share": _ratio(times["fetch"], times["ours"]),
+        "nhot_overhead": _ratio(
+            [t - own for t, own in zip(times["nhot"], times["ours"], strict=True)], times["ours"]
         ),
-        "optimizer_share": over_ours(times["optimizer"]),
-        "masking_share": over_ours(times["masking"]),
-        "adaptive_overhead": over_ours([adaptive - plain for adaptive, plain in pairs]),
-        "batch_fetch_share": over_ours(times["fetch"]),
-        "nhot_overhead": Spread.of(
-            t / own - 1 for t, own in zip(times["nhot"], times["ours"], strict=True)
-        ),
-        "max_abs_diff": difference,
+        "substring_table_s": Spread.of(table),
     }
-    if options.memory:
-        numbers["peak_memory"] = peak_memory(options, "ours")
-        numbers["peak_memory_hugging_face"] = peak_memory(options, "theirs")
-    return numbers
+
+
+def _stepping(step: OurStep | TheirStep) -> Callable[[], float]:
+    numbers = iter(range(10**9))
+    return lambda: seconds(lambda: step.take(next(numbers)), step.options.torch_device)
+
+
+def _ratio(times: list[float], of: list[float]) -> Spread:
+    """Quotients round by round."""
+    return Spread.of(t / whole for t, whole in zip(times, of, strict=True))
 
 
 def _masking_seconds(step: OurStep, times: int = 5) -> float:

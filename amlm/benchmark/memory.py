@@ -16,20 +16,30 @@ from amlm.benchmark.steps import OurStep, TheirStep
 from amlm.benchmark.text import made_up_store
 
 
-def peak_memory(options: Options, whose: str) -> int:
+def peak_memory(options: Options) -> dict[str, int]:
     """Bytes that training takes at its peak: weights, optimizer, activations, gradients.
 
     On a CPU beyond what the process held when it had imported everything; on a GPU as torch's
-    allocator counts it.
-
-    Args:
-        whose: ``ours`` or ``theirs``.
+    allocator counts it. Both processes run at once.
     """
-    command = [sys.executable, "-m", __name__, whose, json.dumps(dataclasses.asdict(options))]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"the process that measures memory failed:\n{done.stderr}")
-    return int(done.stdout.splitlines()[-1])
+    names = {"ours": "peak_memory", "theirs": "peak_memory_hugging_face"}
+    shape = json.dumps(dataclasses.asdict(options))
+    running = {
+        name: subprocess.Popen(
+            [sys.executable, "-m", __name__, whose, shape],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for whose, name in names.items()
+    }
+    peaks = {}
+    for name, process in running.items():
+        out, trouble = process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"the process that measures memory failed:\n{trouble}")
+        peaks[name] = int(out.splitlines()[-1])
+    return peaks
 
 
 def _resident_peak() -> int:

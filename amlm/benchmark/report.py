@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import platform
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,7 +25,8 @@ Median of the rounds, lowest and highest in brackets. hugging_face: a plain step
 batch and optimizer, full logits. useful_flops_share: operations that the step cannot do without
 (amlm/benchmark/cost.py), per second, over the rate of a large square matrix product in the same
 rounds. Shares and overheads are parts of our step; nhot_overhead is what n-hot embeddings add to
-it. peak_memory: weights, optimizer, activations and gradients, in a process of its own."""
+it, once their substring table is built, which takes substring_table_s. peak_memory: weights,
+optimizer, activations and gradients, in a process of its own."""
 
 
 def machine(options: Options) -> dict[str, Any]:
@@ -73,19 +72,18 @@ def _text(name: str, value: Any) -> str:
         return f"{value / 2**20:,.0f} MB"
     if name.startswith("max_abs_diff"):
         return f"{value:.1e}"
-    if name == "speedup" or isinstance(value, str):
+    if name in ("speedup", "substring_table_s") or isinstance(value, str):
         return value if isinstance(value, str) else f"{value:.2f}"
     return f"{value:.3g}" if value >= 1e7 else f"{value:,.0f}"
 
 
-def write_json(path: Path, options: Options, results: Mapping[str, Mapping[str, Any]]) -> None:
-    """Writes all numbers; a `Spread` is ``{"median", "low", "high"}``."""
-    content = {
+def content(options: Options, results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """All numbers, for JSON; a `Spread` is ``{"median", "low", "high"}``."""
+    return {
         "machine": machine(options),
         "options": dataclasses.asdict(options),
         "results": {case: _plain(numbers) for case, numbers in results.items()},
     }
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:

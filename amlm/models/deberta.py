@@ -18,8 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from amlm.models.linear import Linear, linear
 from amlm.models.relative import attend, bucket, keep_mask
-from amlm.models.tied import look_up
+from amlm.models.tied import FusedEmbedding, look_up
 
 if TYPE_CHECKING:
     from transformers import DebertaV2Config
@@ -69,15 +70,15 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.heads = config.num_attention_heads
         self.size = config.hidden_size // self.heads
-        self.query_proj = nn.Linear(config.hidden_size, config.hidden_size)
-        self.key_proj = nn.Linear(config.hidden_size, config.hidden_size)
-        self.value_proj = nn.Linear(config.hidden_size, config.hidden_size)
+        self.query_proj = Linear(config.hidden_size, config.hidden_size)
+        self.key_proj = Linear(config.hidden_size, config.hidden_size)
+        self.value_proj = Linear(config.hidden_size, config.hidden_size)
         self.c2p, self.p2c = "c2p" in config.pos_att_type, "p2c" in config.pos_att_type
         self.shared = getattr(config, "share_att_key", False)
         if self.c2p and not self.shared:
-            self.pos_key_proj = nn.Linear(config.hidden_size, config.hidden_size)
+            self.pos_key_proj = Linear(config.hidden_size, config.hidden_size)
         if self.p2c and not self.shared:
-            self.pos_query_proj = nn.Linear(config.hidden_size, config.hidden_size)
+            self.pos_query_proj = Linear(config.hidden_size, config.hidden_size)
         self.pos_dropout = Dropout(config.hidden_dropout_prob)
         self.dropout = Dropout(config.attention_probs_dropout_prob)
         # The original takes this root in float32; so must we, to agree in float64.
@@ -115,7 +116,7 @@ class Output(nn.Module):
 
     def __init__(self, config: DebertaV2Config, width: int) -> None:
         super().__init__()
-        self.dense = nn.Linear(width, config.hidden_size)
+        self.dense = Linear(width, config.hidden_size)
         self.LayerNorm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 
@@ -134,7 +135,7 @@ class Attention(nn.Module):
 class Dense(nn.Module):
     def __init__(self, config: DebertaV2Config, width: int) -> None:
         super().__init__()
-        self.dense = nn.Linear(config.hidden_size, width)
+        self.dense = Linear(config.hidden_size, width)
 
 
 class Layer(nn.Module):
@@ -258,7 +259,7 @@ class Predictions(nn.Module):
     def __init__(self, config: DebertaV2Config) -> None:
         super().__init__()
         self.transform = Transform(config)
-        self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
+        self.decoder = Linear(config.hidden_size, config.vocab_size)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
 
 
@@ -331,7 +332,7 @@ class DebertaV2MaskedLM(nn.Module):
     def _predict(self, hidden_MD: Tensor, weight_VD: Tensor) -> Tensor:
         head = self.cls.predictions
         hidden_MD = head.transform.LayerNorm(F.gelu(head.transform.dense(hidden_MD)))
-        return F.linear(hidden_MD, weight_VD, head.decoder.bias)
+        return linear(hidden_MD, weight_VD, head.decoder.bias)
 
     def forward(
         self,
@@ -344,8 +345,10 @@ class DebertaV2MaskedLM(nn.Module):
             self.deberta.embeddings.word_embeddings,
             self.cls.predictions.decoder.weight,
         )
-        if isinstance(tokens, nn.Embedding) and tokens.weight is weight_VD:
+        if isinstance(tokens, nn.Embedding | FusedEmbedding) and tokens.weight is weight_VD:
             embedded_BLD, weight_VD = look_up(ids_BL, weight_VD, tokens.padding_idx)
+            if isinstance(tokens, FusedEmbedding):
+                embedded_BLD = tokens.fuse(embedded_BLD, ids_BL)
         else:
             embedded_BLD = tokens(ids_BL)
         return self._predict(self._encode(embedded_BLD, attention_mask_BL, positions_M), weight_VD)

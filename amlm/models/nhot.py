@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amlm.models.substrings import SubstringTable
+from amlm.models.tied import FusedEmbedding
 
 FOLD_ROWS = 4096  # rows of E' computed at a time; bounds the memory of `folded_weight`
 
@@ -71,7 +72,7 @@ def select_rows(
     return torch.where(slot_T < total, indices_Z[source_T], filler), offsets_U
 
 
-class NHotEmbedding(nn.Module):
+class NHotEmbedding(FusedEmbedding):
     """Drop-in replacement of a token embedding: adds the n-hot part to it.
 
     It takes over the very Parameter of `word_embeddings` under the name `weight`. So an output head
@@ -160,9 +161,8 @@ class NHotEmbedding(nn.Module):
         if self.projection is not None:
             self.projection.weight.normal_(0.0, self.projection.in_features**-0.5)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Embed int64 `ids` of any shape [...] as [..., D]."""
-        tokens = F.embedding(ids, self.weight, padding_idx=self.padding_idx)
+    def fuse(self, rows: Tensor, ids: Tensor) -> Tensor:
+        """Rows of E, looked up for `ids`, [..., D], with the n-hot part added."""
         types_U, rank_N = distinct_types(ids.reshape(-1), len(self.weight))
         slots_T, offsets_U = select_rows(
             types_U, self.indices_Z, self.starts, self._ones_of_longest[len(types_U)], self._filler
@@ -172,7 +172,7 @@ class NHotEmbedding(nn.Module):
         )
         if self.projection is not None:
             nhot_UD = self.projection(nhot_UD)
-        return tokens + F.embedding(rank_N.view(ids.shape), nhot_UD)
+        return rows + F.embedding(rank_N.view(ids.shape), nhot_UD)
 
     @torch.no_grad()
     def folded_weight(self) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 
@@ -24,6 +24,21 @@ def look_up(ids_BL: Tensor, weight_VD: Tensor, padding_idx: int | None) -> tuple
         return F.embedding(ids_BL, weight_VD, padding_idx), weight_VD
     rows_BLD, matrix_VD = _LookUp.apply(weight_VD, ids_BL, padding_idx)  # type: ignore[no-untyped-call]
     return rows_BLD, matrix_VD
+
+
+class FusedEmbedding(nn.Module):
+    """A token embedding that makes more of the rows that are looked up in its matrix."""
+
+    weight: Tensor
+    padding_idx: int | None
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Embed int64 `ids` of any shape [...] as [..., D]."""
+        return self.fuse(F.embedding(ids, self.weight, self.padding_idx), ids)
+
+    def fuse(self, rows: Tensor, ids: Tensor) -> Tensor:
+        """What becomes of the rows ``[..., D]`` of `ids`."""
+        raise NotImplementedError
 
 
 class _LookUp(torch.autograd.Function):

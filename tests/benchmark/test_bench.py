@@ -52,6 +52,8 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if name in ("mm", "bmm", "addmm", "baddbmm"):
             left, right = args[-2:]
             self.count += 2 * left.numel() * right.size(-1)
+        if name == "_linear_pointwise":
+            self.count += 2 * args[0].numel() * len(args[1])
         return func(*args, **(kwargs or {}))
 
 
