@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -56,14 +57,16 @@ def skew(columns_NLK: Tensor) -> Tensor:
 def keep_mask(like: Tensor, p: float) -> Tensor:
     """Ones with probability ``1 - p`` and zeros, of the shape and type of `like`.
 
-    On a CPU 16 random bits decide each, four to five times as fast as `bernoulli_`. The price is
-    that `p` is rounded to a multiple of 2^-16: 0.1 becomes 0.100006.
+    On a CPU 16 random bits decide each, and they come from a faster generator than torch's, seeded
+    by that: ten times as fast as `bernoulli_`. The price is that `p` is rounded to a multiple of
+    2^-16: 0.1 becomes 0.100006.
     """
     mask = torch.empty_like(like)
     if like.device.type != "cpu":
         return mask.bernoulli_(1 - p)
-    words = torch.randint(-(2**63), 2**63 - 1, (-(-like.numel() // 4),))
-    bits = words.view(torch.int16)[: like.numel()].view(like.shape)
+    seed = torch.randint(2**31, (4,)).numpy()
+    words = np.random.SFC64(seed).random_raw(-(-like.numel() // 4))
+    bits = torch.from_numpy(words.view(np.int16))[: like.numel()].view(like.shape)
     return torch.ge(bits, round(p * 2**16) - 2**15, out=mask)
 
 
