@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from amlm import commands
+from amlm.benchmark.options import Options as BenchOptions
 from amlm.cli import check_command, groups, register_schema
 from amlm.data.downloads.download import Download
 from amlm.data.synthetic.make_triplets import TripletOptions
@@ -30,6 +31,7 @@ OTHERS = re.findall(
     flags=re.M,
 )
 OPTIONS = {
+    "bench": BenchOptions,
     "data download": Download,
     "data triplets": TripletOptions,
     "data synthesize": SynthesizeOptions,

@@ -62,7 +62,7 @@ def keep_mask(like: Tensor, p: float) -> Tensor:
     2^-16: 0.1 becomes 0.100006.
     """
     mask = torch.empty_like(like)
-    if like.device.type != "cpu":
+    if like.device.type != "cpu" or torch.compiler.is_compiling():
         return mask.bernoulli_(1 - p)
     seed = torch.randint(2**31, (4,)).numpy()
     words = np.random.SFC64(seed).random_raw(-(-like.numel() // 4))
