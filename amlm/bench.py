@@ -1,6 +1,7 @@
 """Measures our training step against a plain Hugging Face one: ``python -m amlm.bench suite=cpu``.
 
-Both take steps in turn in one process. Made-up text is tokenised once and kept in the cache.
+Both take steps in turn in one process; ``suite=evaluation`` does so with zero-shot scores. Made-up
+text is tokenised once and kept in the cache.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ def bench(options: Options) -> None:
     """Measures, prints a table and writes ``options.json`` if given."""
     from amlm.benchmark import report
     from amlm.benchmark.measure import measure, set_up
+    from amlm.benchmark.scoring import measure_scoring
     from amlm.benchmark.stretch import stretch
     from amlm.files import write_json
     from amlm.terminal import say
@@ -26,12 +28,14 @@ def bench(options: Options) -> None:
     for shape in shapes:
         say(f"{shape.name} ...")
         results[shape.name] = measure(shape)
+    if options.suite == "evaluation":
+        results["zero-shot scores"] = measure_scoring(options)
     if options.suite == "gpu":
         say("a stretch of the run ...")
         results["the run"] = stretch(shapes[0])
     say(f"\n{report.table(results)}\n\n{report.NOTES}")
     if options.json is not None:
-        write_json(Path(options.json), report.content(shapes[0], results), indent=1)
+        write_json(Path(options.json), report.content(options, results), indent=1)
 
 
 def main() -> None:

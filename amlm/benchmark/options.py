@@ -20,8 +20,8 @@ class Options:
         "none",
         "none measures the one shape given by the options below; cpu the paper's at 64 and 256 "
         "tokens and the small one; gpu the paper's as it is trained, compiled and not, and a "
-        "stretch of the run itself",
-        choices=("none", "cpu", "gpu"),
+        "stretch of the run itself; evaluation zero-shot scores of a model",
+        choices=("none", "cpu", "gpu", "evaluation"),
     )
     scale: str = option(
         "paper", "sizes that the next five are changes of", choices=("small", "paper")
@@ -48,8 +48,11 @@ class Options:
     threads: int = option(0, "CPU threads; 0 leaves the choice to torch", ge=0)
     memory: bool = option(True, "whether to measure peak memory, in a process for each of the two")
     data_dir: str | None = option(
-        None, "text for the stretch of the run in suite=gpu; null is made-up text"
+        None,
+        "suite=gpu: text for the stretch of the run; null is made-up text. suite=evaluation: "
+        "folder with BLiMP; null is the sample's pairs",
     )
+    model: str | None = option(None, "suite=evaluation: a run folder or one of Hugging Face's")
     steps: int = option(200, "steps of that stretch, at each length", ge=20)
     cache: str = option("~/.cache/amlm", "where the made-up text is kept between runs")
     json: str | None = option(None, "file to write all numbers to")
@@ -89,6 +92,8 @@ def cases(options: Options) -> list[Options]:
         raise InputError(f"{asked} asks for a GPU and torch sees none: use suite=cpu")
     if options.suite == "none":
         return [options]
+    if options.suite == "evaluation":
+        return []
     plain = Options()
     for name in (*SHAPE, "compile"):
         if getattr(options, name) != getattr(plain, name):

@@ -23,18 +23,25 @@ def stretch(options: Options) -> dict[str, Any]:
 
     Callbacks, log, validation at the start and the end, and checkpoints are part of these runs.
     """
+    from amlm.data.store import open_store
     from amlm.record import read_log
+    from amlm.terminal import say
     from amlm.training import run
 
     speeds: dict[int, float] = {}
     tokens_per_word = 0.0
     for length in (64, 256):
-        config = configuration(options, "experiment=hard_decay")
+        text = [] if options.data_dir is None else ["data=babylm", f"data.dir={options.data_dir}"]
+        config = configuration(options, "experiment=hard_decay", *text)
         config.data.sequence_length = {0: length}
         config.trainer.max_steps = options.steps
         config.trainer.log_every = max(1, options.steps // 10)
         config.trainer.validate_every = 0
-        store = made_up_store(config)
+        store = (
+            open_store(config.data, config.tokenizer, Path(config.paths.cache), say)
+            if text
+            else made_up_store(config)
+        )
         tokens_per_word = len(store.ids("train")) / store.words("train")
         with tempfile.TemporaryDirectory() as folder:
             config.run_dir = str(Path(folder) / "run")

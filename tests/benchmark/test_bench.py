@@ -14,13 +14,15 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from amlm.bench import bench
-from amlm.benchmark import text
+from amlm.benchmark import scoring, text
 from amlm.benchmark.cost import step_operations
 from amlm.benchmark.options import Options, cases, configuration
 from amlm.benchmark.report import table
+from amlm.benchmark.stretch import stretch
 from amlm.benchmark.timing import Spread, in_turn
+from amlm.data.tokenizers.bpe import save_tokenizer
 from amlm.errors import InputError
-from amlm.models.build import build_model
+from amlm.models.build import build_model, save_hugging_face
 
 TINY = Options(
     scale="small",
@@ -135,3 +137,33 @@ def test_a_table_has_a_column_a_shape_and_a_line_a_number() -> None:
     assert lines[0].split() == ["one", "two"]
     assert lines[1].split() == ["speedup", "2.00", "(1.00", "to", "3.00)", "4.00"]
     assert lines[2].split() == ["a.b", "1e+09", "-"]
+
+
+def test_the_stretch_projects_the_time_of_the_whole_run(tmp_path: Path) -> None:
+    options = dataclasses.replace(TINY, cache=str(tmp_path), length=256, tokens=512, steps=20)
+    numbers = stretch(options)
+    speeds = [numbers[f"run_tokens_per_s_at_{length}"] for length in (64, 256)]
+    seconds = sum(50e6 * numbers["tokens_per_word"] / speed for speed in speeds)
+    assert numbers["projected_minutes"] == pytest.approx(seconds / 60)
+    folder = tmp_path / "text"
+    folder.mkdir()
+    for split, count in (("train", 900), ("dev", 300)):
+        (folder / f"talk.{split}").write_text("a few words of quite another text .\n" * count)
+    other = stretch(dataclasses.replace(options, data_dir=str(folder)))
+    assert other["tokens_per_word"] != numbers["tokens_per_word"]
+
+
+def test_scores_are_measured_against_their_definition(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "PAIRS", 6)
+    config = configuration(dataclasses.replace(TINY, cache=str(tmp_path)))
+    store = text.made_up_store(config)
+    save_hugging_face(build_model(config.model, store.vocab_size, None, 0), tmp_path)
+    save_tokenizer(store.tokenizer, tmp_path, 512)
+    model = str(tmp_path)
+    numbers = scoring.measure_scoring(Options(suite="evaluation", model=model, device="cpu"))
+    assert numbers["sentences"] == 3 * 12 and numbers["speedup"].low > 0
+    assert numbers["max_abs_diff"]["score"] < 1e-3
+    with pytest.raises(InputError, match="needs model="):
+        bench(Options(suite="evaluation", device="cpu"))

@@ -1,0 +1,103 @@
+"""Zero-shot scores as `amlm.evaluate` computes them against their definition.
+
+That is one copy of a sentence for each token of it, with that token masked, 64 copies a batch,
+padded, through plain `transformers` with logits at every position.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import torch
+
+from amlm.benchmark.options import Options
+from amlm.benchmark.timing import Spread, in_turn, seconds
+from amlm.errors import InputError
+from amlm.evaluation.items import Candidate
+from amlm.evaluation.models import find_model, load
+from amlm.evaluation.options import Options as EvaluationOptions
+from amlm.evaluation.scoring import score
+from amlm.evaluation.tasks import find
+from amlm.evaluation.zero_shot import items_of
+
+COPIES = 64  # of a batch
+PAIRS = 100  # of a round: the first ones of a file
+
+
+class Literal:
+    """The definition, with no regard for speed."""
+
+    def __init__(self, path: str, device: torch.device) -> None:
+        from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+        model = AutoModelForMaskedLM.from_pretrained(path, dtype=torch.float32)
+        self.model = model.to(device).eval()
+        self.tokenizer = AutoTokenizer.from_pretrained(path, padding_side="right")
+
+    @torch.no_grad()
+    def score(self, asked: list[Candidate]) -> list[float]:
+        """Sums of log-probabilities of candidates that are whole sentences."""
+        copies = []
+        for number, candidate in enumerate(asked):
+            found = self.tokenizer(candidate.sentence, return_special_tokens_mask=True)
+            for position, special in enumerate(found["special_tokens_mask"]):
+                if not special:
+                    ids = list(found["input_ids"])
+                    target, ids[position] = ids[position], self.tokenizer.mask_token_id
+                    copies.append((number, ids, position, target))
+        sums = [0.0] * len(asked)
+        for first in range(0, len(copies), COPIES):
+            batch = copies[first : first + COPIES]
+            inputs = self.tokenizer.pad(
+                [{"input_ids": ids} for _, ids, _, _ in batch], return_tensors="pt"
+            ).to(self.model.device)
+            logits_BLV = self.model(**inputs).logits
+            for (number, _, position, target), logits_LV in zip(batch, logits_BLV, strict=True):
+                sums[number] += float(torch.log_softmax(logits_LV[position], -1)[target])
+        return sums
+
+
+def measure_scoring(options: Options) -> dict[str, Any]:
+    """Sentences per second of both ways, their ratio, and how far their scores are apart.
+
+    Raises:
+        InputError: there is no model, or the data is not there.
+    """
+    if options.model is None:
+        raise InputError("suite=evaluation needs model=<a run folder or one of Hugging Face's>")
+    device = options.torch_device
+    source = find_model(options.model, "main")
+    model = load(source, device.type, EvaluationOptions.batch_tokens)
+    plain = Literal(source.path, device)
+    task = "sample" if options.data_dir is None else "blimp"
+    ((found,), _) = find(options.data_dir, [task], "fast")
+    rounds = itertools.cycle([items[:PAIRS] for items in items_of(found).values()])
+    asked: list[Candidate] = []
+    scores: dict[str, Any] = {}
+    differences = []
+
+    def ours() -> float:
+        asked[:] = [candidate for item in next(rounds) for candidate in item.candidates]
+        return seconds(lambda: scores.update(ours=score(model, asked)), device)
+
+    def theirs() -> float:
+        time = seconds(lambda: scores.update(theirs=plain.score(asked)), device)
+        differences.append(float(np.abs(scores["ours"] - scores["theirs"]).max()))
+        return time
+
+    tasks = {"ours": ours, "theirs": theirs, "sentences": lambda: float(len(asked))}
+    times = in_turn(tasks, options.rounds, found.name)
+
+    def speed(whose: str) -> Spread:
+        pairs = zip(times["sentences"], times[whose], strict=True)
+        return Spread.of(count / time for count, time in pairs)
+
+    return {
+        "sentences": sum(times["sentences"]),
+        "sentences_per_s": speed("ours"),
+        "sentences_per_s_literal": speed("theirs"),
+        "speedup": Spread.of(b / a for a, b in zip(times["ours"], times["theirs"], strict=True)),
+        "max_abs_diff": {"score": max(differences)},
+    }
