@@ -33,7 +33,7 @@ def make_head(hidden_size: int, labels: int) -> nn.Sequential:
 
 
 class FastDeberta(nn.Module):
-    """DeBERTa-V2 on our own encoder: hidden states ``(B, L, D)`` of a `transformers` model."""
+    """DeBERTa-V2 on our own encoder: first hidden states ``(B, D)`` of a `transformers` model."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
@@ -43,11 +43,12 @@ class FastDeberta(nn.Module):
         self.encoder = encoder
 
     def forward(self, ids_BL: Tensor, mask_BL: Tensor | None) -> Tensor:
-        return self.encoder.encode(ids_BL, mask_BL)
+        first_B = torch.arange(len(ids_BL), device=ids_BL.device) * ids_BL.size(1)
+        return self.encoder.encode(ids_BL, mask_BL, first_B)
 
 
 class AnyEncoder(nn.Module):
-    """Hidden states ``(B, L, D)`` of any encoder of `transformers`."""
+    """First hidden states ``(B, D)`` of any encoder of `transformers`."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
@@ -56,7 +57,7 @@ class AnyEncoder(nn.Module):
     def forward(self, ids_BL: Tensor, mask_BL: Tensor | None) -> Tensor:
         mask_BL = torch.ones_like(ids_BL) if mask_BL is None else mask_BL
         hidden_BLD: Tensor = self.encoder(input_ids=ids_BL, attention_mask=mask_BL)[0]
-        return hidden_BLD
+        return hidden_BLD[:, 0]
 
 
 def make_encoder(model: PreTrainedModel) -> FastDeberta | AnyEncoder:
@@ -78,6 +79,5 @@ class Classifier(nn.Module):
         self.head = make_head(hidden_size, labels)
 
     def forward(self, ids_BL: Tensor, mask_BL: Tensor | None) -> Tensor:
-        hidden_BLD = self.encoder(ids_BL, mask_BL)
-        logits_BC: Tensor = self.head(hidden_BLD[:, 0])
+        logits_BC: Tensor = self.head(self.encoder(ids_BL, mask_BL))
         return logits_BC
