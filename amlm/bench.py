@@ -33,7 +33,8 @@ def bench(options: Options) -> None:
     if options.suite == "gpu":
         say("a stretch of the run ...")
         results["the run"] = stretch(shapes[0])
-    say(f"\n{report.table(results)}\n\n{report.NOTES}")
+    notes = report.SCORING_NOTES if options.suite == "evaluation" else report.NOTES
+    say(f"\n{report.table(results)}\n\n{notes}")
     if options.json is not None:
         write_json(Path(options.json), report.content(options, results), indent=1)
 

@@ -28,6 +28,10 @@ rounds. Shares and overheads are parts of our step; nhot_overhead is what n-hot 
 it, once their substring table is built, which takes substring_table_s. peak_memory: weights,
 optimizer, activations and gradients, in a process of its own."""
 
+SCORING_NOTES = """\
+Median of the rounds, lowest and highest in brackets; a round is up to 100 pairs of a file. literal:
+one masked copy a token, 64 a batch, plain transformers, logits at every position."""
+
 
 def machine(options: Options) -> dict[str, Any]:
     """What the numbers were measured on."""
