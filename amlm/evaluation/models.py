@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 from amlm.errors import InputError
 from amlm.evaluation.predictors import predictor
@@ -92,7 +93,7 @@ class MaskedModel:
         self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, batch_tokens: int
     ) -> None:
         self.tokenizer = tokenizer
-        self.limit = _limit(model, tokenizer)
+        self.limit = longest_input(model, tokenizer)
         self.fingerprint = fingerprint(model, tokenizer)
         self.batch_tokens = batch_tokens
         self.device = model.device
@@ -129,13 +130,30 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerFast:
     """
     from transformers import AutoTokenizer
 
-    with _explained(source):
+    with explained(source):
         tokenizer = AutoTokenizer.from_pretrained(source.path, padding_side="right", **source.at)
-    if not getattr(tokenizer, "is_fast", False) or tokenizer.mask_token_id is None:
+    # Where there are no files of a tokenizer, transformers 5 makes one of special tokens alone.
+    empty = len(tokenizer) <= len(tokenizer.all_special_ids)
+    if empty or not getattr(tokenizer, "is_fast", False) or tokenizer.mask_token_id is None:
         raise InputError(
             f"model={source.path} needs a fast tokenizer (tokenizer.json) with a mask token"
         )
     return tokenizer
+
+
+def check_loaded(
+    source: Source, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    """Raises InputError if the weights aren't finite, or the tokenizer is another model's."""
+    for name, parameter in model.named_parameters():
+        if not torch.isfinite(parameter).all():
+            raise InputError(f"model={source.path}: {name} is not finite; the training diverged")
+    highest, rows = max(tokenizer.get_vocab().values()), len(model.get_input_embeddings().weight)
+    if highest >= rows:
+        raise InputError(
+            f"model={source.path}: its tokenizer has ids up to {highest:,}, but it has embeddings "
+            f"for {rows:,} only; they don't belong together"
+        )
 
 
 def load(source: Source, device: str, batch_tokens: int, untrained: bool = False) -> MaskedModel:
@@ -148,7 +166,8 @@ def load(source: Source, device: str, batch_tokens: int, untrained: bool = False
         untrained: give the same model with random weights, the same ones always.
 
     Raises:
-        InputError: it can't be loaded, is no masked LM, or lacks weights of one.
+        InputError: it can't be loaded, is no masked LM, or lacks weights of one; see also
+            `check_loaded`.
     """
     from transformers import AutoConfig, AutoModelForMaskedLM
     from transformers.utils import logging as transformers_logging
@@ -156,7 +175,7 @@ def load(source: Source, device: str, batch_tokens: int, untrained: bool = False
     transformers_logging.disable_progress_bar()
     place = place_of(device)
     tokenizer = load_tokenizer(source)
-    with _explained(source), torch.random.fork_rng(devices=[]):
+    with explained(source), torch.random.fork_rng(devices=[]):
         if untrained:
             torch.manual_seed(UNTRAINED_SEED)
             config = AutoConfig.from_pretrained(source.path, **source.at)
@@ -168,18 +187,26 @@ def load(source: Source, device: str, batch_tokens: int, untrained: bool = False
             if report["missing_keys"]:
                 names = ", ".join(sorted(report["missing_keys"])[:3])
                 raise ValueError(f"it lacks weights: {names} ...")
+    check_loaded(source, model, tokenizer)
     return MaskedModel(model.to(place).eval(), tokenizer, batch_tokens)
 
 
 @contextmanager
-def _explained(source: Source) -> Iterator[None]:
+def explained(source: Source) -> Iterator[None]:
+    """What goes wrong in loading a model becomes an InputError."""
     try:
         yield
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise InputError(f"model={source.path} can't be loaded as a masked LM: {error}") from error
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        sought = " (no such folder here, so it was looked for on the Hugging Face Hub)"
+        # The Hub says in further lines what to do, other errors list all that there is.
+        text = str(error) if isinstance(error, OSError) else str(error).partition("\n")[0]
+        raise InputError(
+            f"model={source.path} can't be loaded{sought if source.revision else ''}: {text}"
+        ) from error
 
 
-def _limit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:
+def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:
+    """Tokens, special ones included, that a model can take."""
     limits = [tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", 0)]
     for name, module in model.named_modules():
         # RoBERTa counts positions from behind the padding's.

@@ -14,6 +14,7 @@ from amlm.evaluation.finetuning.batches import encode, train_batches, valid_batc
 from amlm.evaluation.finetuning.classifier import AnyEncoder, Classifier, make_encoder
 from amlm.evaluation.finetuning.module import Bar, FineTuning
 from amlm.evaluation.finetuning.tasks import Pair, Task
+from amlm.evaluation.models import longest_input
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -67,10 +68,11 @@ def train_task(
         )
     encoder = make_encoder(model)
     longest = max(len(item.ids) for item in (*train, *valid))
-    if isinstance(encoder, AnyEncoder) and longest > tokenizer.model_max_length:
+    limit = longest_input(model, tokenizer)
+    if isinstance(encoder, AnyEncoder) and longest > limit:
         raise InputError(
             f"max_length={recipe.max_length} is more than the model can take: give "
-            f"max_length={tokenizer.model_max_length}"
+            f"max_length={limit}"
         )
     torch.manual_seed(seed)  # the head's weights
     classifier = Classifier(encoder, model.config.hidden_size, task.labels).train()
