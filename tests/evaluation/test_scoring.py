@@ -94,6 +94,7 @@ def test_no_more_than_a_bounded_number_of_queries_is_held(
     done: list[int] = []
     np.testing.assert_allclose(score(Watched(), CANDIDATES, done.append), expected, atol=1e-4)
     assert len(held) > 2 and sum(done) == len(CANDIDATES)
+    assert max(held) <= 2 * 100  # the longest sentence alone is asked for in parts
 
 
 def test_a_sentence_beyond_the_limit_has_no_score_and_the_longest_that_fits_has(
