@@ -8,7 +8,6 @@ Shapes: N points of a curve.
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from scipy.optimize import curve_fit
 
 from amlm.errors import InputError
+from amlm.evaluation.columns import read_rows
 from amlm.evaluation.figures import Figure, Floats, Report, interval, number, pearson, resampled
 from amlm.evaluation.items import Candidate, suffix
 
@@ -46,14 +46,9 @@ def read_contexts(path: Path) -> list[tuple[str, int, str]]:
 
 def read_children(path: Path) -> dict[str, Floats]:
     """Share of children who say a word at each month, NaN where it isn't known."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
     months = [str(month) for month in MONTHS]
-    missing = [name for name in ("word", *months) if not rows or name not in rows[0]]
-    if missing:
-        raise InputError(f"{path} has no column {missing[0]!r}, or no lines")
     children: dict[str, Floats] = {}
-    for row in rows:
+    for row in read_rows(path, ("word", *months)):
         try:
             shares = np.array([float(row[month] or "nan") for month in months])
         except ValueError as error:

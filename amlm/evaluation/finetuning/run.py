@@ -57,7 +57,10 @@ def read_data(paths: dict[str, Path], task: Task) -> tuple[tuple[list[Pair], lis
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}  # not there, or not ours
 
 
 def _outcome(path: Path, inputs: Any, train: Callable[[], FineTuning]) -> Outcome:

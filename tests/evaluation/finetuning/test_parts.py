@@ -83,7 +83,6 @@ def test_official_settings() -> None:
     ("line", "said"),
     [
         ('{"sentence1": "a", ', "not a JSON object"),
-        ("", "not a JSON object"),
         ('["a", "b", 1]', "not a JSON object"),
         ('{"sentence1": "a", "label": 1}', "no field 'sentence2'"),
         ('{"sentence1": "a", "sentence2": "b"}', "no field 'label'"),
@@ -96,8 +95,11 @@ def test_a_broken_line_is_named(line: str, said: str, tmp_path: Path) -> None:
     path.write_text('{"sentence1": "a", "sentence2": "b", "label": 1}\n' + line + "\n")
     with pytest.raises(InputError, match=r"rte\.train\.jsonl, line 2.*" + said):
         read_pairs(path, TASKS["rte"])
-    path.write_text("")
+    path.write_text("\n")
     with pytest.raises(InputError, match="empty"):
+        read_pairs(path, TASKS["rte"])
+    path.write_bytes(b"\xff\n")
+    with pytest.raises(InputError, match="can't be read"):
         read_pairs(path, TASKS["rte"])
 
 
