@@ -107,6 +107,9 @@ def run(options: Options) -> None:
             evaluate(each)
         if each.finetune:
             finetune(each)
+            if "untrained" in each.baselines:
+                say("\nuntrained")
+                finetune(each, untrained=True)
 
 
 def _revisions(options: Options) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -133,7 +133,7 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerFast:
     with explained(source):
         tokenizer = AutoTokenizer.from_pretrained(source.path, padding_side="right", **source.at)
     # Where there are no files of a tokenizer, transformers 5 makes one of special tokens alone.
-    empty = len(tokenizer) <= len(tokenizer.all_special_ids)
+    empty = set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens)
     if empty or not getattr(tokenizer, "is_fast", False) or tokenizer.mask_token_id is None:
         raise InputError(
             f"model={source.path} needs a fast tokenizer (tokenizer.json) with a mask token"
@@ -141,10 +141,44 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def check_loaded(
-    source: Source, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
-) -> None:
-    """Raises InputError if the weights aren't finite, or the tokenizer is another model's."""
+def read_model(
+    auto: Any,
+    source: Source,
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    untrained: bool = False,
+    unused: str | None = None,
+) -> PreTrainedModel:
+    """Loads a model in float32.
+
+    Args:
+        auto: the class of `transformers` to load it with, e.g. ``AutoModelForMaskedLM``.
+        source: see `find_model`.
+        tokenizer: its tokenizer.
+        untrained: give the same model with random weights, the same ones always.
+        unused: weights whose names begin so may be missing.
+
+    Raises:
+        InputError: it can't be loaded, lacks weights, has some that aren't finite, or the tokenizer
+            is another model's.
+    """
+    from transformers import AutoConfig
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    missing: list[str] = []
+    with explained(source), torch.random.fork_rng(devices=[]):
+        if untrained:
+            torch.manual_seed(UNTRAINED_SEED)
+            config = AutoConfig.from_pretrained(source.path, **source.at)
+            model = auto.from_config(config, dtype=torch.float32)
+        else:
+            model, report = auto.from_pretrained(
+                source.path, dtype=torch.float32, output_loading_info=True, **source.at
+            )
+            missing = sorted(report["missing_keys"])
+    if lacking := [name for name in missing if not (unused and name.startswith(unused))]:
+        raise InputError(f"model={source.path} lacks weights: {', '.join(lacking[:3])} ...")
     for name, parameter in model.named_parameters():
         if not torch.isfinite(parameter).all():
             raise InputError(f"model={source.path}: {name} is not finite; the training diverged")
@@ -154,40 +188,26 @@ def check_loaded(
             f"model={source.path}: its tokenizer has ids up to {highest:,}, but it has embeddings "
             f"for {rows:,} only; they don't belong together"
         )
+    return model
 
 
 def load(source: Source, device: str, batch_tokens: int, untrained: bool = False) -> MaskedModel:
-    """Loads a model and its tokenizer.
+    """Loads a masked language model and its tokenizer.
 
     Args:
         source: see `find_model`.
         device: ``auto``, ``cpu`` or ``cuda``.
         batch_tokens: tokens of a batch.
-        untrained: give the same model with random weights, the same ones always.
+        untrained: see `read_model`.
 
     Raises:
-        InputError: it can't be loaded, is no masked LM, or lacks weights of one; see also
-            `check_loaded`.
+        InputError: see `load_tokenizer` and `read_model`.
     """
-    from transformers import AutoConfig, AutoModelForMaskedLM
-    from transformers.utils import logging as transformers_logging
+    from transformers import AutoModelForMaskedLM
 
-    transformers_logging.disable_progress_bar()
     place = place_of(device)
     tokenizer = load_tokenizer(source)
-    with explained(source), torch.random.fork_rng(devices=[]):
-        if untrained:
-            torch.manual_seed(UNTRAINED_SEED)
-            config = AutoConfig.from_pretrained(source.path, **source.at)
-            model = AutoModelForMaskedLM.from_config(config, dtype=torch.float32)
-        else:
-            model, report = AutoModelForMaskedLM.from_pretrained(
-                source.path, dtype=torch.float32, output_loading_info=True, **source.at
-            )
-            if report["missing_keys"]:
-                names = ", ".join(sorted(report["missing_keys"])[:3])
-                raise ValueError(f"it lacks weights: {names} ...")
-    check_loaded(source, model, tokenizer)
+    model = read_model(AutoModelForMaskedLM, source, tokenizer, untrained=untrained)
     return MaskedModel(model.to(place).eval(), tokenizer, batch_tokens)
 
 
