@@ -116,6 +116,7 @@ def test_batches_are_those_of_the_tokenizer(tiny_model: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     pairs = [Pair("ba ca bo", "it's", 1), Pair("ca " * 30, "bo " * 12, 0), Pair("b", "c", 1)]
     items = encode(pairs, tokenizer, max_length=24)
+    assert [item.cut for item in items] == [False, True, False]
     batch = collate(items, tokenizer.pad_token_id)
     texts = [(pair.first, pair.second) for pair in pairs]
     expected = tokenizer(texts, return_tensors="pt", padding=True, truncation=True, max_length=24)
