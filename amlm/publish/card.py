@@ -97,12 +97,16 @@ def _facts(model: RunModel, run: RunRecord) -> list[list[str]]:
     data, sizes, masking = config["data"], config["model"], config["masking"]
     sources = ", ".join(f"`{name}`" for name in data["sources"])
     summary = run.of_kind("summary")
+    lengths = ", ".join(
+        f"{length} from epoch {epoch}" if int(epoch) else f"{length} tokens"
+        for epoch, length in data["sequence_length"].items()
+    )
     rows = [
         ["", ""],
         ["experiment", f"`{config['name']}`, seed {config['seed']}"],
         ["trained for", f"{model.step:,} steps of {data['tokens_per_step']:,} tokens"],
         ["words seen", f"{model.words_seen:,} (repetitions counted)"],
-        ["data", f"{sources}, blocks of {data['sequence_length']} tokens by epoch"],
+        ["data", f"{sources}, blocks of {lengths}"],
         [
             "size",
             f"{sizes['layers']} layers, {sizes['hidden_size']} wide, {sizes['heads']} heads, "

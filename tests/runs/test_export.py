@@ -190,6 +190,7 @@ def test_every_model_of_a_run_is_exported_with_its_card(
         assert [row in text for row in rows] == [name == "chck_3M"] * 3
         assert "wsc" not in text
         assert str(tmp_path) not in card  # nor paths of the machine
+    assert "blocks of 64 tokens |" in cards["main"]
     assert "masking signal | hard" in cards["main"] and "minutes" in cards["main"]
 
     again = export(options)
