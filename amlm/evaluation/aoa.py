@@ -9,6 +9,7 @@ Shapes: N points of a curve.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,10 @@ def _fitted_crossing(
 
 
 def report(lines: list[dict[str, Any]], children: dict[str, Floats]) -> Report:
-    """Pearson's correlation over the words that have both ages; 0 for fewer than three."""
+    """Pearson's correlation over the words that have both ages.
+
+    For fewer than three words there is none; the official figure is 0 then.
+    """
     curves: dict[str, list[tuple[float, float]]] = {}
     for line in lines:
         point = words_of(line["step"]), line["surprisal"]
@@ -154,10 +158,10 @@ def report(lines: list[dict[str, Any]], children: dict[str, Floats]) -> Report:
         for line in lines
         if not np.isfinite(line["surprisal"])
     ]
-    score, low, high = 0.0, None, None
+    figure = Figure(None, None, None, 0.0, None, len(pairs), len(too_long))
     if len(pairs) >= FEWEST:
-        score = float(pearson(*ages))
+        score = number(pearson(*ages))
         drawn = resampled(len(pairs))
         low, high = interval(pearson(ages[0][drawn], ages[1][drawn]))
-    figure = Figure(number(score), low, high, number(score), None, len(pairs), len(too_long))
+        figure = replace(figure, score=score, low=low, high=high, official=score)
     return Report({"Pearson": figure}, {}, too_long)
