@@ -53,7 +53,10 @@ def parse(cls: type[Options], arguments: Sequence[str]) -> Options:
             f"unknown option {error.full_key}{nearest(str(error.full_key), known)}"
         ) from error
     except OmegaConfBaseException as error:
-        raise InputError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+        key, text = error.full_key, str(error).splitlines()[0]
+        if isinstance(getattr(cls(), str(key), None), list):
+            text = f"is a list: {key}=[{OmegaConf.select(given, str(key))}]"
+        raise InputError(f"{key}: {text}") from error
     except Exception as error:  # a value that is no YAML; the parser's classes are not OmegaConf's
         raise InputError(f"{' '.join(arguments)}: {error}") from error
     for name, each, _ in options(cls()):

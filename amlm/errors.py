@@ -12,6 +12,8 @@ OUTSIDE_TROUBLE = (
     errno.EACCES,
     errno.EPERM,
     errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
 )
 
 

@@ -43,6 +43,8 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
 
     if "frequency" in options.baselines and options.frequency_text is None:
         raise InputError("baselines=[frequency] needs frequency_text=<file>, e.g. training text")
+    if options.frequency_text and not Path(options.frequency_text).expanduser().is_file():
+        raise InputError(f"frequency_text={options.frequency_text} does not exist, or is no file")
     found, missing = find(options.data_dir, options.tasks, options.suite)
     source = find_model(options.model, options.revision)
     checkpoints = _checkpoints(options)
@@ -93,6 +95,8 @@ def run(options: Options) -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     if options.finetune:
+        if not options.seeds:
+            raise InputError("seeds=[]: fine-tuning needs one seed at least")
         data_files(options)  # what is missing is not to be found hours later
     revisions = _revisions(options)
     for revision in revisions:
@@ -103,6 +107,9 @@ def run(options: Options) -> None:
             evaluate(each)
         if each.finetune:
             finetune(each)
+            if "untrained" in each.baselines:
+                say("\nuntrained")
+                finetune(each, untrained=True)
 
 
 def _revisions(options: Options) -> list[str]:

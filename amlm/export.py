@@ -58,14 +58,15 @@ def export(options: ExportOptions) -> list[Path]:
     if not results.is_dir():
         raise InputError(f"results={results} is no folder")
     models = run_models(run)
-    for model in models:
-        check_model(model.folder)
+    scores = {each.name: find_scores(results, check_model(each.folder)) for each in models}
+    if options.results and not any(scores.values()):
+        say(f"results={results} has no scores of these models: the cards have none")
     cards = {
         model.name: model_card(
             model,
             models,
             run,
-            find_scores(results, model.name),
+            scores[model.name],
             license=options.license,
             address=options.push or f"{out.name}/{model.name}",
         )

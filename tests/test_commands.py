@@ -36,6 +36,7 @@ def test_values_are_yaml_with_the_types_of_the_fields() -> None:
         (["out=x", "share=nan"], ["share=nan"]),
         (["out=x", "tasks=[a,c]"], ["tasks=c", "one of a, b"]),
         (["out=x", "tasks=[a"], ["tasks=[a"]),
+        (["out=x", "tasks=b"], ["tasks: is a list: tasks=[b]"]),
     ],
 )
 def test_what_is_wrong_is_named(arguments: list[str], parts: list[str]) -> None:

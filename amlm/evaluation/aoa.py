@@ -8,8 +8,8 @@ Shapes: N points of a curve.
 
 from __future__ import annotations
 
-import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from scipy.optimize import curve_fit
 
 from amlm.errors import InputError
+from amlm.evaluation.columns import read_rows
 from amlm.evaluation.figures import Figure, Floats, Report, interval, number, pearson, resampled
 from amlm.evaluation.items import Candidate, suffix
 
@@ -46,14 +47,9 @@ def read_contexts(path: Path) -> list[tuple[str, int, str]]:
 
 def read_children(path: Path) -> dict[str, Floats]:
     """Share of children who say a word at each month, NaN where it isn't known."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
     months = [str(month) for month in MONTHS]
-    missing = [name for name in ("word", *months) if not rows or name not in rows[0]]
-    if missing:
-        raise InputError(f"{path} has no column {missing[0]!r}, or no lines")
     children: dict[str, Floats] = {}
-    for row in rows:
+    for row in read_rows(path, ("word", *months)):
         try:
             shares = np.array([float(row[month] or "nan") for month in months])
         except ValueError as error:
@@ -141,7 +137,10 @@ def _fitted_crossing(
 
 
 def report(lines: list[dict[str, Any]], children: dict[str, Floats]) -> Report:
-    """Pearson's correlation over the words that have both ages; 0 for fewer than three."""
+    """Pearson's correlation over the words that have both ages.
+
+    For fewer than three words there is none; the official figure is 0 then.
+    """
     curves: dict[str, list[tuple[float, float]]] = {}
     for line in lines:
         point = words_of(line["step"]), line["surprisal"]
@@ -159,10 +158,10 @@ def report(lines: list[dict[str, Any]], children: dict[str, Floats]) -> Report:
         for line in lines
         if not np.isfinite(line["surprisal"])
     ]
-    score, low, high = 0.0, None, None
+    figure = Figure(None, None, None, 0.0, None, len(pairs), len(too_long))
     if len(pairs) >= FEWEST:
-        score = float(pearson(*ages))
+        score = number(pearson(*ages))
         drawn = resampled(len(pairs))
         low, high = interval(pearson(ages[0][drawn], ages[1][drawn]))
-    figure = Figure(number(score), low, high, number(score), None, len(pairs), len(too_long))
+        figure = replace(figure, score=score, low=low, high=high, official=score)
     return Report({"Pearson": figure}, {}, too_long)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from amlm.errors import InputError
 from amlm.evaluation.scoring import Query
 
 if TYPE_CHECKING:
@@ -48,13 +47,10 @@ class Frequency:
 def count_tokens(tokenizer: PreTrainedTokenizerFast, path: Path) -> NDArray[np.int64]:
     """How often each token type occurs in a text file, line by line: ``[V]``."""
     counts_V = np.zeros(len(tokenizer), dtype=np.int64)
-    try:
-        with path.expanduser().open(encoding="utf-8", errors="replace") as lines:
-            stripped = (line.strip() for line in lines)
-            while chunk := list(islice(stripped, LINES_AT_ONCE)):
-                encoded = tokenizer(chunk, add_special_tokens=False, verbose=False)["input_ids"]
-                flat = np.fromiter((v for ids in encoded for v in ids), dtype=np.int64)
-                counts_V += np.bincount(flat, minlength=len(counts_V))
-    except FileNotFoundError:
-        raise InputError(f"frequency_text={path} does not exist") from None
+    with path.expanduser().open(encoding="utf-8", errors="replace") as lines:
+        stripped = (line.strip() for line in lines)
+        while chunk := list(islice(stripped, LINES_AT_ONCE)):
+            encoded = tokenizer(chunk, add_special_tokens=False, verbose=False)["input_ids"]
+            flat = np.fromiter((v for ids in encoded for v in ids), dtype=np.int64)
+            counts_V += np.bincount(flat, minlength=len(counts_V))
     return counts_V

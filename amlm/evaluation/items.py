@@ -116,10 +116,11 @@ def read_items(path: Path, reader: Reader) -> list[Item]:
     Raises:
         InputError: a line is not JSON or lacks a field; says which.
     """
-    return [_item(number, text, path, reader) for number, text in _lines(path)]
+    return [_item(number, text, path, reader) for number, text in lines_of(path)]
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a text file that are not blank, with their numbers."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

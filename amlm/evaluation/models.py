@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 from amlm.errors import InputError
 from amlm.evaluation.predictors import predictor
@@ -92,7 +93,7 @@ class MaskedModel:
         self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, batch_tokens: int
     ) -> None:
         self.tokenizer = tokenizer
-        self.limit = _limit(model, tokenizer)
+        self.limit = longest_input(model, tokenizer)
         self.fingerprint = fingerprint(model, tokenizer)
         self.batch_tokens = batch_tokens
         self.device = model.device
@@ -129,57 +130,103 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerFast:
     """
     from transformers import AutoTokenizer
 
-    with _explained(source):
+    with explained(source):
         tokenizer = AutoTokenizer.from_pretrained(source.path, padding_side="right", **source.at)
-    if not getattr(tokenizer, "is_fast", False) or tokenizer.mask_token_id is None:
+    # Where there are no files of a tokenizer, transformers 5 makes one of special tokens alone.
+    empty = set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens)
+    if empty or not getattr(tokenizer, "is_fast", False) or tokenizer.mask_token_id is None:
         raise InputError(
             f"model={source.path} needs a fast tokenizer (tokenizer.json) with a mask token"
         )
     return tokenizer
 
 
+def read_model(
+    auto: Any,
+    source: Source,
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    untrained: bool = False,
+    unused: str | None = None,
+) -> PreTrainedModel:
+    """Loads a model in float32.
+
+    Args:
+        auto: the class of `transformers` to load it with, e.g. ``AutoModelForMaskedLM``.
+        source: see `find_model`.
+        tokenizer: its tokenizer.
+        untrained: give the same model with random weights, the same ones always.
+        unused: weights whose names begin so may be missing.
+
+    Raises:
+        InputError: it can't be loaded, lacks weights, has some that aren't finite, or the tokenizer
+            is another model's.
+    """
+    from transformers import AutoConfig
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    missing: list[str] = []
+    with explained(source), torch.random.fork_rng(devices=[]):
+        if untrained:
+            torch.manual_seed(UNTRAINED_SEED)
+            config = AutoConfig.from_pretrained(source.path, **source.at)
+            model = auto.from_config(config, dtype=torch.float32)
+        else:
+            model, report = auto.from_pretrained(
+                source.path, dtype=torch.float32, output_loading_info=True, **source.at
+            )
+            missing = sorted(report["missing_keys"])
+    if lacking := [name for name in missing if not (unused and name.startswith(unused))]:
+        raise InputError(f"model={source.path} lacks weights: {', '.join(lacking[:3])} ...")
+    for name, parameter in model.named_parameters():
+        if not torch.isfinite(parameter).all():
+            raise InputError(f"model={source.path}: {name} is not finite; the training diverged")
+    highest, rows = max(tokenizer.get_vocab().values()), len(model.get_input_embeddings().weight)
+    if highest >= rows:
+        raise InputError(
+            f"model={source.path}: its tokenizer has ids up to {highest:,}, but it has embeddings "
+            f"for {rows:,} only; they don't belong together"
+        )
+    return model
+
+
 def load(source: Source, device: str, batch_tokens: int, untrained: bool = False) -> MaskedModel:
-    """Loads a model and its tokenizer.
+    """Loads a masked language model and its tokenizer.
 
     Args:
         source: see `find_model`.
         device: ``auto``, ``cpu`` or ``cuda``.
         batch_tokens: tokens of a batch.
-        untrained: give the same model with random weights, the same ones always.
+        untrained: see `read_model`.
 
     Raises:
-        InputError: it can't be loaded, is no masked LM, or lacks weights of one.
+        InputError: see `load_tokenizer` and `read_model`.
     """
-    from transformers import AutoConfig, AutoModelForMaskedLM
-    from transformers.utils import logging as transformers_logging
+    from transformers import AutoModelForMaskedLM
 
-    transformers_logging.disable_progress_bar()
     place = place_of(device)
     tokenizer = load_tokenizer(source)
-    with _explained(source), torch.random.fork_rng(devices=[]):
-        if untrained:
-            torch.manual_seed(UNTRAINED_SEED)
-            config = AutoConfig.from_pretrained(source.path, **source.at)
-            model = AutoModelForMaskedLM.from_config(config, dtype=torch.float32)
-        else:
-            model, report = AutoModelForMaskedLM.from_pretrained(
-                source.path, dtype=torch.float32, output_loading_info=True, **source.at
-            )
-            if report["missing_keys"]:
-                names = ", ".join(sorted(report["missing_keys"])[:3])
-                raise ValueError(f"it lacks weights: {names} ...")
+    model = read_model(AutoModelForMaskedLM, source, tokenizer, untrained=untrained)
     return MaskedModel(model.to(place).eval(), tokenizer, batch_tokens)
 
 
 @contextmanager
-def _explained(source: Source) -> Iterator[None]:
+def explained(source: Source) -> Iterator[None]:
+    """What goes wrong in loading a model becomes an InputError."""
     try:
         yield
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise InputError(f"model={source.path} can't be loaded as a masked LM: {error}") from error
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        sought = " (no such folder here, so it was looked for on the Hugging Face Hub)"
+        # The Hub says in further lines what to do, other errors list all that there is.
+        text = str(error) if isinstance(error, OSError) else str(error).partition("\n")[0]
+        raise InputError(
+            f"model={source.path} can't be loaded{sought if source.revision else ''}: {text}"
+        ) from error
 
 
-def _limit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:
+def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:
+    """Tokens, special ones included, that a model can take."""
     limits = [tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", 0)]
     for name, module in model.named_modules():
         # RoBERTa counts positions from behind the padding's.

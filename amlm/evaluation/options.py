@@ -31,7 +31,7 @@ class Options:
     )
     baselines: list[str] = option(
         [],
-        "also the same model with random weights; token frequency in frequency_text",
+        "also the same model with random weights; token frequency in frequency_text (zero-shot)",
         choices=("untrained", "frequency"),
     )
     frequency_text: str | None = option(None, "text file that the frequency baseline counts")

@@ -9,7 +9,6 @@ Shapes: N words, P predictors, R resamples.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amlm.errors import InputError
+from amlm.evaluation.columns import read_rows
 from amlm.evaluation.figures import RESAMPLES, SEED, Figure, Floats, Report, interval, number
 from amlm.evaluation.scoring import Query, Scorer
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 MASKS = 3
+FEWEST = 50  # lines; a regression has up to 17 predictors
 EYE_TRACKING = ("RTfirstfix", "RTfirstpass", "RTgopast", "RTrightbound")
 SELF_PACED = "self_paced_reading_time"
 PROPERTIES = ("Subtlex_log10", "length", "context_length")
@@ -42,12 +43,14 @@ class Table:
     """The file of reading times: texts, and numbers with NaN where there is none."""
 
     def __init__(self, path: Path) -> None:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
         needed = [*TEXTS, *PROPERTIES, "prev_length", *EYE_TRACKING, SELF_PACED]
-        for name in needed:
-            if not rows or name not in rows[0]:
-                raise InputError(f"{path} has no column {name!r}, or no lines")
+        rows = read_rows(path, needed)
+        if len(rows) < FEWEST:
+            raise InputError(f"{path} has {len(rows)} lines, too few for a regression")
+        for line, row in enumerate(rows, start=2):
+            before = row["prev_item"] not in MISSING
+            if not row["word"].strip() or (before and not row["prev_word"].strip()):
+                raise InputError(f"{path}, line {line}: has no word")
         self.texts = {name: [row[name] for row in rows] for name in TEXTS}
         self.numbers: dict[str, Floats] = {}
         for name in needed[len(TEXTS) :]:

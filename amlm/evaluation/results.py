@@ -25,6 +25,7 @@ from amlm.evaluation.figures import Figure, Report
 from amlm.files import write_json
 
 SCORES_FILE = "scores.json"
+CORRELATIONS = ("Spearman", "Pearson")  # the measures that are not in per cent
 SCORES_VERSION = 1  # raise it when scores of the same model on the same items change
 
 
@@ -108,7 +109,7 @@ def table(systems: Mapping[str, Mapping[str, Report]]) -> str:
 def _shown(value: float | None, measure: str) -> str:
     if value is None:
         return "-"
-    return f"{value:.3f}" if measure in ("Spearman", "Pearson") else f"{value:.2f}"
+    return f"{value:.3f}" if measure in CORRELATIONS else f"{value:.2f}"
 
 
 def _cells(figure: Figure, measure: str) -> list[str]:

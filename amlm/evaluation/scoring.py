@@ -9,6 +9,7 @@ Shapes: Q queries, B rows of a batch, L length, V vocabulary.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -77,31 +78,35 @@ def score(
     """
     sums = np.full(len(candidates), np.nan)
     waiting: list[Query] = []
-    counts: dict[int, int] = {}  # candidate -> its queries among those waiting
-    tokens = 0
+    counts: Counter[int] = Counter()  # candidate -> its queries among those waiting
+    tokens = told = 0
 
-    def flush() -> None:
+    def flush(done: int) -> None:
+        nonlocal tokens, told
         log_probs = scorer.log_probs(waiting).astype(np.float64)
         ends = np.cumsum([0, *counts.values()])
         for index, start, end in zip(counts, ends[:-1], ends[1:], strict=True):
-            sums[index] = log_probs[start:end].sum()
-        progress(len(counts))
+            sums[index] += log_probs[start:end].sum()
+        progress(done - told)
+        tokens, told = 0, done
         waiting.clear()
         counts.clear()
 
     mask_id = scorer.tokenizer.mask_token_id
     for index, (ids_L, end_L) in enumerate(_encode(scorer.tokenizer, candidates)):
         if len(ids_L) > scorer.limit:
-            progress(1)
             continue
+        sums[index] = 0
         positions = np.flatnonzero(end_L > candidates[index].start)
-        waiting += masked_alone(ids_L, positions, mask_id)
-        counts[index] = len(positions)
-        tokens += len(positions) * len(ids_L)
-        if tokens > QUERY_TOKENS:
-            flush()
-            tokens = 0
-    flush()
+        at_once = max(1, QUERY_TOKENS // len(ids_L))
+        for start in range(0, len(positions), at_once):
+            some = positions[start : start + at_once]
+            waiting += masked_alone(ids_L, some, mask_id)
+            counts[index] += len(some)
+            tokens += len(some) * len(ids_L)
+            if tokens > QUERY_TOKENS:
+                flush(index)
+    flush(len(candidates))
     return sums
 
 

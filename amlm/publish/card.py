@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from amlm.errors import InputError
+from amlm.evaluation.results import CORRELATIONS, SCORES_FILE
 from amlm.publish.source import FINAL, RunModel, RunRecord
 
 PAPER = "https://arxiv.org/abs/2510.20475"
@@ -24,7 +25,6 @@ CITATION = """\
 ```"""  # noqa: E501
 # What says something about a model, not about the machine it was trained on.
 SECTIONS = ("data", "tokenizer", "model", "masking", "optimizer", "trainer", "validation")
-SCORES_FILE = "scores.json"
 
 
 def front_matter(license: str) -> str:
@@ -39,31 +39,37 @@ def front_matter(license: str) -> str:
     return f"---\n{OmegaConf.to_yaml(OmegaConf.create(fields))}---"
 
 
-def find_scores(folder: Path, name: str) -> list[list[str]]:
-    """Rows of a table from every ``scores.json`` below a folder named like the model.
+def find_scores(folder: Path, fingerprints: Collection[str]) -> list[list[str]]:
+    """Rows of a table from every ``scores.json`` of a model at or below a folder.
+
+    Args:
+        folder: may hold those of other models too.
+        fingerprints: what the model's own bear, see `amlm.publish.source.check_model`.
 
     Returns: task and metric, score, 95 % interval; in words.
 
     Raises:
         InputError: such a file is not one of `amlm.evaluate`.
     """
-    rows = []
+    rows: dict[str, list[str]] = {}  # an export is the same model as the run's, evaluated or not
     for path in sorted(folder.rglob(SCORES_FILE)):
-        if name not in path.relative_to(folder).parts:
-            continue
         try:
-            for task, report in json.loads(path.read_text(encoding="utf-8"))["tasks"].items():
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content["fingerprint"] not in fingerprints:
+                continue
+            for task, report in content["tasks"].items():
                 for metric, figure in report["totals"].items():
-                    rows.append([f"{task}, {metric}", *_figure(figure)])
+                    rows[f"{task}, {metric}"] = _figure(figure, metric)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{path} holds no scores of amlm.evaluate: {error!r}") from error
-    return rows
+    return [[name, *figure] for name, figure in rows.items()]
 
 
-def _figure(figure: dict[str, float | None]) -> list[str]:
+def _figure(figure: dict[str, float | None], metric: str) -> list[str]:
     score, low, high = figure["score"], figure["low"], figure["high"]
-    interval = "" if low is None or high is None else f"{low:.1f} to {high:.1f}"
-    return ["-" if score is None else f"{score:.1f}", interval]
+    digits = 3 if metric in CORRELATIONS else 1
+    interval = "" if low is None or high is None else f"{low:.{digits}f} to {high:.{digits}f}"
+    return ["-" if score is None else f"{score:.{digits}f}", interval]
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
@@ -91,12 +97,16 @@ def _facts(model: RunModel, run: RunRecord) -> list[list[str]]:
     data, sizes, masking = config["data"], config["model"], config["masking"]
     sources = ", ".join(f"`{name}`" for name in data["sources"])
     summary = run.of_kind("summary")
+    lengths = ", ".join(
+        f"{length} from epoch {epoch}" if int(epoch) else f"{length} tokens"
+        for epoch, length in data["sequence_length"].items()
+    )
     rows = [
         ["", ""],
         ["experiment", f"`{config['name']}`, seed {config['seed']}"],
         ["trained for", f"{model.step:,} steps of {data['tokens_per_step']:,} tokens"],
         ["words seen", f"{model.words_seen:,} (repetitions counted)"],
-        ["data", f"{sources}, blocks of {data['sequence_length']} tokens by epoch"],
+        ["data", f"{sources}, blocks of {lengths}"],
         [
             "size",
             f"{sizes['layers']} layers, {sizes['hidden_size']} wide, {sizes['heads']} heads, "

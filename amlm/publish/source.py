@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from safetensors import SafetensorError
 
 from amlm.errors import InputError
+from amlm.evaluation.models import Source, fingerprint, load_tokenizer
 from amlm.record import Record, read_log
 from amlm.run_folder import CONFIG_FILE, RUN_FILE
 
@@ -101,8 +102,10 @@ def run_models(run: RunRecord) -> list[RunModel]:
     return models
 
 
-def check_model(folder: Path) -> None:
+def check_model(folder: Path) -> tuple[str, str]:
     """Loads a model as its users will, and checks that nothing is missing, left over or not finite.
+
+    Returns: the fingerprints that its results bear in `amlm.evaluate`, zero-shot and fine-tuned.
 
     Raises:
         InputError: what is wrong with which folder.
@@ -124,3 +127,5 @@ def check_model(folder: Path) -> None:
     for name, parameter in model.named_parameters():
         if not torch.isfinite(parameter).all():
             raise InputError(f"{folder}: {name} is not finite: the run had diverged")
+    tokenizer = load_tokenizer(Source(folder.name, str(folder)))
+    return fingerprint(model, tokenizer), fingerprint(model.deberta, tokenizer)

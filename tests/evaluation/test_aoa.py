@@ -69,7 +69,7 @@ def test_the_score_is_the_correlation_of_both_ages() -> None:
     assert figure.items == 5 and figure.low is not None
     del children["word0"], children["word1"], children["word2"]
     figure = aoa.report(lines, children).totals["Pearson"]
-    assert (figure.score, figure.low, figure.items) == (0.0, None, 2)
+    assert (figure.score, figure.official, figure.low, figure.items) == (None, 0.0, None, 2)
 
 
 def test_surprisal_is_that_of_the_word_alone(eval_dir: Path, tiny_model: MaskedModel) -> None:

@@ -201,8 +201,6 @@ def test_the_frequency_baseline_counts_tokens(tiny_model: MaskedModel, tmp_path:
     expected = math.log(4 / (counts.sum() + len(counts)))
     found = score(scorer, [suffix("A cat saw", " the"), whole("the the")])
     assert found.tolist() == pytest.approx([expected, 2 * expected], abs=1e-5)
-    with pytest.raises(InputError, match="does not exist"):
-        count_tokens(tokenizer, tmp_path / "none.txt")
 
 
 def test_words_in_another_order_tie_for_the_frequency_baseline(
@@ -238,8 +236,17 @@ def test_what_is_wrong_is_said_in_one_line(
             [f"model={tiny_run}", f"out={tmp_path}", "tasks=[sample]", "baselines=[frequency]"],
             "frequency_text=<file>",
         ),
+        (  # before the model is evaluated
+            [f"model={tmp_path}", f"out={tmp_path}", "tasks=[sample]", "frequency_text=no.txt"],
+            "frequency_text=no.txt does not exist",
+        ),
+        ([f"model={tiny_run}", f"out={__file__}", "tasks=[sample]"], "Not a directory"),
+        (
+            [f"model={tiny_run}", f"out={tmp_path}", "data_dir=.", "finetune=[rte]", "seeds=[]"],
+            "seeds=[]",
+        ),
         ([f"model={tmp_path}", f"out={tmp_path}", "tasks=[sample]"], "no model in"),
     ):
         with pytest.raises(SystemExit):
-            commands.run("amlm.evaluate", "", Options, evaluate, arguments)
+            commands.run("amlm.evaluate", "", Options, run, arguments)
         assert part in capsys.readouterr().err

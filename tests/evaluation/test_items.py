@@ -8,6 +8,7 @@ import pytest
 
 from amlm.errors import InputError
 from amlm.evaluation import items
+from amlm.evaluation.reading import Table
 from amlm.evaluation.tasks import TASKS, find
 
 
@@ -26,6 +27,27 @@ def test_a_broken_line_is_named(line: str, parts: list[str], tmp_path: Path) -> 
     with pytest.raises(InputError) as error:
         items.read_items(path, items.supplement)
     assert all(part in str(error.value) for part in parts), error.value
+
+
+def test_a_broken_table_is_named(eval_dir: Path, tmp_path: Path) -> None:
+    plain = (eval_dir / "fast_eval" / "reading" / "reading_data.csv").read_text()
+    head, first, *rest = plain.splitlines()
+    path = tmp_path / "reading.csv"
+    words = first.split(",")
+    words[head.split(",").index("word")] = ""
+    for lines, part in (
+        ([head], "no column 'item', or no lines"),
+        ([head.replace("word", "werd"), first], "no column 'word'"),
+        ([head, first, *rest, "1,a"], "line 62: has fewer columns"),
+        ([head, first, *rest[:20]], "21 lines, too few"),
+        ([head, ",".join(words), *rest], "line 2: has no word"),
+    ):
+        path.write_text("\n".join(lines))
+        with pytest.raises(InputError, match=part):
+            Table(path)
+    path.write_bytes(plain.encode() + b"\xff")
+    with pytest.raises(InputError, match="can't be read"):
+        Table(path)
 
 
 def test_fields_of_the_other_tasks_are_checked(tmp_path: Path) -> None:

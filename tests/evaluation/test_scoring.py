@@ -3,6 +3,7 @@ architectures against their plain forward."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from transformers import (
     DebertaV2Config,
     DebertaV2ForMaskedLM,
     DebertaV2Model,
+    GPT2Config,
+    GPT2LMHeadModel,
     ModernBertConfig,
     ModernBertForMaskedLM,
     RobertaConfig,
@@ -26,8 +29,9 @@ from transformers import (
 
 from amlm.data.tokenizers.bpe import hugging_face_tokenizer, save_tokenizer
 from amlm.errors import InputError
+from amlm.evaluation.finetuning.source import load_encoder
 from amlm.evaluation.items import suffix, whole
-from amlm.evaluation.models import MaskedModel, checkpoints, find_model, load
+from amlm.evaluation.models import MaskedModel, Source, checkpoints, find_model, load
 from amlm.evaluation.scoring import Query, batches, distinct_rows, masked_alone, score
 
 SENTENCES = [
@@ -90,6 +94,7 @@ def test_no_more_than_a_bounded_number_of_queries_is_held(
     done: list[int] = []
     np.testing.assert_allclose(score(Watched(), CANDIDATES, done.append), expected, atol=1e-4)
     assert len(held) > 2 and sum(done) == len(CANDIDATES)
+    assert max(held) <= 2 * 100  # the longest sentence alone is asked for in parts
 
 
 def test_a_sentence_beyond_the_limit_has_no_score_and_the_longest_that_fits_has(
@@ -205,6 +210,51 @@ def test_a_model_without_a_head_or_tokenizer_is_refused(
     save_tokenizer(grammar_tokenizer, tmp_path, 64)
     with pytest.raises(InputError, match="lacks weights: cls"):
         load(source, "cpu", 64)
+
+
+@pytest.mark.parametrize("read", [lambda source: load(source, "cpu", 64), load_encoder])
+def test_models_that_would_score_nonsense_or_break_later_are_refused(
+    read: Any, tmp_path: Path, grammar_tokenizer: Tokenizer
+) -> None:
+    source = find_model_of(tmp_path, BertForMaskedLM(BertConfig(**small(vocab_size=1_000))))
+    with pytest.raises(InputError, match=r"fast tokenizer|can't be loaded"):
+        read(source)  # transformers 5 finds a tokenizer where there is none
+    save_tokenizer(grammar_tokenizer, tmp_path, 64)
+    read(source)
+    weights = tmp_path / "model.safetensors"
+    whole_file = weights.read_bytes()
+    weights.write_bytes(whole_file[:5_000])
+    with pytest.raises(InputError, match="can't be loaded: Error while deserializing"):
+        read(source)
+    weights.write_bytes(whole_file)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"intermediate_size": 40}))
+    with pytest.raises(InputError, match="can't be loaded"):
+        read(source)
+    few = BertForMaskedLM(BertConfig(**small(vocab_size=90)))
+    with pytest.raises(InputError, match="ids up to 999, but it has embeddings for 90 only"):
+        read(find_model_of(tmp_path, few))
+    diverged = BertForMaskedLM(BertConfig(**small(vocab_size=1_000)))
+    diverged.bert.embeddings.word_embeddings.weight.data[3, 0] = torch.nan
+    with pytest.raises(InputError, match=r"word_embeddings\.weight is not finite"):
+        read(find_model_of(tmp_path, diverged))
+
+
+def find_model_of(folder: Path, model: Any) -> Source:
+    model.save_pretrained(folder)
+    return find_model(str(folder), "main")
+
+
+def test_a_model_of_another_kind_and_one_that_is_nowhere(
+    tmp_path: Path, grammar_tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_tokenizer(grammar_tokenizer, tmp_path, 64)
+    gpt = GPT2LMHeadModel(GPT2Config(vocab_size=1_000, n_embd=8, n_layer=1, n_head=1))
+    with pytest.raises(InputError, match=r"AutoModelForMaskedLM\.$"):  # not all that are known
+        load(find_model_of(tmp_path, gpt), "cpu", 64)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError, match="no such folder here, so it was looked for on the"):
+        load(find_model("outputs/mistyped", "main"), "cpu", 64)
 
 
 def test_the_untrained_twin_is_the_same_always(tiny_run: Path, tiny_model: MaskedModel) -> None:

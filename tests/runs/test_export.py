@@ -19,12 +19,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModel
 
+from amlm import evaluate
 from amlm.assemble import make_module
 from amlm.callbacks import word_checkpoints
 from amlm.config import Config
 from amlm.data.store import open_store
 from amlm.errors import InputError
+from amlm.evaluation.models import find_model, load
+from amlm.evaluation.options import Options
 from amlm.export import ExportOptions, export
+from amlm.files import write_aside, write_json
 from amlm.models.build import to_hugging_face
 from amlm.models.deberta import DebertaV2MaskedLM
 from amlm.record import read_log
@@ -145,13 +149,17 @@ def test_every_model_of_a_run_is_exported_with_its_card(
     few_checkpoints: None, tiny_run: Callable[..., Result], tmp_path: Path
 ) -> None:
     folder = tiny_run("experiment=hard", "trainer.max_steps=12").folder
+    model = load(find_model(str(folder), "chck_3M"), "cpu", 64)
     scores = tmp_path / "results" / "tiny" / "chck_3M" / "finetune" / "scores.json"
-    scores.parent.mkdir(parents=True)
     figures = {
         "accuracy": {"score": 54.32, "low": 45.61, "high": 63.0},
+        "Spearman": {"score": 0.1234, "low": -0.1, "high": 0.3456},
         "mcc": {"score": None, "low": None, "high": None},
     }
-    scores.write_text(json.dumps({"tasks": {"rte": {"totals": figures, "seeds": {"42": {}}}}}))
+    tasks = {"rte": {"totals": figures, "seeds": {"42": {}}}}
+    write_json(scores, {"fingerprint": model.fingerprint, "tasks": tasks})
+    write_json(tmp_path / "results" / "other" / "main" / "scores.json",
+               {"fingerprint": "of another model", "tasks": {"wsc": tasks["rte"]}})  # fmt: skip
     out = tmp_path / "out"
     options = ExportOptions(run=str(folder), out=str(out), results=str(tmp_path / "results"))
     written = export(options)
@@ -174,9 +182,15 @@ def test_every_model_of_a_run_is_exported_with_its_card(
         assert (fields.license, fields.pipeline_tag) == ("mit", "fill-mask")
         assert "adaptive masked language modeling" in text and "edman2025mask" in text
         assert f"| {validation['loss']:.3f} | {validation['accuracy']:.1%} |" in text
-        rows = ("| rte, accuracy | 54.3 | 45.6 to 63.0 |", "| rte, mcc | - |  |")
-        assert [row in text for row in rows] == [name == "chck_3M"] * 2
+        rows = (
+            "| rte, accuracy | 54.3 | 45.6 to 63.0 |",
+            "| rte, Spearman | 0.123 | -0.100 to 0.346 |",
+            "| rte, mcc | - |  |",
+        )
+        assert [row in text for row in rows] == [name == "chck_3M"] * 3
+        assert "wsc" not in text
         assert str(tmp_path) not in card  # nor paths of the machine
+    assert "blocks of 64 tokens |" in cards["main"]
     assert "masking signal | hard" in cards["main"] and "minutes" in cards["main"]
 
     again = export(options)
@@ -189,6 +203,29 @@ def test_every_model_of_a_run_is_exported_with_its_card(
     scores.write_text('{"rte": 0.5}')
     with pytest.raises(InputError, match=r"scores\.json holds no scores"):
         export(options)
+
+
+def test_a_card_knows_what_evaluate_says_of_the_model(
+    tiny_run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amlm.evaluation.items.SAMPLE_PAIRS", 5)
+    folder = tiny_run("experiment=hard_decay_nhot", "trainer.max_steps=2").folder
+    for split in ("train", "valid"):
+        lines = [
+            json.dumps({"sentence1": "A dog.", "sentence2": f"{n}", "label": n % 2})
+            for n in range(8)
+        ]
+        write_aside(tmp_path / "glue_filtered" / f"rte.{split}.jsonl", "\n".join(lines))
+    evaluate.run(Options(
+        str(folder), str(tmp_path), str(tmp_path), ["sample"], baselines=["untrained"],
+        finetune=["rte"], epochs=1, batch_size=8, device="cpu", threads=1,
+    ))  # fmt: skip
+    (main,) = export(
+        ExportOptions(run=str(folder), out=str(tmp_path / "out"), results=str(tmp_path))
+    )
+    card = (main / "README.md").read_text()
+    for row in ("sample, accuracy", "rte, accuracy", "rte, mcc"):
+        assert card.count(f"| {row} |") == 1
 
 
 def test_push_uploads_what_was_written(

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 
 class Encoded(NamedTuple):
-    """An item as ids, with its label."""
+    """An item as ids, with its label, and whether it was too long and lost some."""
 
     ids: list[int]
     label: int
+    cut: bool = False
 
 
 class Batch(NamedTuple):
@@ -48,7 +49,10 @@ def encode(
         truncation=True,
         max_length=max_length,
     )
-    return [Encoded(ids, pair.label) for ids, pair in zip(found["input_ids"], pairs, strict=True)]
+    return [
+        Encoded(each.ids, pair.label, bool(each.overflowing))
+        for each, pair in zip(found.encodings, pairs, strict=True)
+    ]
 
 
 def collate(items: Sequence[Encoded], pad: int) -> Batch:

@@ -57,7 +57,10 @@ def read_data(paths: dict[str, Path], task: Task) -> tuple[tuple[list[Pair], lis
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}  # not there, or not ours
 
 
 def _outcome(path: Path, inputs: Any, train: Callable[[], FineTuning]) -> Outcome:
@@ -84,8 +87,12 @@ def _write_scores(path: Path, model_print: str, scores: dict[str, Any]) -> None:
     write_json(path, {"fingerprint": model_print, "tasks": tasks | scores})
 
 
-def finetune(options: Options) -> dict[str, Any]:
+def finetune(options: Options, untrained: bool = False) -> dict[str, Any]:
     """Fine-tunes and scores a model; what is there already from the same inputs is taken over.
+
+    Args:
+        options: say what is done.
+        untrained: begin at random weights; the results go to ``<revision>-untrained``.
 
     Returns: by task what `summarise` says, and the recipe. ``scores.json`` holds the same, and that
         of tasks of earlier commands with the same model.
@@ -98,9 +105,10 @@ def finetune(options: Options) -> dict[str, Any]:
     files = data_files(options)
     data = {name: read_data(paths, TASKS[name]) for name, paths in files.items()}
     source = find_model(options.model, options.revision)
-    model, tokenizer = load_encoder(source)
+    model, tokenizer = load_encoder(source, untrained)
     model_print = fingerprint(model, tokenizer, unused=UNUSED)
-    folder = results_folder(options.out, source.name, options.revision) / "finetune"
+    revision = f"{options.revision}-untrained" if untrained else options.revision
+    folder = results_folder(options.out, source.name, revision) / "finetune"
     scores: dict[str, Any] = {}
     for name, (splits, digest) in data.items():
         task = TASKS[name]

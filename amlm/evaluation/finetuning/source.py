@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
-from amlm.errors import InputError
-from amlm.evaluation.models import Source
+from amlm.evaluation.models import Source, load_tokenizer, read_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -17,30 +14,18 @@ if TYPE_CHECKING:
 UNUSED = "pooler"
 
 
-def load_encoder(source: Source) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """The encoder, without any head, and its tokenizer.
-
-    Raises:
-        InputError: they can't be loaded, weights are missing, or the tokenizer is not a fast one.
-    """
-    from transformers import AutoModel, AutoTokenizer
+def load_encoder(
+    source: Source, untrained: bool = False
+) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """The encoder, without any head, and its tokenizer; for the rest see `models.load`."""
+    from transformers import AutoModel
     from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()
+    tokenizer = load_tokenizer(source)
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()  # that the masked-LM head is left over is meant
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source.path, padding_side="right", **source.at)
-        model, report = AutoModel.from_pretrained(
-            source.path, dtype=torch.float32, output_loading_info=True, **source.at
-        )
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise InputError(f"model={source.path} can't be loaded: {error}") from error
+        model = read_model(AutoModel, source, tokenizer, untrained=untrained, unused=UNUSED)
     finally:
         transformers_logging.set_verbosity(verbosity)
-    if not getattr(tokenizer, "is_fast", False):
-        raise InputError(f"model={source.path} needs a fast tokenizer (tokenizer.json)")
-    missing = sorted(name for name in report["missing_keys"] if not name.startswith(UNUSED))
-    if missing:
-        raise InputError(f"model={source.path} lacks weights: {', '.join(missing[:3])} ...")
     return model, tokenizer

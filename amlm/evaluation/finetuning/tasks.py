@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from amlm.errors import InputError
+from amlm.evaluation.items import lines_of
 
 FOLDERS = ("glue_filtered", "full_eval/glue_filtered")
 
@@ -87,23 +88,21 @@ def read_pairs(path: Path, task: Task) -> list[Pair]:
             or the file is empty.
     """
     pairs = []
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                fields = json.loads(line)
-                pair = Pair(
-                    task.first.format_map(fields), task.second.format_map(fields), fields["label"]
-                )
-            except (ValueError, TypeError) as error:  # not JSON; JSON, but no object
-                raise InputError(f"{path}, line {number}: not a JSON object ({error})") from error
-            except KeyError as error:
-                raise InputError(f"{path}, line {number}: has no field {error}") from error
-            if pair.label not in range(task.labels):
-                raise InputError(
-                    f"{path}, line {number}: label {pair.label!r} is not one of 0 to "
-                    f"{task.labels - 1}"
-                )
-            pairs.append(pair)
+    for number, line in lines_of(path):
+        try:
+            fields = json.loads(line)
+            pair = Pair(
+                task.first.format_map(fields), task.second.format_map(fields), fields["label"]
+            )
+        except (ValueError, TypeError) as error:  # not JSON; JSON, but no object
+            raise InputError(f"{path}, line {number}: not a JSON object ({error})") from error
+        except KeyError as error:
+            raise InputError(f"{path}, line {number}: has no field {error}") from error
+        if pair.label not in range(task.labels):
+            raise InputError(
+                f"{path}, line {number}: label {pair.label!r} is not one of 0 to {task.labels - 1}"
+            )
+        pairs.append(pair)
     if not pairs:
         raise InputError(f"{path} is empty")
     return pairs

@@ -14,6 +14,8 @@ from amlm.evaluation.finetuning.batches import encode, train_batches, valid_batc
 from amlm.evaluation.finetuning.classifier import AnyEncoder, Classifier, make_encoder
 from amlm.evaluation.finetuning.module import Bar, FineTuning
 from amlm.evaluation.finetuning.tasks import Pair, Task
+from amlm.evaluation.models import longest_input
+from amlm.terminal import say
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -52,7 +54,7 @@ def train_task(
         recipe: see `Recipe`.
         seed: of the head, dropout and the order of the items.
         accelerator: ``cpu`` or ``cuda``.
-        title: of the progress bar.
+        title: of the progress bar and of what is said.
 
     Raises:
         InputError: there are fewer items than a batch has, or items are longer than the model
@@ -65,12 +67,18 @@ def train_task(
         raise InputError(
             f"batch_size={recipe.batch_size} is more than the {len(train)} items to train on"
         )
+    if cut := sum(item.cut for item in (*train, *valid)):
+        say(
+            f"{title}: {cut:,} of {len(train) + len(valid):,} items are longer than "
+            f"max_length={recipe.max_length} tokens and lose the end of their longer text"
+        )
     encoder = make_encoder(model)
     longest = max(len(item.ids) for item in (*train, *valid))
-    if isinstance(encoder, AnyEncoder) and longest > tokenizer.model_max_length:
+    limit = longest_input(model, tokenizer)
+    if isinstance(encoder, AnyEncoder) and longest > limit:
         raise InputError(
             f"max_length={recipe.max_length} is more than the model can take: give "
-            f"max_length={tokenizer.model_max_length}"
+            f"max_length={limit}"
         )
     torch.manual_seed(seed)  # the head's weights
     classifier = Classifier(encoder, model.config.hidden_size, task.labels).train()

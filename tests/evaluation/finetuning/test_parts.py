@@ -83,7 +83,6 @@ def test_official_settings() -> None:
     ("line", "said"),
     [
         ('{"sentence1": "a", ', "not a JSON object"),
-        ("", "not a JSON object"),
         ('["a", "b", 1]', "not a JSON object"),
         ('{"sentence1": "a", "label": 1}', "no field 'sentence2'"),
         ('{"sentence1": "a", "sentence2": "b"}', "no field 'label'"),
@@ -96,8 +95,11 @@ def test_a_broken_line_is_named(line: str, said: str, tmp_path: Path) -> None:
     path.write_text('{"sentence1": "a", "sentence2": "b", "label": 1}\n' + line + "\n")
     with pytest.raises(InputError, match=r"rte\.train\.jsonl, line 2.*" + said):
         read_pairs(path, TASKS["rte"])
-    path.write_text("")
+    path.write_text("\n")
     with pytest.raises(InputError, match="empty"):
+        read_pairs(path, TASKS["rte"])
+    path.write_bytes(b"\xff\n")
+    with pytest.raises(InputError, match="can't be read"):
         read_pairs(path, TASKS["rte"])
 
 
@@ -114,6 +116,7 @@ def test_batches_are_those_of_the_tokenizer(tiny_model: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     pairs = [Pair("ba ca bo", "it's", 1), Pair("ca " * 30, "bo " * 12, 0), Pair("b", "c", 1)]
     items = encode(pairs, tokenizer, max_length=24)
+    assert [item.cut for item in items] == [False, True, False]
     batch = collate(items, tokenizer.pad_token_id)
     texts = [(pair.first, pair.second) for pair in pairs]
     expected = tokenizer(texts, return_tensors="pt", padding=True, truncation=True, max_length=24)
@@ -282,7 +285,7 @@ def test_the_fingerprint_is_that_of_what_is_used(tiny_model: Path, tmp_path: Pat
     first, second, other = (
         load_encoder(find_model(str(folder), "main")) for folder in (tmp_path, tmp_path, tiny_model)
     )
-    assert not torch.equal(first[0].pooler.dense.weight, second[0].pooler.dense.weight)
+    second[0].pooler.dense.weight.data.normal_()  # it was drawn at loading
     assert fingerprint(*first) == fingerprint(*second) != fingerprint(*other)
     changed = copy.deepcopy(second[0])
     changed.encoder.layer[0].output.dense.weight.data[0, 0] += 1e-3

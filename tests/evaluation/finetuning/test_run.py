@@ -134,6 +134,24 @@ def test_a_task_that_can_be_learned_is_learned(
     assert json.loads((folder / "scores.json").read_text())["tasks"]["rte"] == scores
 
 
+def test_the_untrained_twin_is_fine_tuned_beside_the_model(
+    tiny_model: Path, trivial: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = options(tiny_model, trivial, tmp_path, epochs=1, baselines=["untrained"])
+    evaluate.run(asked)
+    found = [
+        json.loads((tmp_path / "results" / "tiny" / name / "finetune" / "scores.json").read_text())
+        for name in ("main", "main-untrained")
+    ]
+    assert found[0]["fingerprint"] != found[1]["fingerprint"]
+    assert capsys.readouterr().out.count("mean") == 2
+    evaluate.run(asked)  # the same twin, so that nothing is trained again
+    assert capsys.readouterr().out.count("mean") == 2
+    twins = [load_encoder(find_model(str(tiny_model), "main"), untrained=True) for _ in range(2)]
+    first, second = (model.state_dict() for model, _ in twins)
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+
+
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(
     tiny_model: Path, trivial: Path
 ) -> None:
