@@ -16,7 +16,7 @@ from amlm.terminal import say
 
 if TYPE_CHECKING:
     from amlm.evaluation.figures import Report
-    from amlm.evaluation.models import Source
+    from amlm.evaluation.places import Source
     from amlm.evaluation.scoring import Scorer
     from amlm.evaluation.zero_shot import Checkpoint
 
@@ -39,7 +39,7 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
         InputError: model, data or options don't fit; a line of the data is broken.
     """
     from amlm.evaluation import results
-    from amlm.evaluation.models import find_model
+    from amlm.evaluation.places import find_model
 
     if "frequency" in options.baselines and options.frequency_text is None:
         raise InputError("baselines=[frequency] needs frequency_text=<file>, e.g. training text")
@@ -47,12 +47,13 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
         raise InputError(f"frequency_text={options.frequency_text} does not exist, or is no file")
     found, missing = find(options.data_dir, options.tasks, options.suite)
     source = find_model(options.model, options.revision)
-    checkpoints = _checkpoints(options)
-    if not checkpoints and any(each.name == "aoa" for each in found):
+    asks_for_age = any(each.name == "aoa" for each in found)
+    checkpoints = _checkpoints(options) if asks_for_age else []
+    if asks_for_age and not checkpoints:
         if "aoa" in options.tasks:
             raise InputError(
                 f"tasks=aoa needs checkpoints chck_1M, chck_2M ... of model={options.model} "
-                "(in it, or in checkpoints in it) and revision=main"
+                "(in it, in checkpoints in it, or its branches on the Hub) and revision=main"
             )
         found, missing = [each for each in found if each.name != "aoa"], [*missing, "aoa"]
     if missing:
@@ -113,21 +114,22 @@ def run(options: Options) -> None:
 
 
 def _revisions(options: Options) -> list[str]:
-    from amlm.evaluation.models import checkpoints
+    from amlm.evaluation.places import checkpoints
 
     if options.revision != CHECKPOINTS:
         return [options.revision]
     names = checkpoints(options.model)
     if not names:
         raise InputError(
-            f"revision={CHECKPOINTS}: model={options.model} is no folder with chck_1M, chck_2M ... "
-            "in it, or in checkpoints in it"
+            f"revision={CHECKPOINTS}: model={options.model} has no chck_1M, chck_2M ... in it, in "
+            "checkpoints in it, or as branches on the Hub"
         )
     return names
 
 
 def _checkpoints(options: Options) -> list[Checkpoint]:
-    from amlm.evaluation.models import checkpoints, find_model, load
+    from amlm.evaluation.models import load
+    from amlm.evaluation.places import checkpoints, find_model
 
     names = checkpoints(options.model) if options.revision == "main" else []
     return [

@@ -16,8 +16,9 @@ from amlm.benchmark.options import Options
 from amlm.benchmark.timing import Spread, in_turn, seconds
 from amlm.errors import InputError
 from amlm.evaluation.items import Candidate
-from amlm.evaluation.models import find_model, load
+from amlm.evaluation.models import load
 from amlm.evaluation.options import Options as EvaluationOptions
+from amlm.evaluation.places import find_model
 from amlm.evaluation.scoring import score
 from amlm.evaluation.tasks import find
 from amlm.evaluation.zero_shot import items_of

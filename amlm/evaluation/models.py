@@ -1,4 +1,4 @@
-"""From a folder or a name on the Hugging Face Hub to a model that scores masked tokens.
+"""From the place of a model to one that scores masked tokens.
 
 Shapes: B batch, L length, V vocabulary, Q queries.
 """
@@ -9,8 +9,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from amlm.errors import InputError
+from amlm.evaluation.places import Source
 from amlm.evaluation.predictors import predictor
 from amlm.evaluation.scoring import Query, batches, distinct_rows
 
@@ -26,58 +25,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 UNTRAINED_SEED = 0
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a model is: a folder, or a name and revision on the Hub."""
-
-    name: str
-    path: str
-    revision: str | None = None
-
-    @property
-    def at(self) -> dict[str, str]:
-        """What `from_pretrained` is to be told besides the path."""
-        return {} if self.revision is None else {"revision": self.revision}
-
-
-def find_model(model: str, revision: str) -> Source:
-    """The place of a model.
-
-    Args:
-        model: a run folder, an export of one, a folder in Hugging Face format, or a name on the
-            Hub.
-        revision: ``main``, or a checkpoint: a folder in ``checkpoints`` or in the model's folder, a
-            revision on the Hub.
-
-    Raises:
-        InputError: the folder, or the checkpoint in it, holds no model.
-    """
-    folder = Path(model).expanduser()
-    if not folder.exists() and model.count("/") <= 1 and not model.startswith((".", "~")):
-        return Source(model.rsplit("/", 1)[-1], model, revision)
-    places = [folder / "checkpoints" / revision, folder / revision]
-    if revision == "main":
-        places = [folder, folder / "hf", folder / "main"]
-    for place in places:
-        if (place / "config.json").is_file():
-            return Source(folder.resolve().name, str(place))
-    raise InputError(
-        f"model={model}: no model in {' or '.join(map(str, places))} (a config.json was looked "
-        "for); give a run folder, an export, a folder in Hugging Face format, or a name on its Hub"
-    )
-
-
-def checkpoints(model: str) -> list[str]:
-    """The names ``chck_<n>M`` of the checkpoints beside a model, by n."""
-    folder = Path(model).expanduser()
-    found = [*folder.glob("checkpoints/chck_*M/config.json"), *folder.glob("chck_*M/config.json")]
-    names = {path.parent.name for path in found}
-    return sorted(
-        (n for n in names if n[len("chck_") : -1].isdecimal()),
-        key=lambda name: int(name[len("chck_") : -1]),
-    )
 
 
 class MaskedModel:

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 from amlm.errors import InputError
 from amlm.evaluation import official, reading, sizes
-from amlm.evaluation.models import checkpoints, find_model
 from amlm.evaluation.options import CHECKPOINTS, Options
+from amlm.evaluation.places import checkpoints, find_model
 from amlm.evaluation.tasks import PLACE, find
 from amlm.evaluation.zero_shot import items_of
 from amlm.files import write_json
@@ -142,7 +142,8 @@ def _refusal(options: Options, gaps: Sequence[Gap]) -> str:
         tasks = dict.fromkeys(gap.task for gap in gaps if gap.made_by == made_by)
         if tasks:
             lines.append(f"  {command} {made_by}=[{','.join(tasks)}]")
-    if lacking := [name for name in steps if name not in checkpoints(options.model)]:
+    there = checkpoints(options.model)
+    if lacking := [name for name in steps if name not in there]:
         words = f"{sizes.MILLIONS[options.track][-1]:,} million"
         short = _in_short(lacking, steps)
         lines.append(f"  and a model trained on {words} words, for this one lacks {short}")

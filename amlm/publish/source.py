@@ -13,7 +13,8 @@ from omegaconf import OmegaConf
 from safetensors import SafetensorError
 
 from amlm.errors import InputError
-from amlm.evaluation.models import Source, fingerprint, load_tokenizer
+from amlm.evaluation.models import fingerprint, load_tokenizer
+from amlm.evaluation.places import Source
 from amlm.record import Record, read_log
 from amlm.run_folder import CONFIG_FILE, RUN_FILE
 

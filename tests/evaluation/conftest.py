@@ -15,7 +15,8 @@ from tokenizers import Tokenizer
 from amlm.config import ModelConfig
 from amlm.data.grammar import minimal_pairs, sample_lines
 from amlm.data.tokenizers.bpe import save_tokenizer, train_tokenizer
-from amlm.evaluation.models import MaskedModel, find_model, load
+from amlm.evaluation.models import MaskedModel, load
+from amlm.evaluation.places import find_model
 from amlm.models.build import build_model, save_hugging_face
 
 LIMIT = 400  # tokens that the tiny model is declared for

@@ -148,7 +148,7 @@ def test_every_checkpoint_in_one_command(
     run(options)
     assert not asked
     options.model = str(tiny_run / "hf")
-    with pytest.raises(InputError, match="no folder with chck_1M"):
+    with pytest.raises(InputError, match="has no chck_1M"):
         run(options)
 
 

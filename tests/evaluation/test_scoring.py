@@ -31,7 +31,8 @@ from amlm.data.tokenizers.bpe import hugging_face_tokenizer, save_tokenizer
 from amlm.errors import InputError
 from amlm.evaluation.finetuning.source import load_encoder
 from amlm.evaluation.items import suffix, whole
-from amlm.evaluation.models import MaskedModel, Source, checkpoints, find_model, load
+from amlm.evaluation.models import MaskedModel, load
+from amlm.evaluation.places import Source, checkpoints, find_model
 from amlm.evaluation.scoring import Query, batches, distinct_rows, masked_alone, score
 
 SENTENCES = [

@@ -15,6 +15,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from amlm.errors import InputError
+from amlm.evaluation.places import checkpoints
 from amlm.publish.hub import check_push, push
 
 REPOSITORY = "someone/tiny"
@@ -50,6 +51,10 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self) -> None:
+        if self.path == f"/api/models/{REPOSITORY}/refs":
+            names = [{"name": n, "ref": n, "targetCommit": "abc"} for n in self.server.branches]
+            self.answer({"branches": names, "converts": [], "tags": []})
+            return
         branch = self.path.split("?")[0].split("/tree/")[-1].split("/")[0]
         files = self.server.branches[branch]
         self.answer([{"type": "file", "path": p, "size": 1, "oid": "0" * 40} for p in files])
@@ -134,6 +139,17 @@ def test_each_branch_holds_its_folder_and_nothing_else(hub: Stub, folders: list[
     (folders[1] / "README.md").unlink()
     push(folders, REPOSITORY, hub.api, private=True)
     assert hub.branches == expected(folders)
+
+
+def test_checkpoints_of_a_pushed_model_are_its_branches(hub: Stub, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("main", "chck_10M", "chck_2M", "chck_xM", "other")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "config.json").write_text("{}")
+    push(folders, REPOSITORY, hub.api, private=False)
+    assert checkpoints(REPOSITORY, hub.api) == ["chck_2M", "chck_10M"]
+    assert checkpoints(str(tmp_path)) == ["chck_2M", "chck_10M"]
+    assert checkpoints("someone/else", hub.api) == []
 
 
 def test_a_push_that_broke_off_goes_on(hub: Stub, folders: list[Path]) -> None:

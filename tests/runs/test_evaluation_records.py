@@ -22,7 +22,8 @@ from amlm.config import Config, EvaluationConfig
 from amlm.data.tokenizers.bpe import load_tokenizer
 from amlm.errors import InputError
 from amlm.evaluation.items import Item, sample_items
-from amlm.evaluation.models import find_model, load
+from amlm.evaluation.models import load
+from amlm.evaluation.places import find_model
 from amlm.evaluation.scoring import score
 from amlm.evaluation.tasks import TASKS
 from amlm.models.module import AdaptiveMaskedLM

@@ -25,8 +25,9 @@ from amlm.callbacks import word_checkpoints
 from amlm.config import Config
 from amlm.data.store import open_store
 from amlm.errors import InputError
-from amlm.evaluation.models import find_model, load
+from amlm.evaluation.models import load
 from amlm.evaluation.options import Options
+from amlm.evaluation.places import find_model
 from amlm.export import ExportOptions, export
 from amlm.files import write_aside, write_json
 from amlm.models.build import to_hugging_face

@@ -21,8 +21,9 @@ from amlm.evaluation.finetuning.report import Outcome, summarise, table
 from amlm.evaluation.finetuning.source import UNUSED, load_encoder
 from amlm.evaluation.finetuning.tasks import TASKS, Pair, Task, find_files, read_pairs
 from amlm.evaluation.finetuning.train import Recipe, train_task
-from amlm.evaluation.models import find_model, fingerprint, place_of
+from amlm.evaluation.models import fingerprint, place_of
 from amlm.evaluation.options import Options
+from amlm.evaluation.places import find_model
 from amlm.evaluation.results import SCORES_FILE, results_folder
 from amlm.files import write_json
 from amlm.terminal import quiet_lightning, say

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from amlm.evaluation.models import Source, load_tokenizer, read_model
+from amlm.evaluation.models import load_tokenizer, read_model
+from amlm.evaluation.places import Source
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast

@@ -75,7 +75,7 @@ def find_files(data_dir: Path, names: Sequence[str]) -> dict[str, dict[str, Path
         raise InputError(
             f"data_dir={data_dir} has no data of {', '.join(missing)}: expected "
             f"{FOLDERS[0]}/{missing[0]}.train.jsonl and .valid.jsonl in it or in full_eval in it, "
-            "as in the BabyLM 2025 evaluation data (OSF project ryjfm)"
+            "as in 'evaluation_data' of the OSF project ryjfm (https://osf.io/ryjfm)"
         )
     return found
 

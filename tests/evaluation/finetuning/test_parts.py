@@ -39,7 +39,7 @@ from amlm.evaluation.finetuning.metrics import interval, score
 from amlm.evaluation.finetuning.module import Epochs, rate_factor
 from amlm.evaluation.finetuning.source import UNUSED, load_encoder
 from amlm.evaluation.finetuning.tasks import TASKS, Pair, find_files, read_pairs
-from amlm.evaluation.models import find_model
+from amlm.evaluation.places import find_model
 
 ROWS = {
     "boolq": ({"question": "q", "passage": "p"}, ("q", "p")),

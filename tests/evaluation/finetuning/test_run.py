@@ -23,8 +23,8 @@ from amlm.evaluation.finetuning.run import finetune
 from amlm.evaluation.finetuning.source import load_encoder
 from amlm.evaluation.finetuning.tasks import TASKS, Pair, find_files, read_pairs
 from amlm.evaluation.finetuning.train import Recipe, train_task
-from amlm.evaluation.models import find_model
 from amlm.evaluation.options import Options
+from amlm.evaluation.places import find_model
 from amlm.masking.policy import derived_seed
 
 

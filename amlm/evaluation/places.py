@@ -1,0 +1,84 @@
+"""Where a model and its checkpoints are: folders, or a name and branches on the Hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from amlm.errors import InputError
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model is: a folder, or a name and revision on the Hub."""
+
+    name: str
+    path: str
+    revision: str | None = None
+
+    @property
+    def at(self) -> dict[str, str]:
+        """What `from_pretrained` is to be told besides the path."""
+        return {} if self.revision is None else {"revision": self.revision}
+
+
+def find_model(model: str, revision: str) -> Source:
+    """The place of a model.
+
+    Args:
+        model: a run folder, an export of one, a folder in Hugging Face format, or a name on the
+            Hub.
+        revision: ``main``, or a checkpoint: a folder in ``checkpoints`` or in the model's folder, a
+            revision on the Hub.
+
+    Raises:
+        InputError: the folder, or the checkpoint in it, holds no model.
+    """
+    folder = Path(model).expanduser()
+    if _is_on_hub(model):
+        return Source(model.rsplit("/", 1)[-1], model, revision)
+    places = [folder / "checkpoints" / revision, folder / revision]
+    if revision == "main":
+        places = [folder, folder / "hf", folder / "main"]
+    for place in places:
+        if (place / "config.json").is_file():
+            return Source(folder.resolve().name, str(place))
+    raise InputError(
+        f"model={model}: no model in {' or '.join(map(str, places))} (a config.json was looked "
+        "for); give a run folder, an export, a folder in Hugging Face format, or a name on its Hub"
+    )
+
+
+def checkpoints(model: str, api: HfApi | None = None) -> list[str]:
+    """The names ``chck_<n>M`` of the checkpoints beside a model, by n.
+
+    They are folders, or branches on the Hub; none if that doesn't answer.
+    """
+    folder = Path(model).expanduser()
+    if _is_on_hub(model):
+        names = _branches(model, api)
+    else:
+        places = (folder / "checkpoints", folder)
+        names = {path.parent.name for at in places for path in at.glob("chck_*M/config.json")}
+    numbers = {name: name.removeprefix("chck_").removesuffix("M") for name in names}
+    known = [n for n in names if numbers[n].isdecimal() and n == f"chck_{numbers[n]}M"]
+    return sorted(known, key=lambda name: int(numbers[name]))
+
+
+def _is_on_hub(model: str) -> bool:
+    there = Path(model).expanduser().exists()
+    return not there and model.count("/") <= 1 and not model.startswith((".", "~"))
+
+
+def _branches(model: str, api: HfApi | None) -> set[str]:
+    from huggingface_hub import HfApi
+
+    try:
+        refs = (api or HfApi()).list_repo_refs(model)
+    except Exception:  # its kinds change with huggingface_hub's version; loading the model tells
+        return set()
+    return {branch.name for branch in refs.branches}
