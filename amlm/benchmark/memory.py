@@ -33,13 +33,11 @@ def peak_memory(options: Options) -> dict[str, int]:
         )
         for whose, name in names.items()
     }
-    peaks = {}
+    said = {name: process.communicate() for name, process in running.items()}
     for name, process in running.items():
-        out, trouble = process.communicate()
         if process.returncode:
-            raise RuntimeError(f"the process that measures memory failed:\n{trouble}")
-        peaks[name] = int(out.splitlines()[-1])
-    return peaks
+            raise RuntimeError(f"the process that measures memory failed:\n{said[name][1]}")
+    return {name: int(out.splitlines()[-1]) for name, (out, _) in said.items()}
 
 
 def _resident_peak() -> int:

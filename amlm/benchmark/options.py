@@ -59,7 +59,8 @@ class Options:
 
     @property
     def on_gpu(self) -> bool:
-        return self.device == "gpu" or (self.device == "auto" and torch.cuda.is_available())
+        asked = self.suite if self.suite in ("cpu", "gpu") else self.device
+        return asked == "gpu" or (asked == "auto" and torch.cuda.is_available())
 
     @property
     def torch_device(self) -> torch.device:
@@ -67,6 +68,8 @@ class Options:
 
     @property
     def bfloat16(self) -> bool:
+        if self.suite == "evaluation":
+            return False  # `amlm.evaluate` scores in float32
         able = self.on_gpu and torch.cuda.is_bf16_supported(False)
         return self.precision == "bf16-mixed" or (self.precision == "auto" and able)
 
@@ -85,8 +88,6 @@ def cases(options: Options) -> list[Options]:
     Raises:
         InputError: there is no GPU and one is asked for; a suite is given a shape.
     """
-    if options.suite == "gpu":
-        options = dataclasses.replace(options, device="gpu")
     if options.on_gpu and not torch.cuda.is_available():
         asked = "suite=gpu" if options.suite == "gpu" else "device=gpu"
         raise InputError(f"{asked} asks for a GPU and torch sees none: use suite=cpu")
@@ -99,7 +100,6 @@ def cases(options: Options) -> list[Options]:
         if getattr(options, name) != getattr(plain, name):
             raise InputError(f"suite={options.suite} has its own {name}: leave one of them out")
     if options.suite == "cpu":
-        options = dataclasses.replace(options, device="cpu")
         return [
             dataclasses.replace(options, scale="small", rounds=5 * options.rounds),
             dataclasses.replace(options, length=64),
