@@ -82,7 +82,8 @@ class SelfAttention(nn.Module):
         self.pos_dropout = Dropout(config.hidden_dropout_prob)
         self.dropout = Dropout(config.attention_probs_dropout_prob)
         # The original takes this root in float32; so must we, to agree in float64.
-        self.scale = 1 / torch.tensor(self.size * (1.0 + self.c2p + self.p2c)).sqrt().item()
+        terms = 1.0 + self.c2p + self.p2c
+        self.scale = 1 / torch.tensor(self.size * terms, device="cpu").sqrt().item()
 
     def forward(
         self, hidden_BLD: Tensor, rel_RD: Tensor, row_K: Tensor, padding_B1L: Tensor | None

@@ -13,6 +13,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from transformers import DebertaV2Config, DebertaV2ForMaskedLM
 from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
 
@@ -299,6 +300,29 @@ def test_heads_in_several_passes_are_the_same_heads(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(relative, "CACHED_COLUMNS", 1)
     for one, other in zip(at_once, run(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_are_the_same_when_activations_are_computed_again() -> None:
+    model = DebertaV2MaskedLM(make_config(attention_probs_dropout_prob=0.3))
+    ids_BL, *_ = make_batch(12, padded=False)
+
+    def gradients(again: bool) -> list[Tensor]:
+        model.zero_grad()
+        torch.manual_seed(0)
+        logits = checkpoint(model, ids_BL, use_reentrant=False) if again else model(ids_BL)
+        logits.logsumexp(-1).sum().backward()
+        return [p.grad for p in model.parameters() if p.grad is not None]
+
+    for one, other in zip(gradients(False), gradients(True), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_model_can_be_made_on_another_device() -> None:
+    with torch.device("meta"):  # the strictest of them: it has no numbers
+        model = DebertaV2MaskedLM(make_config())
+    usual = DebertaV2MaskedLM(make_config())
+    assert model.deberta.encoder.rows == usual.deberta.encoder.rows
+    assert all(p.is_meta for p in model.parameters()) and model.deberta.encoder.row_X.is_meta
 
 
 @pytest.mark.parametrize("p", [0.0, 0.4])
