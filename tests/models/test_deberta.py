@@ -18,7 +18,8 @@ from transformers import DebertaV2Config, DebertaV2ForMaskedLM
 from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
 
 from amlm.models import relative
-from amlm.models.deberta import DebertaV2MaskedLM, Dropout
+from amlm.models.deberta import DebertaV2MaskedLM
+from amlm.models.layers import Dropout
 from amlm.models.relative import attend, bucket, keep_mask
 
 VOCAB = 50
