@@ -157,6 +157,25 @@ def test_suites_have_their_own_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
         cases(Options(suite="cpu", length=128))
 
 
+@pytest.mark.parametrize(
+    ("suite", "name", "value"),
+    [
+        ("none", "model", "runs/1"),
+        ("cpu", "data_dir", "text"),
+        ("cpu", "device", "gpu"),
+        ("gpu", "device", "cpu"),
+        ("gpu", "compile", True),
+        ("evaluation", "precision", "bf16-mixed"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(
+    suite: str, name: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(InputError, match=f"suite={suite} has its own {name}"):
+        cases(Options(suite=suite, **{name: value}))
+
+
 def test_the_machine_is_the_one_that_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda emulated: True)
