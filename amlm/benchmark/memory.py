@@ -22,6 +22,7 @@ def peak_memory(options: Options) -> dict[str, int]:
     On a CPU beyond what the process held when it had imported everything; on a GPU as torch's
     allocator counts it. Both processes run at once.
     """
+    torch.cuda.empty_cache()  # of a GPU's memory, what this process keeps for later
     names = {"ours": "peak_memory", "theirs": "peak_memory_hugging_face"}
     shape = json.dumps(dataclasses.asdict(options))
     running = {
