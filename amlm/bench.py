@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from amlm import commands
 from amlm.benchmark.options import Options, cases
 
 
 def bench(options: Options) -> None:
-    """Measures, prints a table and writes ``options.json`` if given."""
+    """Measures, prints a table and writes ``options.json`` if given, after every shape too."""
     from amlm.benchmark import report
     from amlm.benchmark.measure import measure, set_up
     from amlm.benchmark.scoring import measure_scoring
@@ -24,10 +25,16 @@ def bench(options: Options) -> None:
 
     shapes = cases(options)
     set_up(options)
-    results = {}
+    results: dict[str, Any] = {}
+
+    def keep() -> None:
+        if options.json is not None:
+            write_json(Path(options.json), report.content(options, results), indent=1)
+
     for shape in shapes:
         say(f"{shape.name} ...")
         results[shape.name] = measure(shape)
+        keep()
     if options.suite == "evaluation":
         results["zero-shot scores"] = measure_scoring(options)
     if options.suite == "gpu":
@@ -35,8 +42,7 @@ def bench(options: Options) -> None:
         results["the run"] = stretch(shapes[0])
     notes = report.SCORING_NOTES if options.suite == "evaluation" else report.NOTES
     say(f"\n{report.table(results)}\n\n{notes}")
-    if options.json is not None:
-        write_json(Path(options.json), report.content(options, results), indent=1)
+    keep()
 
 
 def main() -> None:

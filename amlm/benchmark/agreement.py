@@ -11,9 +11,9 @@ from amlm.benchmark.steps import OurStep, TheirStep
 def differences(ours: OurStep, theirs: TheirStep) -> dict[str, float]:
     """Largest differences of loss, logits (at labelled positions) and gradients.
 
-    Must be called before either has taken a step. ``gradients_relative`` is the largest
-    ``|ours - theirs| / |theirs|`` of a parameter's gradient, in norms, over those whose gradient is
-    more than rounding.
+    Must be called before either has taken a step. ``logits`` are compared without autocast, the
+    rest as in a step. ``gradients_relative`` is the largest ``|ours - theirs| / |theirs|`` of a
+    parameter's gradient, in norms, over those whose gradient is more than rounding.
     """
     batch = ours.batches[0]
     policy, model = ours.module.masking, ours.module.model

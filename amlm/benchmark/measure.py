@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,9 @@ def set_up(options: Options) -> None:
 
 def measure(options: Options) -> dict[str, Any]:
     """Numbers of one shape by name; those that were taken in several rounds are a `Spread`."""
+    # What was compiled for another shape counts towards the number past which torch compiles no
+    # longer, and makes it take this shape's sizes for unknown ones.
+    torch.compiler.reset()
     store = made_up_store(configuration(options))
     ours = OurStep(options, store, "masking/signal=hard")
     tokens = ours.config.data.tokens_per_step
@@ -82,7 +86,7 @@ def _parts(options: Options, store: TokenStore, ours: OurStep) -> dict[str, Any]
     device = options.torch_device
     uniform = OurStep(options, store, "masking/signal=uniform")
     nhot = OurStep(options, store, "model/nhot=add")
-    fetched = iter(ours.data.train_dataloader())
+    fetched = (batch for _ in itertools.count() for batch in ours.data.train_dataloader())
 
     def optimizing() -> float:
         for parameter in ours.module.model.parameters():
@@ -117,7 +121,10 @@ def _parts(options: Options, store: TokenStore, ours: OurStep) -> dict[str, Any]
 
 
 def _stepping(step: OurStep | TheirStep) -> Callable[[], float]:
-    numbers = iter(range(10**9))
+    if step.options.compile:
+        for number in range(BATCHES):  # their numbers of labels differ, and so do shapes
+            step.take(number)
+    numbers = itertools.count()
     return lambda: seconds(lambda: step.take(next(numbers)), step.options.torch_device)
 
 

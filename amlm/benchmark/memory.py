@@ -22,6 +22,7 @@ def peak_memory(options: Options) -> dict[str, int]:
     On a CPU beyond what the process held when it had imported everything; on a GPU as torch's
     allocator counts it. Both processes run at once.
     """
+    torch.cuda.empty_cache()  # of a GPU's memory, what this process keeps for later
     names = {"ours": "peak_memory", "theirs": "peak_memory_hugging_face"}
     shape = json.dumps(dataclasses.asdict(options))
     running = {
@@ -33,13 +34,11 @@ def peak_memory(options: Options) -> dict[str, int]:
         )
         for whose, name in names.items()
     }
-    peaks = {}
+    said = {name: process.communicate() for name, process in running.items()}
     for name, process in running.items():
-        out, trouble = process.communicate()
         if process.returncode:
-            raise RuntimeError(f"the process that measures memory failed:\n{trouble}")
-        peaks[name] = int(out.splitlines()[-1])
-    return peaks
+            raise RuntimeError(f"the process that measures memory failed:\n{said[name][1]}")
+    return {name: int(out.splitlines()[-1]) for name, (out, _) in said.items()}
 
 
 def _resident_peak() -> int:

@@ -59,7 +59,8 @@ class Options:
 
     @property
     def on_gpu(self) -> bool:
-        return self.device == "gpu" or (self.device == "auto" and torch.cuda.is_available())
+        asked = self.suite if self.suite in ("cpu", "gpu") else self.device
+        return asked == "gpu" or (asked == "auto" and torch.cuda.is_available())
 
     @property
     def torch_device(self) -> torch.device:
@@ -67,6 +68,8 @@ class Options:
 
     @property
     def bfloat16(self) -> bool:
+        if self.suite == "evaluation":
+            return False  # `amlm.evaluate` scores in float32
         able = self.on_gpu and torch.cuda.is_bf16_supported(False)
         return self.precision == "bf16-mixed" or (self.precision == "auto" and able)
 
@@ -77,29 +80,37 @@ class Options:
 
 
 SHAPE = ("scale", "layers", "hidden_size", "heads", "intermediate_size", "vocab_size", "length")
+UNUSED = {  # options that would change nothing
+    "none": ("data_dir", "model", "steps"),
+    "cpu": (*SHAPE, "compile", "data_dir", "model", "steps"),
+    "gpu": (*SHAPE, "compile", "model"),
+    "evaluation": (
+        *(*SHAPE, "compile", "tokens", "ratio", "dropout"),
+        *("precision", "memory", "steps", "cache"),
+    ),
+}
 
 
 def cases(options: Options) -> list[Options]:
     """The shapes to measure.
 
     Raises:
-        InputError: there is no GPU and one is asked for; a suite is given a shape.
+        InputError: there is no GPU and one is asked for; a suite is given what it has no use for.
     """
-    if options.suite == "gpu":
-        options = dataclasses.replace(options, device="gpu")
     if options.on_gpu and not torch.cuda.is_available():
         asked = "suite=gpu" if options.suite == "gpu" else "device=gpu"
         raise InputError(f"{asked} asks for a GPU and torch sees none: use suite=cpu")
-    if options.suite == "none":
-        return [options]
-    if options.suite == "evaluation":
-        return []
-    plain = Options()
-    for name in (*SHAPE, "compile"):
+    suite, plain = options.suite, Options()
+    for name in UNUSED[suite]:
         if getattr(options, name) != getattr(plain, name):
-            raise InputError(f"suite={options.suite} has its own {name}: leave one of them out")
-    if options.suite == "cpu":
-        options = dataclasses.replace(options, device="cpu")
+            raise InputError(f"suite={suite} has its own {name}, or none: leave one of them out")
+    if suite in ("cpu", "gpu") and options.device not in ("auto", suite):
+        raise InputError(f"suite={suite} has its own device: leave one of them out")
+    if suite == "none":
+        return [options]
+    if suite == "evaluation":
+        return []
+    if suite == "cpu":
         return [
             dataclasses.replace(options, scale="small", rounds=5 * options.rounds),
             dataclasses.replace(options, length=64),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ PERCENT = (
     "batch_fetch_share",
     "nhot_overhead",
 )
+DECIMALS = ("speedup", "substring_table_s", "tokens_per_word", "projected_minutes")
 NOTES = """\
 Median of the rounds, lowest and highest in brackets. hugging_face: a plain step of the same model,
 batch and optimizer, full logits. useful_flops_share: operations that the step cannot do without
@@ -76,8 +77,8 @@ def _text(name: str, value: Any) -> str:
         return f"{value / 2**20:,.0f} MB"
     if name.startswith("max_abs_diff"):
         return f"{value:.1e}"
-    if name in ("speedup", "substring_table_s") or isinstance(value, str):
-        return value if isinstance(value, str) else f"{value:.2f}"
+    if name in DECIMALS:
+        return f"{value:.2f}"
     return f"{value:.3g}" if value >= 1e7 else f"{value:,.0f}"
 
 
@@ -95,6 +96,4 @@ def _plain(value: Any) -> Any:
         return dataclasses.asdict(value)
     if isinstance(value, Mapping):
         return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(each) for each in value]
     return value

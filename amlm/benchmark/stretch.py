@@ -21,7 +21,8 @@ WARM_UP = 0.3  # share of a stretch whose speed is not counted
 def stretch(options: Options) -> dict[str, Any]:
     """Tokens per second of real training runs at both lengths, and the projected time of all.
 
-    Callbacks, log, validation at the start and the end, and checkpoints are part of these runs.
+    Callbacks, log and checkpoints are part of these runs and of their speed; validation is part of
+    the runs alone.
     """
     from amlm.data.store import open_store
     from amlm.record import read_log

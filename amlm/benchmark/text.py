@@ -19,7 +19,7 @@ VERSION = 1  # part of the folder's name: raise it when the text changes
 
 
 def made_up_store(config: Config) -> TokenStore:
-    """The store of made-up text for a configuration, kept in its cache."""
+    """The store of made-up text, kept in the configuration's cache; that is then a run's text."""
     folder = Path(config.paths.cache) / f"bench-text-{VERSION}-{config.tokenizer.vocab_size}"
     if not (folder / "made.dev").exists():
         folder.mkdir(parents=True, exist_ok=True)

@@ -56,8 +56,12 @@ class _Linear(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         x, weight_OI = ctx.saved_tensors
-        grad_NO = grad.flatten(0, -2)
-        d_weight_OI = grad_NO.mT @ x.flatten(0, -2)
-        return _product(grad, weight_OI.mT, None), d_weight_OI, grad_NO.sum(0)
+        wants_x, wants_weight, wants_bias = ctx.needs_input_grad
+        grad_NO = grad.reshape(-1, grad.size(-1))
+        return (
+            _product(grad, weight_OI.mT, None) if wants_x else None,
+            grad_NO.mT @ x.reshape(-1, x.size(-1)) if wants_weight else None,
+            grad_NO.sum(0) if wants_bias else None,
+        )

@@ -39,7 +39,7 @@ def bucket(distance_L: Tensor, buckets: int, max_distance: int) -> Tensor:
         return distance_L
     near = buckets // 2
     far_L = distance_L.clamp(min=near - 1).float() / near
-    span = torch.log(torch.tensor((max_distance - 1) / near))
+    span = torch.log(torch.tensor((max_distance - 1) / near, device=distance_L.device))
     far_bucket_L = near + torch.ceil(torch.log(far_L) / span * (near - 1)).long()
     return torch.where(distance_L <= near, distance_L, far_bucket_L)
 
@@ -153,7 +153,9 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_BLHE: Tensor) -> tuple[Tensor | None, ...]:
-        *all_heads, pos_key_KHE, pos_query_KHE = ctx.saved_tensors[:5]
+        # Read once: activation checkpointing allows no more.
+        saved = ctx.saved_tensors
+        *all_heads, pos_key_KHE, pos_query_KHE = saved[:5]
         batch, length, heads, size = grad_BLHE.shape
         grad_HXE = _heads_first(grad_BLHE)
         d_all_heads = [torch.empty_like(x) for x in all_heads]
@@ -161,7 +163,7 @@ class _Attention(torch.autograd.Function):
             None if x is None else torch.empty_like(x) for x in (pos_key_KHE, pos_query_KHE)
         )
         columns = None  # where there are no distances, zeros, for all parts and terms
-        for part, probs in zip(_parts(grad_BLHE), ctx.saved_tensors[5:], strict=True):
+        for part, probs in zip(_parts(grad_BLHE), saved[5:], strict=True):
             query, key, value, grad = (
                 x[part].view(-1, length, size) for x in (*all_heads, grad_HXE)
             )

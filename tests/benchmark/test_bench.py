@@ -6,18 +6,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch._dynamo import config as dynamo_settings
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from amlm.bench import bench
-from amlm.benchmark import scoring, text
+from amlm.benchmark import measure, scoring, text
 from amlm.benchmark.cost import step_operations
 from amlm.benchmark.options import Options, cases, configuration
-from amlm.benchmark.report import table
+from amlm.benchmark.report import machine, table
+from amlm.benchmark.steps import BATCHES, OurStep
 from amlm.benchmark.stretch import stretch
 from amlm.benchmark.timing import Spread, in_turn
 from amlm.data.tokenizers.bpe import save_tokenizer
@@ -85,6 +88,43 @@ def test_the_command_measures_what_it_promises(tmp_path: Path) -> None:
     assert content["machine"]["torch"] == torch.__version__
 
 
+def test_what_was_measured_is_kept_when_a_later_shape_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(shape: Options) -> dict[str, float]:
+        if shape.scale == "paper":
+            raise RuntimeError
+        return {"speedup": 3.0}
+
+    monkeypatch.setattr(measure, "measure", fails)
+    path = tmp_path / "numbers.json"
+    with pytest.raises(RuntimeError):
+        bench(Options(suite="cpu", json=str(path)))
+    results = json.loads(path.read_text())["results"]
+    assert results == {"small, 64 tokens a sequence": {"speedup": 3.0}}
+
+
+def test_nothing_is_compiled_any_more_when_it_is_timed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    options = dataclasses.replace(TINY, layers=1, compile=True, cache=str(tmp_path))
+    torch.compiler.reset()
+    ours = OurStep(options, text.made_up_store(configuration(options)))
+    assert len({sum(batch.maskable) for batch in ours.batches}) > 1  # and so their labels
+    take = measure._stepping(ours)
+    with dynamo_settings.patch(error_on_recompile=True):
+        for _ in range(BATCHES):
+            take()
+
+
+def test_batches_are_fetched_for_any_number_of_rounds(tmp_path: Path) -> None:
+    options = dataclasses.replace(TINY, cache=str(tmp_path))
+    store = text.made_up_store(configuration(options))
+    ours = OurStep(options, store, "trainer.max_steps=5")
+    assert measure._parts(options, store, ours)["batch_fetch_share"].low > 0
+
+
 def test_made_up_text_has_the_types_asked_for(tmp_path: Path) -> None:
     config = configuration(dataclasses.replace(TINY, cache=str(tmp_path)))
     store = text.made_up_store(config)
@@ -117,6 +157,35 @@ def test_suites_have_their_own_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
         cases(Options(suite="cpu", length=128))
 
 
+@pytest.mark.parametrize(
+    ("suite", "name", "value"),
+    [
+        ("none", "model", "runs/1"),
+        ("cpu", "data_dir", "text"),
+        ("cpu", "device", "gpu"),
+        ("gpu", "device", "cpu"),
+        ("gpu", "compile", True),
+        ("evaluation", "precision", "bf16-mixed"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(
+    suite: str, name: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(InputError, match=f"suite={suite} has its own {name}"):
+        cases(Options(suite=suite, **{name: value}))
+
+
+def test_the_machine_is_the_one_that_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda emulated: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "H100")
+    found = {suite: machine(Options(suite=suite)) for suite in ("cpu", "gpu", "evaluation")}
+    assert "CPU" in found["cpu"]["device"] and not found["cpu"]["bfloat16"]
+    assert found["gpu"]["device"] == "H100" and found["gpu"]["bfloat16"]
+    assert found["evaluation"]["device"] == "H100" and not found["evaluation"]["bfloat16"]
+
+
 def test_things_are_measured_in_turn_after_a_warm_up() -> None:
     calls: list[str] = []
 
@@ -137,6 +206,7 @@ def test_a_table_has_a_column_a_shape_and_a_line_a_number() -> None:
     assert lines[0].split() == ["one", "two"]
     assert lines[1].split() == ["speedup", "2.00", "(1.00", "to", "3.00)", "4.00"]
     assert lines[2].split() == ["a.b", "1e+09", "-"]
+    assert table({"one": {"tokens_per_word": 1.347}}).split()[-1] == "1.35"
 
 
 def test_the_stretch_projects_the_time_of_the_whole_run(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from amlm.models import linear as module
 from amlm.models.linear import Linear, linear
@@ -16,7 +19,7 @@ def _drawn(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
     return torch.randn(*shape, dtype=dtype, generator=generator).requires_grad_()
 
 
-@pytest.mark.parametrize("shape", [(7,), (3, 5), (2, 0), (2, 3, 4)])
+@pytest.mark.parametrize("shape", [(), (7,), (3, 5), (2, 0), (2, 3, 4)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_values_and_gradients_are_those_of_torch(
     shape: tuple[int, ...], dtype: torch.dtype
@@ -32,6 +35,44 @@ def test_values_and_gradients_are_those_of_torch(
     for found, expected in zip(*results, strict=True):
         assert found is not None and expected is not None and found.dtype == dtype
         torch.testing.assert_close(found, expected)
+
+
+class Products(TorchDispatchMode):
+    """Counts matrix products."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func.overloadpacket.__name__ in ("mm", "addmm", "_linear_pointwise")
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("frozen", range(3))
+def test_what_is_frozen_costs_nothing_backward(frozen: int) -> None:
+    inputs = [_drawn(6, 24), _drawn(40, 24), _drawn(40)]
+    inputs[frozen].requires_grad_(False)
+    y = linear(*inputs)
+    with Products() as products:
+        y.sin().sum().backward()  # type: ignore[no-untyped-call]
+    assert [t.grad is None for t in inputs] == [index == frozen for index in range(3)]
+    assert products.count == (2 if frozen == 2 else 1)
+
+
+def test_layouts_of_any_kind_are_read_right() -> None:
+    weight, bias = _drawn(40, 24), _drawn(40)
+    for x in (_drawn(24, 6).mT, _drawn(1, 24).expand(6, 24), _drawn(12, 48)[::2, ::2]):
+        x = x.detach().requires_grad_()
+        gradients = []
+        for function in (linear, F.linear):
+            y = function(x, weight, bias)
+            assert torch.allclose(y, F.linear(x, weight, bias), atol=1e-5)
+            # The gradient of a sum is one number seen everywhere; that of `mT` is transposed.
+            loss = y.sum() + (y.mT @ _drawn(6, 3)).square().sum()
+            gradients.append(torch.autograd.grad(loss, (x, weight, bias)))
+        for found, expected in zip(*gradients, strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_without_gradients_the_values_are_the_same_bits() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -175,3 +176,25 @@ def test_twenty_steps_are_those_with_hugging_faces_encoder(name: str) -> None:
         theirs.step()
         theirs.zero_grad()
         assert abs(float(_step(module, batch, ours).detach()) - float(expected.detach())) < 1e-5
+
+
+@pytest.mark.filterwarnings("ignore")  # what the compiler thinks of itself
+def test_a_compiled_step_is_the_same_in_bfloat16_with_nhot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU: one graph, autocast, and bounds in the place of exact lengths."""
+    monkeypatch.setattr(nhot, "static_length", lambda _, bound: bound)
+    compiler = partial(torch.compile, fullgraph=True, backend="aot_eager")
+    monkeypatch.setattr(torch, "compile", compiler)
+    plain, compiled = (_module(dropout=0.0, fusion="add") for _ in range(2))
+    compiled.compile_model()
+    for number in (0, 40):  # of which the second has fewer labels: another shape
+        losses = []
+        for module in (plain, compiled):
+            with torch.autocast("cpu", torch.bfloat16):
+                losses.append(module.training_step(_batch(number), 0))
+            losses[-1].backward()  # type: ignore[no-untyped-call]
+        torch.testing.assert_close(*losses, rtol=1e-3, atol=0)
+    names = dict(plain.model.named_parameters())
+    for name, parameter in compiled.model.named_parameters():
+        found, expected = parameter.grad, names[name].grad
+        assert found is not None and expected is not None
+        assert (found - expected).norm() < 0.03 * expected.norm() + 1e-4, name

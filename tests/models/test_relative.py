@@ -1,0 +1,64 @@
+"""Attention's hand-written backward against finite differences, position buckets against Hugging
+Face's function, the bits of dropout against what independent coins do."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor
+from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
+
+from amlm.models.relative import attend, bucket, keep_mask
+
+
+@pytest.mark.parametrize("buckets", [2, 7, 8, 32, 256])
+@pytest.mark.parametrize("max_distance", [300, 512, 1024])
+def test_buckets_are_hugging_faces(buckets: int, max_distance: int) -> None:
+    distance_X = torch.arange(1200)
+    theirs_X = make_log_bucket_position(distance_X, buckets, max_distance).long()
+    assert torch.equal(bucket(distance_X, buckets, max_distance), theirs_X)
+    assert torch.equal(
+        make_log_bucket_position(-distance_X, buckets, max_distance).long(), -theirs_X
+    )
+
+
+@pytest.mark.parametrize("p", [0.0, 0.4])
+def test_backward_of_attention_against_finite_differences(p: float) -> None:
+    torch.manual_seed(0)
+    qkv = [torch.randn(2, 3, 2, 2, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    pos_key, pos_query = (
+        torch.randn(5, 2, 2, dtype=torch.float64, requires_grad=True) for _ in range(2)
+    )
+    padding_B1L = torch.tensor([[False] * 3, [False, False, True]])[:, None]
+
+    def attend_seeded(terms: str, *inputs: Tensor) -> Tensor:
+        torch.manual_seed(1)  # the same mask at every evaluation
+        pos_key = inputs[3] if "c2p" in terms else None
+        pos_query = inputs[-1] if "p2c" in terms else None
+        query, key, value = inputs[:3]
+        return attend(query, key, value, pos_key, pos_query, padding_B1L, 0.7, p)
+
+    for terms, inputs in (
+        ("c2p p2c", (*qkv, pos_key, pos_query)),
+        ("c2p", (*qkv, pos_key)),
+        ("p2c", (*qkv, pos_query)),
+    ):
+        assert torch.autograd.gradcheck(partial(attend_seeded, terms), inputs)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_keep_mask_is_independent_coin_flips(p: float, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    mask = keep_mask(torch.empty(501, 403, dtype=dtype), p)  # not a multiple of the word size
+    assert mask.dtype == dtype
+    assert set(mask.flatten().tolist()) == {0.0, 1.0}
+    flips = mask.double().flatten()
+    deviation = (p * (1 - p) / len(flips)) ** 0.5
+    assert abs(float(flips.mean()) - (1 - p)) < 4 * deviation
+    for lag in (1, 2, 3, 4, 8, 403):  # words hold four flips: neighbours must not be related
+        products = (flips[lag:] - (1 - p)) * (flips[:-lag] - (1 - p))
+        assert abs(float(products.mean())) < 4 * p * (1 - p) / len(products) ** 0.5
+    assert not torch.equal(mask, keep_mask(mask, p))
