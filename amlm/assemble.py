@@ -70,7 +70,7 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
             config.model.nhot.include_self,
             store.folder / "tokenizer",
         )
-    return AdaptiveMaskedLM(
+    module = AdaptiveMaskedLM(
         build_model(config.model, store.vocab_size, substrings, config.seed, store.special),
         make_policy(config.masking, store, total_steps, config.seed),
         validation_policy(config, store),
@@ -80,6 +80,9 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
         accumulate=config.trainer.accumulate,
         compare=config.validation.compare,
     )
+    if config.trainer.compile:
+        module.compile_model()
+    return module
 
 
 def make_data(config: Config, store: TokenStore, plan: BatchPlan) -> TextDataModule:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from amlm import commands
-from amlm.benchmark.options import Options, cases
+from amlm.benchmark.options import SHORT, Options, cases
 
 
 def bench(options: Options) -> None:
@@ -38,8 +38,12 @@ def bench(options: Options) -> None:
     if options.suite == "evaluation":
         results["zero-shot scores"] = measure_scoring(options)
     if options.suite == "gpu":
-        say("a stretch of the run ...")
-        results["the run"] = stretch(shapes[0])
+        for shape in shapes:
+            if shape.length == SHORT:  # the stretch has both lengths of the run
+                name = "the run, compiled" if shape.compile else "the run"
+                say(f"a stretch of {name} ...")
+                results[name] = stretch(shape)
+                keep()
     notes = report.SCORING_NOTES if options.suite == "evaluation" else report.NOTES
     say(f"\n{report.table(results)}\n\n{notes}")
     keep()

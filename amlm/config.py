@@ -187,6 +187,9 @@ class TrainerConfig:
         "auto is bf16-mixed on GPUs that have it and float32 elsewhere",
         choices=("auto", "32", "bf16-mixed", "bf16-true"),
     )
+    compile: bool = option(
+        False, "torch.compile the model: for GPUs, where amlm.bench says that it wins"
+    )
     accumulate: int = option(1, "parts that a step's batch is worked off in, to save memory", ge=1)
     log_every: int = option(20, "optimizer steps between two lines of training metrics", ge=1)
     validate_every: int = option(500, "optimizer steps between two validations; 0 is never", ge=0)

@@ -11,6 +11,7 @@ import torch
 from amlm.config import Config, check, option
 from amlm.errors import InputError
 
+SHORT, LONG = 64, 256  # tokens of a sequence in the two halves of the paper's run
 CPU_TOKENS = 2_048  # the paper's 16,384 would take minutes a round
 
 
@@ -113,13 +114,13 @@ def cases(options: Options) -> list[Options]:
     if suite == "cpu":
         return [
             dataclasses.replace(options, scale="small", rounds=5 * options.rounds),
-            dataclasses.replace(options, length=64),
-            dataclasses.replace(options, length=256),
+            dataclasses.replace(options, length=SHORT),
+            dataclasses.replace(options, length=LONG),
         ]
     return [
         dataclasses.replace(options, length=length, compile=compiled)
         for compiled in (False, True)
-        for length in (64, 256)
+        for length in (SHORT, LONG)
     ]
 
 
@@ -143,6 +144,7 @@ def configuration(options: Options, *more: str) -> Config:
         config.data.tokens_per_step = options.tokens or CPU_TOKENS
     config.model.max_positions = max(config.model.max_positions, options.length)
     config.trainer.accelerator = "gpu" if options.on_gpu else "cpu"
+    config.trainer.compile = options.compile
     config.trainer.precision = "bf16-mixed" if options.bfloat16 else "32"
     config.paths.cache = str(Path(options.cache).expanduser())
     check(config)

@@ -48,8 +48,6 @@ class OurStep:
         module = make_module(self.config, store, plan.total_steps)
         self.module: AdaptiveMaskedLM = module.to(options.torch_device).train()
         self.module.trainer = trainer
-        if options.compile:
-            self.module.compile_model()
         self.optimizer: Optimizer = self.module.configure_optimizers()["optimizer"]
         self.data = make_data(self.config, store, plan)
         self.data.trainer = trainer

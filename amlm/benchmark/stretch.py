@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from amlm.benchmark.options import Options, configuration
+from amlm.benchmark.options import LONG, SHORT, Options, configuration
 from amlm.benchmark.text import made_up_store
 
 WORDS_SEEN = 100_000_000
@@ -31,18 +31,17 @@ def stretch(options: Options) -> dict[str, Any]:
 
     speeds: dict[int, float] = {}
     tokens_per_word = 0.0
-    for length in (64, 256):
-        text = [] if options.data_dir is None else ["data=babylm", f"data.dir={options.data_dir}"]
-        config = configuration(options, "experiment=hard_decay", *text)
+    for length in (SHORT, LONG):
+        config = configuration(options, "experiment=hard_decay")
         config.data.sequence_length = {0: length}
         config.trainer.max_steps = options.steps
         config.trainer.log_every = max(1, options.steps // 10)
         config.trainer.validate_every = 0
-        store = (
-            open_store(config.data, config.tokenizer, Path(config.paths.cache), say)
-            if text
-            else made_up_store(config)
-        )
+        if options.data_dir is None:
+            store = made_up_store(config)
+        else:
+            config.data.sources = {"text": {"path": options.data_dir}}
+            store = open_store(config.data, config.tokenizer, Path(config.paths.cache), say)
         tokens_per_word = len(store.ids("train")) / store.words("train")
         with tempfile.TemporaryDirectory() as folder:
             config.run_dir = str(Path(folder) / "run")

@@ -13,6 +13,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
+from lightning.pytorch.accelerators import CUDAAccelerator
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -215,5 +216,6 @@ class TextDataModule(L.LightningDataModule):
         return self._loader(self.validation)
 
     def _loader(self, dataset: Dataset[Any], **options: Any) -> DataLoader[Any]:
-        pin = torch.cuda.is_available()
+        assert self.trainer is not None
+        pin = isinstance(self.trainer.accelerator, CUDAAccelerator)
         return DataLoader(dataset, batch_size=None, collate_fn=_identity, pin_memory=pin, **options)

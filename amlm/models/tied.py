@@ -18,7 +18,8 @@ from torch.autograd.function import once_differentiable
 def look_up(ids_BL: Tensor, weight_VD: Tensor, padding_idx: int | None) -> tuple[Tensor, Tensor]:
     """Rows ``(B, L, D)`` of a matrix, and the matrix for the head to multiply by.
 
-    As `torch.nn.functional.embedding`, `padding_idx` gets no gradient from being looked up.
+    As `torch.nn.functional.embedding`, `padding_idx` gets no gradient from being looked up. The
+    matrix is for one product and nothing else: its gradient is written into.
     """
     if torch.compiler.is_compiling() or not torch.is_grad_enabled():
         return F.embedding(ids_BL, weight_VD, padding_idx), weight_VD

@@ -60,7 +60,9 @@ def make_module(
         usual: dict[str, Any] = {"not_maskable": [0, 1, 2, 4], "batch_tokens": 128}
         usual["validation_not_maskable"] = [0, 1]
         module = TextDataModule(small_store, plan, config, **(usual | options))
-        trainer = SimpleNamespace(global_step=global_step, global_rank=rank, world_size=world_size)
+        trainer = SimpleNamespace(
+            global_step=global_step, global_rank=rank, world_size=world_size, accelerator=None
+        )
         module.trainer = trainer  # type: ignore[assignment]
         return module
 
@@ -124,7 +126,7 @@ def test_every_block_of_an_epoch_is_seen_exactly_once(
             batch_tokens=128, accumulate=accumulate,
         )  # fmt: skip
         module.trainer = SimpleNamespace(  # type: ignore[assignment]
-            global_step=0, global_rank=rank, world_size=world_size
+            global_step=0, global_rank=rank, world_size=world_size, accelerator=None
         )
         for batch in module.train_dataloader():
             seen += [row.tobytes() for row in batch.ids_GL[batch.rows].numpy()]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -145,6 +146,21 @@ def test_every_optimizer_trains_in_every_precision(
     ).folder
     norms = [r["gradient_norm"] for r in read_log(folder) if r["kind"] == "train"]
     assert all(math.isfinite(norm) and norm > 0 for norm in norms)
+
+
+def test_a_compiled_run_computes_the_same(
+    tiny_run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ("experiment=hard_decay", "model.dropout=0", "trainer.max_steps=4")
+    plain = tiny_run(*settings)
+    compiler = partial(torch.compile, backend="aot_eager")  # needs no C compiler
+    monkeypatch.setattr("torch.compile", compiler)
+    compiled = tiny_run(*settings, "trainer.compile=true")
+    losses = [
+        [record["loss"] for record in read_log(each.folder) if record["kind"] == "train"]
+        for each in (plain, compiled)
+    ]
+    assert len(losses[0]) == 4 and losses[1] == pytest.approx(losses[0], rel=1e-5)
 
 
 def test_gradients_are_clipped_and_their_norm_is_recorded_before(
