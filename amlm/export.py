@@ -14,6 +14,7 @@ from amlm import commands
 from amlm.commands import NEEDED
 from amlm.config import option
 from amlm.errors import InputError
+from amlm.publish import LICENSE
 from amlm.terminal import say
 
 ABOUT = "Writes the models of a run as folders that plain transformers loads, with model cards."
@@ -26,7 +27,7 @@ class ExportOptions:
     results: str | None = option(
         None, "folder with results of amlm.evaluate for the cards; null looks in the run folder"
     )
-    license: str = option("mit", "licence of the weights, as the Hugging Face Hub spells it")
+    license: str = option(LICENSE, "licence of the weights, as the Hugging Face Hub spells it")
     push: str | None = option(
         None, "Hub repository user/name to upload to, a branch per model; null uploads nothing"
     )

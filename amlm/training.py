@@ -38,6 +38,7 @@ from amlm.errors import InputError
 from amlm.mirrors import check_logger, make_mirrors
 from amlm.models.build import save_hugging_face
 from amlm.models.module import AdaptiveMaskedLM
+from amlm.publish.card import write_cards
 from amlm.record import RunLog, read_log
 from amlm.run_folder import RunFolder
 from amlm.summary import constant_guess, summarise, summary_text
@@ -201,6 +202,7 @@ def _train(
             "seconds": time.perf_counter() - started,
         }
         run_log.write("summary", values)
+        write_cards(folder)
         run_folder.mark_finished(folder)
         say(summary_text(values, folder))
         failed = False

@@ -14,6 +14,7 @@ from amlm.data.tokenizers.bpe import save_tokenizer
 from amlm.data.words import WordCounter
 from amlm.models.build import save_hugging_face
 from amlm.models.module import AdaptiveMaskedLM
+from amlm.publish.card import write_cards
 from amlm.record import RunLog
 
 MILLION = 1_000_000
@@ -92,3 +93,4 @@ class WordCheckpoints(StepCallback):
                 "checkpoint",
                 {"step": step, "name": name, "words_seen": self.words.seen(step)},
             )
+            write_cards(self.folder.parent)

@@ -11,8 +11,11 @@ from omegaconf import OmegaConf
 
 from amlm.errors import InputError
 from amlm.evaluation.results import CORRELATIONS, SCORES_FILE
-from amlm.publish.source import FINAL, RunModel, RunRecord
+from amlm.files import write_aside
+from amlm.publish import LICENSE
+from amlm.publish.source import FINAL, RunModel, RunRecord, read_run, run_models
 
+CARD_FILE = "README.md"
 PAPER = "https://arxiv.org/abs/2510.20475"
 CITATION = """\
 ```bibtex
@@ -186,3 +189,14 @@ def model_card(
         CITATION,
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def write_cards(folder: Path) -> None:
+    """Writes its card beside each model that a run has so far; scores come with an export."""
+    run = read_run(folder)
+    models = run_models(run)
+    for model in models:
+        if model.folder.is_dir():
+            address = str(model.folder.relative_to(folder.parent))
+            card = model_card(model, models, run, (), license=LICENSE, address=address)
+            write_aside(model.folder / CARD_FILE, card)

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from amlm.errors import InputError
+from amlm.publish.card import CARD_FILE
 from amlm.publish.source import MODEL_FILES, RunModel, RunRecord
 from amlm.run_folder import CONFIG_FILE
 
 EXPORT_FILE = "export.json"  # says which run an output folder belongs to
-CARD_FILE = "README.md"
 
 
 def _identity(run: RunRecord) -> str:

@@ -193,6 +193,9 @@ def test_words_seen_and_word_checkpoints(
         step = record["step"]
         assert seen.get(step - 1, 0) < threshold <= seen[step] == record["words_seen"]
         AutoModelForMaskedLM.from_pretrained(result.folder / "checkpoints" / record["name"])
+    for name in ("checkpoints/chck_1M", "hf"):
+        card = (result.folder / name / "README.md").read_text(encoding="utf-8")
+        assert "words seen" in card and "`chck_1M`" in card and 'pipeline("fill-mask"' in card
 
 
 def test_overfitting_one_batch(tiny_run: Callable[..., Result]) -> None:
