@@ -73,7 +73,7 @@ def _both(options: Options, ours: OurStep, operations: float) -> dict[str, Any]:
         "matrix_rate": Spread.of(times["rate"]),
         "tokens_per_s": Spread.of(tokens / t for t in times["ours"]),
         "tokens_per_s_hugging_face": Spread.of(tokens / t for t in times["theirs"]),
-        "speedup": _ratio(times["theirs"], times["ours"]),
+        "speedup": Spread.of_quotients(times["theirs"], times["ours"]),
         "useful_flops_share": Spread.of(
             operations / (t * rate) for t, rate in zip(times["ours"], times["rate"], strict=True)
         ),
@@ -109,11 +109,13 @@ def _parts(options: Options, store: TokenStore, ours: OurStep) -> dict[str, Any]
     surfaces = surfaces_of(store.tokenizer)
     table = [seconds(lambda: build_substring_table(surfaces), device) for _ in range(3)]
     return {
-        "optimizer_share": _ratio(times["optimizer"], times["ours"]),
-        "masking_share": _ratio(times["masking"], times["ours"]),
-        "adaptive_overhead": _ratio([hard - plain for hard, plain in pairs], times["ours"]),
-        "batch_fetch_share": _ratio(times["fetch"], times["ours"]),
-        "nhot_overhead": _ratio(
+        "optimizer_share": Spread.of_quotients(times["optimizer"], times["ours"]),
+        "masking_share": Spread.of_quotients(times["masking"], times["ours"]),
+        "adaptive_overhead": Spread.of_quotients(
+            [hard - plain for hard, plain in pairs], times["ours"]
+        ),
+        "batch_fetch_share": Spread.of_quotients(times["fetch"], times["ours"]),
+        "nhot_overhead": Spread.of_quotients(
             [t - own for t, own in zip(times["nhot"], times["ours"], strict=True)], times["ours"]
         ),
         "substring_table_s": Spread.of(table),
@@ -126,11 +128,6 @@ def _stepping(step: OurStep | TheirStep) -> Callable[[], float]:
             step.take(number)
     numbers = itertools.count()
     return lambda: seconds(lambda: step.take(next(numbers)), step.options.torch_device)
-
-
-def _ratio(times: list[float], of: list[float]) -> Spread:
-    """Quotients round by round."""
-    return Spread.of(t / whole for t, whole in zip(times, of, strict=True))
 
 
 def _masking_seconds(step: OurStep, times: int = 5) -> float:

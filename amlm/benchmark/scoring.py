@@ -91,14 +91,10 @@ def measure_scoring(options: Options) -> dict[str, Any]:
     tasks = {"ours": ours, "theirs": theirs, "sentences": lambda: float(len(asked))}
     times = in_turn(tasks, options.rounds, found.name)
 
-    def speed(whose: str) -> Spread:
-        pairs = zip(times["sentences"], times[whose], strict=True)
-        return Spread.of(count / time for count, time in pairs)
-
     return {
         "sentences": sum(times["sentences"]),
-        "sentences_per_s": speed("ours"),
-        "sentences_per_s_literal": speed("theirs"),
-        "speedup": Spread.of(b / a for a, b in zip(times["ours"], times["theirs"], strict=True)),
+        "sentences_per_s": Spread.of_quotients(times["sentences"], times["ours"]),
+        "sentences_per_s_literal": Spread.of_quotients(times["sentences"], times["theirs"]),
+        "speedup": Spread.of_quotients(times["theirs"], times["ours"]),
         "max_abs_diff": {"score": max(differences)},
     }

@@ -24,6 +24,11 @@ class Spread:
         numbers = list(numbers)
         return cls(statistics.median(numbers), min(numbers), max(numbers))
 
+    @classmethod
+    def of_quotients(cls, numbers: Iterable[float], divisors: Iterable[float]) -> Spread:
+        """Of the quotients round by round."""
+        return cls.of(a / b for a, b in zip(numbers, divisors, strict=True))
+
 
 def wait(device: torch.device) -> None:
     """Until the device has done what it was told."""
