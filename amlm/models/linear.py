@@ -1,9 +1,10 @@
 """``x W^T + b``, on x86 CPUs by the faster of two libraries.
 
 For float32 matrix products on a CPU torch calls MKL. oneDNN, which torch also has, is about a tenth
-faster at the products of the forward pass and of the input's gradient (AMD Zen 4), and adds the
-bias while it writes the result, where MKL first has the result filled with it. It is the slower one
-for the gradient of the weight. Shapes: N positions, I features in, O features out.
+faster at the products of the forward pass and of the input's gradient where there are AVX-512
+instructions (AMD Zen 4), and adds the bias while it writes the result, where MKL first has the
+result filled with it. It is the slower one for the gradient of the weight, and by a tenth for all
+of them where there is AVX2 only (AMD Zen 3). Shapes: N positions, I features in, O features out.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-# The operator that `torch.compile` puts in the place of linear layers on such a machine.
-_FASTER: bool = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+# The operator is the one that `torch.compile` puts in the place of linear layers.
+_BOTH: bool = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+_FASTER: bool = _BOTH and torch.backends.cpu.get_cpu_capability() == "AVX512"
 
 
 def linear(x: Tensor, weight_OI: Tensor, bias_O: Tensor) -> Tensor:
