@@ -28,7 +28,7 @@ class Dropout(nn.Dropout):
         if self.rate == 0 or x.device.type != "cpu":
             x = F.dropout(x, self.rate)
             return x if residual is None else residual + x
-        mask = keep_mask(x, self.p).div_(1 - self.p)
+        mask = keep_mask(x, self.p) / x.new_tensor(1 - self.p)
         return x * mask if residual is None else torch.addcmul(residual, x, mask)
 
     @property

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.random.bit_generator import ISeedSequence
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -55,19 +56,25 @@ def skew(columns_NLK: Tensor) -> Tensor:
 
 
 def keep_mask(like: Tensor, p: float) -> Tensor:
-    """Ones with probability ``1 - p`` and zeros, of the shape and type of `like`.
+    """Ones with probability ``1 - p`` and zeros, of the shape of `like`.
 
-    On a CPU 16 random bits decide each, and they come from a faster generator than torch's, seeded
-    by that: six to nine times as fast as `bernoulli_`. The price is that `p` is rounded to a
-    multiple of 2^-16: 0.1 becomes 0.100006.
+    On a CPU they are int16: 16 random bits decide each, and they come from a faster generator than
+    torch's, seeded by that. That is six to nine times as fast as `bernoulli_`. The price is that
+    `p` is rounded to a multiple of 2^-16: 0.1 becomes 0.100006. Elsewhere of the type of `like`.
     """
-    mask = torch.empty_like(like)
     if like.device.type != "cpu" or torch.compiler.is_compiling():
-        return mask.bernoulli_(1 - p)
-    seed = torch.randint(2**31, (4,)).numpy()
+        return torch.empty_like(like).bernoulli_(1 - p)
+    seed: Any = _TorchSeed()  # its stub asks for a `SeedSequence`, which takes five times as long
     words = np.random.SFC64(seed).random_raw(-(-like.numel() // 4))
     bits = torch.from_numpy(words.view(np.int16))[: like.numel()].view(like.shape)
-    return torch.ge(bits, round(p * 2**16) - 2**15, out=mask)
+    return bits.ge_(round(p * 2**16) - 2**15)
+
+
+class _TorchSeed(ISeedSequence):
+    """The seed of a generator of NumPy's, drawn from torch's."""
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint64) -> Any:
+        return torch.randint(-(2**63), 2**63 - 1, (n_words,)).numpy().view(dtype)
 
 
 def attend(
@@ -128,13 +135,17 @@ class _Attention(torch.autograd.Function):
         all_heads = [_heads_first(x) for x in (query_BLHE, key_BLHE, value_BLHE)]
         context_HXE = torch.empty_like(all_heads[0])
         probs_of_parts = []
-        for part in _parts(query_BLHE):
+        parts = _parts(query_BLHE)
+        # Memory to score distances in, the same for all parts: it stays in a CPU's cache.
+        shape = (parts[0].stop, batch * length, 2 * length)
+        c2p_columns, p2c_columns = (all_heads[0].new_empty(shape) for _ in range(2))
+        for part in parts:
             query, key, value = (x[part].view(-1, length, size) for x in all_heads)
             terms = []
             if pos_key_KHE is not None:
-                terms.append(skew(_score(query, pos_key_KHE[:, part])))
+                terms.append(skew(_score(query, pos_key_KHE[:, part], c2p_columns)))
             if pos_query_KHE is not None:
-                terms.append(skew(_score(key, pos_query_KHE[:, part])).mT)
+                terms.append(skew(_score(key, pos_query_KHE[:, part], p2c_columns)).mT)
             scores = terms[0] + terms[1] if len(terms) == 2 else terms[0].contiguous()
             scores.baddbmm_(query, key.mT, beta=scale, alpha=scale)
             if padding_B1L is not None:
@@ -142,7 +153,7 @@ class _Attention(torch.autograd.Function):
                 scores.view(-1, batch, length, length).masked_fill_(padding_B1L, lowest)
             probs = torch.softmax(scores, -1)
             if p > 0:  # one tensor holds both: a probability is negative where it is dropped
-                probs.mul_(keep_mask(probs, p).mul_(2).sub_(1))
+                probs.copysign_(keep_mask(probs, p).sub_(1))
             context = context_HXE[part].view(-1, length, size)
             _scaled_bmm(probs.relu() if p > 0 else probs, value, 1 / (1 - p), context)
             probs_of_parts.append(probs)
@@ -193,14 +204,20 @@ class _Attention(torch.autograd.Function):
         return *d_inputs, d_pos_key, d_pos_query, None, None, None
 
 
-def _score(content_NLE: Tensor, position_KHE: Tensor) -> Tensor:
+def _score(content_NLE: Tensor, position_KHE: Tensor, columns_HXK: Tensor) -> Tensor:
     """Every content vector times the position vectors of its head, and a column to fill up.
 
-    Returns: ``(N, L, 2L)``; an even number of columns is a third faster than an odd one.
+    Args:
+        columns_HXK: memory for the result, of at least as many heads. An even number of columns
+            (``K + 1``) is a third faster than an odd one.
+
+    Returns: ``(N, L, K + 1)``.
     """
     position_HEK = F.pad(position_KHE, (0, 0, 0, 0, 0, 1)).permute(1, 2, 0)
+    out_HXK = columns_HXK[: len(position_HEK)]
     content_HXE = content_NLE.view(len(position_HEK), -1, content_NLE.size(2))
-    return torch.bmm(content_HXE, position_HEK).view(*content_NLE.shape[:2], -1)
+    torch.bmm(content_HXE, position_HEK, out=out_HXK)
+    return out_HXK.view(*content_NLE.shape[:2], -1)
 
 
 def _score_backward(

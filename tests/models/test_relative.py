@@ -49,11 +49,9 @@ def test_backward_of_attention_against_finite_differences(p: float) -> None:
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_keep_mask_is_independent_coin_flips(p: float, dtype: torch.dtype) -> None:
+def test_keep_mask_is_independent_coin_flips(p: float) -> None:
     torch.manual_seed(0)
-    mask = keep_mask(torch.empty(501, 403, dtype=dtype), p)  # not a multiple of the word size
-    assert mask.dtype == dtype
+    mask = keep_mask(torch.empty(501, 403), p)  # not a multiple of the word size
     assert set(mask.flatten().tolist()) == {0.0, 1.0}
     flips = mask.double().flatten()
     deviation = (p * (1 - p) / len(flips)) ** 0.5
@@ -62,3 +60,5 @@ def test_keep_mask_is_independent_coin_flips(p: float, dtype: torch.dtype) -> No
         products = (flips[lag:] - (1 - p)) * (flips[:-lag] - (1 - p))
         assert abs(float(products.mean())) < 4 * p * (1 - p) / len(products) ** 0.5
     assert not torch.equal(mask, keep_mask(mask, p))
+    torch.manual_seed(0)
+    assert torch.equal(mask, keep_mask(mask, p))
