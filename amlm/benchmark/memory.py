@@ -20,25 +20,19 @@ def peak_memory(options: Options) -> dict[str, int]:
     """Bytes that training takes at its peak: weights, optimizer, activations, gradients.
 
     On a CPU beyond what the process held when it had imported everything; on a GPU as torch's
-    allocator counts it. Both processes run at once.
+    allocator counts it. One process after the other: at once, their threads wait for each other.
     """
     torch.cuda.empty_cache()  # of a GPU's memory, what this process keeps for later
-    names = {"ours": "peak_memory", "theirs": "peak_memory_hugging_face"}
     shape = json.dumps(dataclasses.asdict(options))
-    running = {
-        name: subprocess.Popen(
-            [sys.executable, "-m", __name__, whose, shape],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+    peaks = {}
+    for whose, name in (("ours", "peak_memory"), ("theirs", "peak_memory_hugging_face")):
+        ended = subprocess.run(
+            [sys.executable, "-m", __name__, whose, shape], capture_output=True, text=True
         )
-        for whose, name in names.items()
-    }
-    said = {name: process.communicate() for name, process in running.items()}
-    for name, process in running.items():
-        if process.returncode:
-            raise RuntimeError(f"the process that measures memory failed:\n{said[name][1]}")
-    return {name: int(out.splitlines()[-1]) for name, (out, _) in said.items()}
+        if ended.returncode:
+            raise RuntimeError(f"the process that measures memory failed:\n{ended.stderr}")
+        peaks[name] = int(ended.stdout.splitlines()[-1])
+    return peaks
 
 
 def _resident_peak() -> int:
@@ -60,8 +54,12 @@ def _measure(options: Options, whose: str) -> int:
     if whose == "theirs":
         step = TheirStep(ours)
         del ours
-    for number in range(2):  # at the second, the optimizer has its state
-        step.take(number)
+    # A step has its peak once the optimizer has its state, which it makes at its first one.
+    for parameter in step.optimizer.param_groups[0]["params"]:
+        parameter.grad = torch.zeros_like(parameter)
+    step.optimizer.step()
+    step.optimizer.zero_grad()
+    step.take(0)
     return torch.cuda.max_memory_allocated() if options.on_gpu else _resident_peak() - before
 
 
