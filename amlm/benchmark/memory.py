@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +40,8 @@ def _resident_peak() -> int:
     if status.exists():
         lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
         return int(lines["VmHWM"].split()[0]) * 1024
+    import resource  # not on Windows, where memory=false is needed
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
@@ -55,8 +56,9 @@ def _measure(options: Options, whose: str) -> int:
         step = TheirStep(ours)
         del ours
     # A step has its peak once the optimizer has its state, which it makes at its first one.
-    for parameter in step.optimizer.param_groups[0]["params"]:
-        parameter.grad = torch.zeros_like(parameter)
+    for group in step.optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = torch.zeros_like(parameter)
     step.optimizer.step()
     step.optimizer.zero_grad()
     step.take(0)
