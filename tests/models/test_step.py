@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from amlm.config import ModelConfig, NHotConfig, OptimizerConfig
 from amlm.data.module import StepBatch
@@ -130,6 +131,55 @@ def test_a_step_asks_nothing(choices: dict[str, Any], monkeypatch: pytest.Monkey
         with Questions() as questions:
             _step(module, batch, optimizer)
         assert questions.asked == []
+
+
+class Mixtures(TorchDispatchMode):
+    """Notes the operations on tensors of two devices, which a GPU refuses.
+
+    Numbers may be mixed with tensors, and copies are there to go from one to the other.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.mixed: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        given = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor) and x.ndim]
+        if len({x.device for x in given}) > 1 and name not in ("copy_", "_to_copy"):
+            self.mixed.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+def test_mixtures_are_noticed() -> None:
+    there, here = torch.ones(2, 2, device="meta"), torch.ones(2, 2)
+    with Mixtures() as mixtures:
+        there @ here, there[torch.tensor([0])], there.gather(0, here.long())
+        there * torch.tensor(2.0), there.copy_(here), here.to("meta")
+    assert mixtures.mixed == ["mm", "index", "gather"]
+
+
+@pytest.mark.parametrize("choices", CHOICES[:3], ids=str)  # the last is for real devices only
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_a_step_on_another_device_stays_there(
+    choices: dict[str, Any], bfloat16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way that a GPU takes, on a device that has no numbers: to ask for one is an error."""
+
+    class Autocast(torch.autocast):
+        def __init__(self, device_type: str, *args: Any, **options: Any) -> None:
+            real = "cpu" if device_type == "meta" else device_type
+            super().__init__(real, *args, **options)
+
+    monkeypatch.setattr(torch, "autocast", Autocast)
+    module = _module("meta", **choices)
+    optimizer = _optimizer(module)
+    for number in range(2):
+        with Mixtures() as mixtures, torch.autocast("meta", torch.bfloat16, enabled=bfloat16):
+            loss = _step(module, _batch(number, "meta"), optimizer)
+            module.masking.update(number)
+        assert mixtures.mixed == []
+    assert loss.is_meta and all(p.is_meta for p in module.parameters())
 
 
 @contextmanager
