@@ -22,7 +22,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 setup: $(VENV)/.ready  ## make the virtual environment with pinned dependencies
 
-train: setup  ## train on the built-in sample, about 4 minutes on 2 cores
+train: setup  ## train on the built-in sample, 4 to 5 minutes on 2 cores
 	$(BIN)/python -m amlm.train $(if $(ARGS),$(ARGS),experiment=hard_decay)
 
 test: setup  ## run the tests
