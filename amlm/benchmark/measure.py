@@ -12,7 +12,7 @@ from amlm.benchmark.agreement import differences
 from amlm.benchmark.cost import step_operations
 from amlm.benchmark.memory import peak_memory
 from amlm.benchmark.options import Options, configuration
-from amlm.benchmark.steps import BATCHES, OurStep, TheirStep
+from amlm.benchmark.steps import BATCHES, OurStep, TheirStep, zero_gradients
 from amlm.benchmark.text import made_up_store
 from amlm.benchmark.timing import Spread, in_turn, matrix_rate, seconds
 from amlm.data.store import TokenStore
@@ -89,8 +89,7 @@ def _parts(options: Options, store: TokenStore, ours: OurStep) -> dict[str, Any]
     fetched = (batch for _ in itertools.count() for batch in ours.data.train_dataloader())
 
     def optimizing() -> float:
-        for parameter in ours.module.model.parameters():
-            parameter.grad = torch.zeros_like(parameter)
+        zero_gradients(ours.optimizer)
         return seconds(ours.optimize, device)
 
     times = in_turn(

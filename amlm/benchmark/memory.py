@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from amlm.benchmark.options import Options, configuration
-from amlm.benchmark.steps import OurStep, TheirStep
+from amlm.benchmark.steps import OurStep, TheirStep, zero_gradients
 from amlm.benchmark.text import made_up_store
 
 
@@ -56,9 +56,7 @@ def _measure(options: Options, whose: str) -> int:
         step = TheirStep(ours)
         del ours
     # A step has its peak once the optimizer has its state, which it makes at its first one.
-    for group in step.optimizer.param_groups:
-        for parameter in group["params"]:
-            parameter.grad = torch.zeros_like(parameter)
+    zero_gradients(step.optimizer)
     step.optimizer.step()
     step.optimizer.zero_grad()
     step.take(0)

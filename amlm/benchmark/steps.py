@@ -107,5 +107,12 @@ class TheirStep:
         self.optimizer.zero_grad()
 
 
+def zero_gradients(optimizer: Optimizer) -> None:
+    """Gives every parameter a gradient of zeros, for a step of the optimizer alone."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = torch.zeros_like(parameter)
+
+
 def _autocast(options: Options) -> torch.autocast:
     return torch.autocast(options.torch_device.type, torch.bfloat16, enabled=options.bfloat16)
