@@ -28,6 +28,7 @@ class Dropout(nn.Dropout):
         if self.rate == 0 or x.device.type != "cpu":
             x = F.dropout(x, self.rate)
             return x if residual is None else residual + x
+        # Divided by a tensor, which gives the integers of the mask its type in the same pass.
         mask = keep_mask(x, self.p) / x.new_tensor(1 - self.p)
         return x * mask if residual is None else torch.addcmul(residual, x, mask)
 

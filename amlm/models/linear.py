@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-# The operator is the one that `torch.compile` puts in the place of linear layers.
 _BOTH: bool = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 _FASTER: bool = _BOTH and torch.backends.cpu.get_cpu_capability() == "AVX512"
 
@@ -46,6 +45,7 @@ class Linear(nn.Linear):
 
 
 def _product(x: Tensor, weight_OI: Tensor, bias_O: Tensor | None) -> Tensor:
+    # The operator that `torch.compile` puts in the place of linear layers on a CPU.
     y: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight_OI, bias_O, "none", [], "")
     return y
 

@@ -71,7 +71,7 @@ def keep_mask(like: Tensor, p: float) -> Tensor:
 
 
 class _TorchSeed(ISeedSequence):
-    """The seed of a generator of NumPy's, drawn from torch's."""
+    """The seed of a generator of NumPy's, in words of 64 bits as SFC64 asks for, from torch's."""
 
     def generate_state(self, n_words: int, dtype: Any = np.uint64) -> Any:
         return torch.randint(-(2**63), 2**63 - 1, (n_words,)).numpy().view(dtype)
@@ -136,16 +136,18 @@ class _Attention(torch.autograd.Function):
         context_HXE = torch.empty_like(all_heads[0])
         probs_of_parts = []
         parts = _parts(query_BLHE)
-        # Memory to score distances in, the same for all parts: it stays in a CPU's cache.
+        # Memory to score distances in, a piece for each term and the same one for all parts: it
+        # stays in a CPU's cache.
         shape = (parts[0].stop, batch * length, 2 * length)
-        c2p_columns, p2c_columns = (all_heads[0].new_empty(shape) for _ in range(2))
+        used = [x for x in (pos_key_KHE, pos_query_KHE) if x is not None]
+        columns = [all_heads[0].new_empty(shape) for _ in used]
         for part in parts:
             query, key, value = (x[part].view(-1, length, size) for x in all_heads)
             terms = []
             if pos_key_KHE is not None:
-                terms.append(skew(_score(query, pos_key_KHE[:, part], c2p_columns)))
+                terms.append(skew(_score(query, pos_key_KHE[:, part], columns[0])))
             if pos_query_KHE is not None:
-                terms.append(skew(_score(key, pos_query_KHE[:, part], p2c_columns)).mT)
+                terms.append(skew(_score(key, pos_query_KHE[:, part], columns[-1])).mT)
             scores = terms[0] + terms[1] if len(terms) == 2 else terms[0].contiguous()
             scores.baddbmm_(query, key.mT, beta=scale, alpha=scale)
             if padding_B1L is not None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
 
+from amlm.models.layers import Dropout
 from amlm.models.relative import attend, bucket, keep_mask
 
 
@@ -49,9 +50,15 @@ def test_backward_of_attention_against_finite_differences(p: float) -> None:
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5])
-def test_keep_mask_is_independent_coin_flips(p: float) -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_keep_mask_is_independent_coin_flips(p: float, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
-    mask = keep_mask(torch.empty(501, 403), p)  # not a multiple of the word size
+    like = torch.empty(501, 403, dtype=dtype)  # not a multiple of the word size
+    mask = keep_mask(like, p)
+    dropped = Dropout(p)(torch.ones_like(like))
+    assert dropped.dtype == dtype
+    kept = 1 / torch.tensor(1 - p, dtype=dtype)
+    assert set(dropped.flatten().tolist()) == {0.0, float(kept)}
     assert set(mask.flatten().tolist()) == {0.0, 1.0}
     flips = mask.double().flatten()
     deviation = (p * (1 - p) / len(flips)) ** 0.5

@@ -3,7 +3,7 @@ with Hugging Face's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import SimpleNamespace
@@ -40,19 +40,34 @@ ASKS = {
 }
 
 
-class Questions(TorchDispatchMode):
-    """Notes the operations for whose result, or its shape, the host has to wait."""
+class Noted(TorchDispatchMode):
+    """The names of the operations that are of a kind."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Callable[[str, Any, Any], bool]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.asked: list[str] = []
+        self.kind = kind
+        self.names: list[str] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
-        indices = args[1] if name in ("index", "index_put", "index_put_") else ()
-        if name in ASKS or any(i is not None and i.dtype == torch.bool for i in indices):
-            self.asked.append(name)
+        if self.kind(name, args, kwargs):
+            self.names.append(name)
         return func(*args, **(kwargs or {}))
+
+
+def asks(name: str, args: Any, kwargs: Any) -> bool:
+    """The host has to wait for the result, or for its shape."""
+    indices = args[1] if name in ("index", "index_put", "index_put_") else ()
+    return name in ASKS or any(i is not None and i.dtype == torch.bool for i in indices)
+
+
+def mixes(name: str, args: Any, kwargs: Any) -> bool:
+    """Tensors are of two devices, which a GPU refuses.
+
+    Numbers may be mixed with tensors, and copies are there to go from one to the other.
+    """
+    given = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor) and x.ndim]
+    return len({x.device for x in given}) > 1 and name not in ("copy_", "_to_copy")
 
 
 def _module(
@@ -115,9 +130,9 @@ CHOICES: list[dict[str, Any]] = [
 
 def test_questions_are_noticed() -> None:
     x = torch.arange(4)
-    with Questions() as questions:
+    with Noted(asks) as noted:
         bool(x[0] > 1), x[x > 1], x.nonzero(), float(x.sum()), torch.unique(x)
-    assert len(questions.asked) == 5
+    assert len(noted.names) == 5
 
 
 @pytest.mark.parametrize("choices", CHOICES, ids=str)
@@ -128,35 +143,17 @@ def test_a_step_asks_nothing(choices: dict[str, Any], monkeypatch: pytest.Monkey
     optimizer = _optimizer(module)
     for number in range(2):  # at the second, the optimizer has its state
         batch = _batch(number)
-        with Questions() as questions:
+        with Noted(asks) as noted:
             _step(module, batch, optimizer)
-        assert questions.asked == []
-
-
-class Mixtures(TorchDispatchMode):
-    """Notes the operations on tensors of two devices, which a GPU refuses.
-
-    Numbers may be mixed with tensors, and copies are there to go from one to the other.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.mixed: list[str] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func.overloadpacket.__name__
-        given = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor) and x.ndim]
-        if len({x.device for x in given}) > 1 and name not in ("copy_", "_to_copy"):
-            self.mixed.append(name)
-        return func(*args, **(kwargs or {}))
+        assert noted.names == []
 
 
 def test_mixtures_are_noticed() -> None:
     there, here = torch.ones(2, 2, device="meta"), torch.ones(2, 2)
-    with Mixtures() as mixtures:
+    with Noted(mixes) as noted:
         there @ here, there[torch.tensor([0])], there.gather(0, here.long())
         there * torch.tensor(2.0), there.copy_(here), here.to("meta")
-    assert mixtures.mixed == ["mm", "index", "gather"]
+    assert noted.names == ["mm", "index", "gather"]
 
 
 @pytest.mark.parametrize("choices", CHOICES[:3], ids=str)  # the last is for real devices only
@@ -175,10 +172,10 @@ def test_a_step_on_another_device_stays_there(
     module = _module("meta", **choices)
     optimizer = _optimizer(module)
     for number in range(2):
-        with Mixtures() as mixtures, torch.autocast("meta", torch.bfloat16, enabled=bfloat16):
+        with Noted(mixes) as noted, torch.autocast("meta", torch.bfloat16, enabled=bfloat16):
             loss = _step(module, _batch(number, "meta"), optimizer)
             module.masking.update(number)
-        assert mixtures.mixed == []
+        assert noted.names == []
     assert loss.is_meta and all(p.is_meta for p in module.parameters())
 
 
