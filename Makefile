@@ -31,6 +31,7 @@ test: setup  ## run the tests
 lint: setup  ## check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 
 types: setup  ## check types
 	$(BIN)/mypy

@@ -10,18 +10,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from amlm import commands
-from amlm.benchmark.options import SHORT, Options, cases
+from amlm.benchmark.bench_options import SHORT, Options, cases
+from amlm.config import small_commands as commands
 
 
 def bench(options: Options) -> None:
     """Measures, prints a table and writes ``options.json`` if given, after every shape too."""
-    from amlm.benchmark import report
+    from amlm.benchmark import report_text as report
     from amlm.benchmark.measure import measure, set_up
     from amlm.benchmark.scoring import measure_scoring
     from amlm.benchmark.stretch import stretch
-    from amlm.files import write_json
-    from amlm.terminal import say
+    from amlm.util.files import write_json
+    from amlm.util.terminal import say
 
     shapes = cases(options)
     set_up(options)

@@ -8,17 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amlm import commands
-from amlm.errors import InputError
-from amlm.evaluation.options import CHECKPOINTS, Options
-from amlm.evaluation.tasks import Found, find
-from amlm.terminal import say
+from amlm.config import small_commands as commands
+from amlm.evaluation.evaluate_options import CHECKPOINTS, Options
+from amlm.evaluation.zero_shot.tasks import Found, find
+from amlm.util.errors import InputError
+from amlm.util.terminal import say
 
 if TYPE_CHECKING:
     from amlm.evaluation.figures import Report
     from amlm.evaluation.places import Source
-    from amlm.evaluation.scoring import Scorer
-    from amlm.evaluation.zero_shot import Checkpoint
+    from amlm.evaluation.zero_shot.run_tasks import Checkpoint
+    from amlm.evaluation.zero_shot.scoring import Scorer
 
 ABOUT = """Scores a masked language model on the BabyLM 2025 evaluation: the zero-shot tasks, and
 with finetune=[...] the (Super)GLUE tasks. What was done before with the same model is not done
@@ -80,18 +80,18 @@ def run(options: Options) -> None:
     """Collates a submission, or evaluates each revision that the options name.
 
     Raises:
-        InputError: see `evaluate`, `amlm.evaluation.finetuning.run.finetune` and
+        InputError: see `evaluate`, `amlm.evaluation.finetuning.finetune.finetune` and
             `amlm.evaluation.submission.submit`.
     """
     if options.submission is not None:
-        from amlm.evaluation.submission import submit
+        from amlm.evaluation.submission.submit import submit
 
         say(f"submission: {submit(options)}")
         return
 
     import torch
 
-    from amlm.evaluation.finetuning.run import data_files, finetune
+    from amlm.evaluation.finetuning.finetune import data_files, finetune
 
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -139,8 +139,8 @@ def _checkpoints(options: Options) -> list[Checkpoint]:
 
 
 def _scorer(options: Options, source: Source, system: str) -> Scorer:
-    from amlm.evaluation.baselines import Frequency, count_tokens
     from amlm.evaluation.models import load, load_tokenizer
+    from amlm.evaluation.zero_shot.baselines import Frequency, count_tokens
 
     if system == "frequency":
         assert options.frequency_text is not None, "checked before"
@@ -152,7 +152,7 @@ def _scorer(options: Options, source: Source, system: str) -> Scorer:
 def _run(
     found: Found, scorer: Scorer, checkpoints: list[Checkpoint], model: str, folder: Path
 ) -> Report:
-    from amlm.evaluation.zero_shot import run_aoa, run_ranking, run_reading
+    from amlm.evaluation.zero_shot.run_tasks import run_aoa, run_ranking, run_reading
 
     if found.name == "aoa":
         return run_aoa(found, model, checkpoints, folder)

@@ -10,12 +10,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from amlm import commands
-from amlm.commands import NEEDED
-from amlm.config import option
-from amlm.errors import InputError
+from amlm.config import small_commands as commands
+from amlm.config.options import option
+from amlm.config.small_commands import NEEDED
 from amlm.publish import LICENSE
-from amlm.terminal import say
+from amlm.util.errors import InputError
+from amlm.util.terminal import say
 
 ABOUT = "Writes the models of a run as folders that plain transformers loads, with model cards."
 
@@ -47,8 +47,9 @@ def export(options: ExportOptions) -> list[Path]:
 
     from amlm.publish.card import find_scores, model_card
     from amlm.publish.folders import claim_output, write_models
-    from amlm.publish.hub import check_push, push
-    from amlm.publish.source import FINAL, check_model, read_run, run_models
+    from amlm.publish.push import check_push, push
+    from amlm.publish.run_models import FINAL, check_model, run_models
+    from amlm.training.read_run import read_run
 
     folder, out = Path(options.run).expanduser(), Path(options.out).expanduser()
     api = HfApi()

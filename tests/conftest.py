@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from amlm.config import DataConfig, TokenizerConfig
-from amlm.data.store import TokenStore, open_store
+from amlm.config.schema import DataConfig, TokenizerConfig
+from amlm.store.token_store import TokenStore, open_store
 
 VOCAB_SIZE = 700
 

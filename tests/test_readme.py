@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from amlm import commands
-from amlm.benchmark.options import Options as BenchOptions
-from amlm.cli import check_command, groups, register_schema
-from amlm.data.downloads.download import Download
-from amlm.data.synthetic.make_triplets import TripletOptions
-from amlm.data.synthetic.synthesize import SynthesizeOptions
-from amlm.evaluation.options import Options as EvaluateOptions
+from amlm.benchmark.bench_options import Options as BenchOptions
+from amlm.config import small_commands as commands
+from amlm.config.command_line import check_command, groups, register_schema
+from amlm.evaluation.evaluate_options import Options as EvaluateOptions
 from amlm.export import ExportOptions
+from amlm.text.downloads.download import Download
+from amlm.text.synthetic.make_triplets import TripletOptions
+from amlm.text.synthetic.synthesize import SynthesizeOptions
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

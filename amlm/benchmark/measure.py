@@ -9,18 +9,18 @@ from typing import Any
 import torch
 
 from amlm.benchmark.agreement import differences
+from amlm.benchmark.bench_options import Options, configuration
 from amlm.benchmark.cost import step_operations
 from amlm.benchmark.memory import peak_memory
-from amlm.benchmark.options import Options, configuration
 from amlm.benchmark.steps import BATCHES, OurStep, TheirStep, zero_gradients
 from amlm.benchmark.text import made_up_store
 from amlm.benchmark.timing import Spread, in_turn, matrix_rate, seconds
-from amlm.data.store import TokenStore
-from amlm.data.tokenizers.surfaces import surfaces_of
 from amlm.masking.policy import Corruption, MaskedRows
 from amlm.masking.signals import Predictions
 from amlm.models.substrings import build_substring_table
-from amlm.terminal import quiet_lightning
+from amlm.store.token_store import TokenStore
+from amlm.tokenizers.surfaces import surfaces_of
+from amlm.util.terminal import quiet_lightning
 
 
 def set_up(options: Options) -> None:

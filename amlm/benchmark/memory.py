@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from amlm.benchmark.options import Options, configuration
+from amlm.benchmark.bench_options import Options, configuration
 from amlm.benchmark.steps import OurStep, TheirStep, zero_gradients
 from amlm.benchmark.text import made_up_store
 

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from amlm.benchmark.options import Options
+from amlm.benchmark.bench_options import Options
 from amlm.benchmark.timing import Spread, in_turn, seconds
-from amlm.errors import InputError
-from amlm.evaluation.items import Candidate
+from amlm.evaluation.evaluate_options import Options as EvaluationOptions
 from amlm.evaluation.models import load
-from amlm.evaluation.options import Options as EvaluationOptions
 from amlm.evaluation.places import find_model
-from amlm.evaluation.scoring import score
-from amlm.evaluation.tasks import find
-from amlm.evaluation.zero_shot import items_of
+from amlm.evaluation.zero_shot.items import Candidate
+from amlm.evaluation.zero_shot.run_tasks import items_of
+from amlm.evaluation.zero_shot.scoring import score
+from amlm.evaluation.zero_shot.tasks import find
+from amlm.util.errors import InputError
 
 COPIES = 64  # of a batch
 PAIRS = 100  # of a round: the first ones of a file

@@ -14,12 +14,13 @@ from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from amlm.assemble import make_data, make_module, make_plan_of, make_trainer
-from amlm.benchmark.options import Options, configuration
-from amlm.data.module import StepBatch
-from amlm.data.store import TokenStore
+from amlm.benchmark.bench_options import Options, configuration
 from amlm.models.build import to_hugging_face
-from amlm.models.module import AdaptiveMaskedLM, make_optimizer
+from amlm.optim.optimizers import make_optimizer
+from amlm.store.datamodule import StepBatch
+from amlm.store.token_store import TokenStore
+from amlm.training.assemble import make_data, make_module, make_plan_of, make_trainer
+from amlm.training.lightning_module import AdaptiveMaskedLM
 
 if TYPE_CHECKING:
     from transformers import DebertaV2ForMaskedLM

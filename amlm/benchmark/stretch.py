@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from amlm.benchmark.options import LONG, SHORT, Options, configuration
+from amlm.benchmark.bench_options import LONG, SHORT, Options, configuration
 from amlm.benchmark.text import made_up_store
 
 WORDS_SEEN = 100_000_000
@@ -24,10 +24,10 @@ def stretch(options: Options) -> dict[str, Any]:
     Callbacks, log and checkpoints are part of these runs and of their speed; validation is part of
     the runs alone.
     """
-    from amlm.data.store import open_store
-    from amlm.record import read_log
-    from amlm.terminal import say
-    from amlm.training import run
+    from amlm.store.token_store import open_store
+    from amlm.training.record import read_log
+    from amlm.training.run import run
+    from amlm.util.terminal import say
 
     speeds: dict[int, float] = {}
     tokens_per_word = 0.0

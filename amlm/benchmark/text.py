@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from amlm.config import Config
-from amlm.data.store import TokenStore, open_store
+from amlm.config.schema import Config
+from amlm.store.token_store import TokenStore, open_store
 
 WORDS = 1_500_000
 WORDS_PER_LINE = 12

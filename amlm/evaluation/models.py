@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from amlm.errors import InputError
 from amlm.evaluation.places import Source
-from amlm.evaluation.predictors import predictor
-from amlm.evaluation.scoring import Query, batches, distinct_rows
+from amlm.evaluation.zero_shot.predictors import predictor
+from amlm.evaluation.zero_shot.scoring import Query, batches, distinct_rows
+from amlm.util.errors import InputError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -28,7 +28,7 @@ UNTRAINED_SEED = 0
 
 
 class MaskedModel:
-    """A `Scorer` (see `amlm.evaluation.scoring`) on a masked language model.
+    """A `Scorer` (see `amlm.evaluation.zero_shot.scoring`) on a masked language model.
 
     Args:
         model: any masked LM of `transformers`, float32, in eval mode.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amlm.errors import InputError
+from amlm.util.errors import InputError
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

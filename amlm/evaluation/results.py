@@ -22,7 +22,7 @@ from typing import Any
 
 from amlm import __version__
 from amlm.evaluation.figures import Figure, Report
-from amlm.files import write_json
+from amlm.util.files import write_json
 
 SCORES_FILE = "scores.json"
 CORRELATIONS = ("Spearman", "Pearson")  # the measures that are not in per cent

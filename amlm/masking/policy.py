@@ -10,37 +10,21 @@ come out however the batch is divided; the draw itself is a few thousand random 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from amlm.masking.keep_dtype import KeepDtype
 from amlm.masking.marginals import clipped_marginals, exact_marginals
 from amlm.masking.replacement import Replacement
 from amlm.masking.sampler import Sampler
 from amlm.masking.schedule import Schedule
 from amlm.masking.signals import Predictions, Signal
 from amlm.masking.table import updated_table
-from amlm.masking.uncast import Uncast
-
-
-@dataclass(frozen=True)
-class SpecialIds:
-    """Ids of the special tokens. All but ``unk`` are never masked by default."""
-
-    pad: int = 0
-    cls: int = 1
-    sep: int = 2
-    unk: int = 3
-    mask: int = 4
-
-    def all(self) -> list[int]:
-        return [self.pad, self.cls, self.sep, self.unk, self.mask]
-
-    def not_maskable(self, mask_special_tokens: bool) -> list[int]:
-        return [self.pad] if mask_special_tokens else [self.pad, self.cls, self.sep, self.mask]
+from amlm.tokenizers.special_tokens import SpecialIds
+from amlm.util.seeds import derived_seed
 
 
 @dataclass(frozen=True)
@@ -61,15 +45,6 @@ class MaskedRows:
     labels_M: Tensor  # int64, the original ids; the id at position 0 at unused slots
     shows_mask_M: Tensor  # bool
     valid_M: Tensor  # bool, false at unused slots
-
-
-def derived_seed(seed: int, purpose: str, *counters: int) -> int:
-    """A seed of 63 bits for one purpose at one point of a run, e.g. ``("masking", step)``.
-
-    Nothing depends on who drew before, so a resumed run draws what it would have drawn.
-    """
-    text = ":".join([str(seed), purpose, *map(str, counters)])
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
 def gather_rows(
@@ -96,7 +71,7 @@ def gather_rows(
     )
 
 
-class MaskingPolicy(Uncast):
+class MaskingPolicy(KeepDtype):
     """Signal, schedule, sampler and replacement around one table of masking probabilities.
 
     Buffers (all part of a checkpoint): ``table_V`` float32, ``first_V`` its first value, one

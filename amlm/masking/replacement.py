@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from amlm.config import option
-from amlm.errors import InputError
+from amlm.config.options import option
 from amlm.masking.sampler import uniform
+from amlm.util.errors import InputError
 
 
 @dataclass

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from amlm.config import option
+from amlm.config.options import option
 
 
 class Schedule(Protocol):

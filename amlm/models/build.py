@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from amlm.config import ModelConfig
-from amlm.masking.policy import SpecialIds, derived_seed
+from amlm.config.schema import ModelConfig
 from amlm.models.deberta import DebertaV2MaskedLM
 from amlm.models.nhot import NHotEmbedding
 from amlm.models.substrings import SubstringTable
+from amlm.tokenizers.special_tokens import SpecialIds
+from amlm.util.seeds import derived_seed
 
 if TYPE_CHECKING:
     from transformers import DebertaV2Config, DebertaV2ForMaskedLM

@@ -1,1 +1,1 @@
-"""The LAMB optimizer (`amlm.optim.lamb`) and learning-rate schedules (`amlm.optim.schedule`)."""
+"""Optimizers and learning-rate schedules."""

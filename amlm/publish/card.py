@@ -9,11 +9,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from amlm.errors import InputError
 from amlm.evaluation.results import CORRELATIONS, SCORES_FILE
-from amlm.files import write_aside
-from amlm.publish import LICENSE
-from amlm.publish.source import FINAL, RunModel, RunRecord, read_run, run_models
+from amlm.publish.run_models import FINAL, RunModel, RunRecord
+from amlm.util.errors import InputError
 
 CARD_FILE = "README.md"
 PAPER = "https://arxiv.org/abs/2510.20475"
@@ -47,7 +45,7 @@ def find_scores(folder: Path, fingerprints: Collection[str]) -> list[list[str]]:
 
     Args:
         folder: may hold those of other models too.
-        fingerprints: what the model's own bear, see `amlm.publish.source.check_model`.
+        fingerprints: what the model's own bear, see `amlm.publish.run_models.check_model`.
 
     Returns: task and metric, score, 95 % interval; in words.
 
@@ -189,14 +187,3 @@ def model_card(
         CITATION,
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def write_cards(folder: Path) -> None:
-    """Writes its card beside each model that a run has so far; scores come with an export."""
-    run = read_run(folder)
-    models = run_models(run)
-    for model in models:
-        if model.folder.is_dir():
-            address = str(model.folder.relative_to(folder.parent))
-            card = model_card(model, models, run, (), license=LICENSE, address=address)
-            write_aside(model.folder / CARD_FILE, card)

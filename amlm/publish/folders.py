@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from amlm.errors import InputError
 from amlm.publish.card import CARD_FILE
-from amlm.publish.source import MODEL_FILES, RunModel, RunRecord
-from amlm.run_folder import CONFIG_FILE
+from amlm.publish.run_models import MODEL_FILES, RunModel, RunRecord
+from amlm.util.errors import InputError
 
 EXPORT_FILE = "export.json"  # says which run an output folder belongs to
-
-
-def _identity(run: RunRecord) -> str:
-    parts = (str(run.run["started"]).encode(), (run.folder / CONFIG_FILE).read_bytes())
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
 def claim_output(out: Path, run: RunRecord) -> None:
@@ -27,7 +20,7 @@ def claim_output(out: Path, run: RunRecord) -> None:
     Raises:
         InputError: it holds something that is not a former export of the same run.
     """
-    mark, identity = out / EXPORT_FILE, _identity(run)
+    mark, identity = out / EXPORT_FILE, run.identity
     if mark.is_file():
         if json.loads(mark.read_text(encoding="utf-8")).get("run") == identity:
             return
@@ -43,7 +36,7 @@ def write_models(out: Path, models: Sequence[RunModel], cards: Mapping[str, str]
 
     Args:
         out: a folder of `claim_output`.
-        models: checked with `amlm.publish.source.check_model`.
+        models: checked with `amlm.publish.run_models.check_model`.
         cards: the model card by name.
 
     Returns: the folders, in the order of the models.

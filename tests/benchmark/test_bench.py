@@ -17,15 +17,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from amlm.bench import bench
 from amlm.benchmark import measure, scoring, text
+from amlm.benchmark.bench_options import Options, cases, configuration
 from amlm.benchmark.cost import step_operations
-from amlm.benchmark.options import Options, cases, configuration
-from amlm.benchmark.report import machine, table
+from amlm.benchmark.report_text import machine, table
 from amlm.benchmark.steps import BATCHES, OurStep
 from amlm.benchmark.stretch import stretch
 from amlm.benchmark.timing import Spread, in_turn
-from amlm.data.tokenizers.bpe import save_tokenizer
-from amlm.errors import InputError
 from amlm.models.build import build_model, save_hugging_face
+from amlm.tokenizers.bpe import save_tokenizer
+from amlm.util.errors import InputError
 
 TINY = Options(
     scale="small",

@@ -12,12 +12,12 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from amlm.config import ModelConfig
-from amlm.data.grammar import minimal_pairs, sample_lines
-from amlm.data.tokenizers.bpe import save_tokenizer, train_tokenizer
+from amlm.config.schema import ModelConfig
 from amlm.evaluation.models import MaskedModel, load
 from amlm.evaluation.places import find_model
 from amlm.models.build import build_model, save_hugging_face
+from amlm.sample import minimal_pairs, sample_lines
+from amlm.tokenizers.bpe import save_tokenizer, train_tokenizer
 
 LIMIT = 400  # tokens that the tiny model is declared for
 

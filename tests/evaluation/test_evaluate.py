@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from amlm import commands
-from amlm.errors import InputError
+from amlm.config import small_commands as commands
 from amlm.evaluate import evaluate, run
-from amlm.evaluation.baselines import Frequency, count_tokens
-from amlm.evaluation.items import suffix, whole
+from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.models import MaskedModel
-from amlm.evaluation.options import Options
 from amlm.evaluation.results import remembered
-from amlm.evaluation.scoring import score
+from amlm.evaluation.zero_shot.baselines import Frequency, count_tokens
+from amlm.evaluation.zero_shot.items import suffix, whole
+from amlm.evaluation.zero_shot.scoring import score
+from amlm.util.errors import InputError
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_a_file_that_is_done_is_not_done_again_unless_it_or_the_model_changed(
 def test_tasks_of_one_model_gather_in_its_scores(
     tiny_run: Path, eval_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("amlm.evaluation.items.SAMPLE_PAIRS", 20)
+    monkeypatch.setattr("amlm.evaluation.zero_shot.items.SAMPLE_PAIRS", 20)
     for task in ("supplement", "sample"):
         evaluate(Options(str(tiny_run), str(tmp_path), str(eval_dir), [task], revision="chck_2M"))
     folder = tmp_path / "results" / "tiny" / "chck_2M"

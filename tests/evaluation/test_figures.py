@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr, spearmanr
 
-from amlm.evaluation import ranking
 from amlm.evaluation.figures import (
     RESAMPLES,
     Outcomes,
@@ -19,9 +18,10 @@ from amlm.evaluation.figures import (
     resampled,
     spearman,
 )
-from amlm.evaluation.items import Item, whole
-from amlm.evaluation.reading import design, r_squared
-from amlm.evaluation.tasks import TASKS
+from amlm.evaluation.zero_shot import ranking
+from amlm.evaluation.zero_shot.items import Item, whole
+from amlm.evaluation.zero_shot.reading import design, r_squared
+from amlm.evaluation.zero_shot.tasks import TASKS
 
 PAIR = [whole("Good."), whole("Bad.")]
 NAN = float("nan")

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from amlm.masking.marginals import exact_marginals
-from amlm.masking.policy import MaskedRows, MaskingPolicy, SpecialIds, derived_seed
+from amlm.masking.policy import MaskedRows, MaskingPolicy
 from amlm.masking.replacement import Replacement
 from amlm.masking.sampler import Bernoulli, Fixed, Sampler
 from amlm.masking.schedule import Constant, Linear
@@ -23,6 +23,8 @@ from amlm.masking.signals import Predictions, Signal
 from amlm.masking.signals.hard import Hard
 from amlm.masking.signals.soft import Soft
 from amlm.masking.signals.uniform import Uniform
+from amlm.tokenizers.special_tokens import SpecialIds
+from amlm.util.seeds import derived_seed
 
 V = 60
 PAD, CLS, SEP, UNK, MASK = range(5)

@@ -11,13 +11,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from amlm.components import build
-from amlm.errors import InputError
-from amlm.masking.policy import MaskingPolicy, SpecialIds
+from amlm.config.components import build
+from amlm.masking.policy import MaskingPolicy
 from amlm.masking.replacement import Replacement
 from amlm.masking.sampler import Fixed
 from amlm.masking.schedule import Constant
 from amlm.masking.signals.hard import Hard
+from amlm.tokenizers.special_tokens import SpecialIds
+from amlm.util.errors import InputError
 
 MASK, V = 4, 25
 ORDINARY = torch.arange(5, V)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from amlm.components import build
-from amlm.errors import InputError
+from amlm.config.components import build
 from amlm.masking.schedule import Constant, Cosine, Linear, Schedule, Step
+from amlm.util.errors import InputError
 
 ALL: list[Schedule] = [Constant(), Linear(), Cosine(), Step()]
 IDS = ["constant", "linear", "cosine", "step"]

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from amlm.masking.policy import MaskingPolicy, SpecialIds
+from amlm.masking.policy import MaskingPolicy
 from amlm.masking.replacement import Replacement
 from amlm.masking.sampler import Fixed
 from amlm.masking.schedule import Linear
@@ -21,6 +21,7 @@ from amlm.masking.signals.hard import Hard
 from amlm.masking.signals.soft import Soft
 from amlm.masking.signals.uniform import Uniform
 from amlm.masking.table import updated_table
+from amlm.tokenizers.special_tokens import SpecialIds
 
 V, WINDOWS, EVERY = 40, 50, 20
 TOTAL = WINDOWS * EVERY

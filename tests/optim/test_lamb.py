@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from amlm.optim import lamb
 from amlm.optim.lamb import Lamb
-from amlm.optim.schedule import cosine_with_warmup
+from amlm.optim.learning_rate import cosine_with_warmup
 
 SHAPES = [(7, 5), (5,), (3, 4, 2), (), (6,)]
 ZERO_AT_START = 4

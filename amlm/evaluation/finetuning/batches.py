@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
-from amlm.evaluation.finetuning.tasks import Pair
-from amlm.masking.policy import derived_seed
+from amlm.evaluation.finetuning.glue_tasks import Pair
+from amlm.util.seeds import derived_seed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

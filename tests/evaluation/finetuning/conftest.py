@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from amlm.config import ModelConfig
-from amlm.data.tokenizers.bpe import save_tokenizer, train_tokenizer
+from amlm.config.schema import ModelConfig
 from amlm.models.build import build_model, save_hugging_face
+from amlm.tokenizers.bpe import save_tokenizer, train_tokenizer
 
 MAX_LENGTH = 64
 

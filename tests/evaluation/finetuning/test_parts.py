@@ -24,9 +24,8 @@ from transformers import (
 )
 from transformers import DebertaV2Model as TheirDeberta
 
-from amlm.errors import InputError
 from amlm.evaluation import models
-from amlm.evaluation.finetuning import metrics
+from amlm.evaluation.finetuning import glue_metrics as metrics
 from amlm.evaluation.finetuning.batches import Encoded, collate, encode, train_batches
 from amlm.evaluation.finetuning.classifier import (
     AnyEncoder,
@@ -35,11 +34,12 @@ from amlm.evaluation.finetuning.classifier import (
     make_encoder,
     make_head,
 )
-from amlm.evaluation.finetuning.metrics import interval, score
-from amlm.evaluation.finetuning.module import Epochs, rate_factor
-from amlm.evaluation.finetuning.source import UNUSED, load_encoder
-from amlm.evaluation.finetuning.tasks import TASKS, Pair, find_files, read_pairs
+from amlm.evaluation.finetuning.fine_tuning import Epochs, rate_factor
+from amlm.evaluation.finetuning.glue_metrics import interval, score
+from amlm.evaluation.finetuning.glue_tasks import TASKS, Pair, find_files, read_pairs
+from amlm.evaluation.finetuning.load_encoder import UNUSED, load_encoder
 from amlm.evaluation.places import find_model
+from amlm.util.errors import InputError
 
 ROWS = {
     "boolq": ({"question": "q", "passage": "p"}, ("q", "p")),

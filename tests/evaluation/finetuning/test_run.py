@@ -15,17 +15,18 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from amlm import commands, evaluate
-from amlm.errors import InputError
-from amlm.evaluation.finetuning import run as finetuning
+from amlm import evaluate
+from amlm.config import small_commands as commands
+from amlm.evaluation.evaluate_options import Options
+from amlm.evaluation.finetuning import finetune as finetuning
 from amlm.evaluation.finetuning.batches import encode, train_batches
-from amlm.evaluation.finetuning.run import finetune
-from amlm.evaluation.finetuning.source import load_encoder
-from amlm.evaluation.finetuning.tasks import TASKS, Pair, find_files, read_pairs
-from amlm.evaluation.finetuning.train import Recipe, train_task
-from amlm.evaluation.options import Options
+from amlm.evaluation.finetuning.finetune import finetune
+from amlm.evaluation.finetuning.glue_tasks import TASKS, Pair, find_files, read_pairs
+from amlm.evaluation.finetuning.load_encoder import load_encoder
+from amlm.evaluation.finetuning.train_task import Recipe, train_task
 from amlm.evaluation.places import find_model
-from amlm.masking.policy import derived_seed
+from amlm.util.errors import InputError
+from amlm.util.seeds import derived_seed
 
 
 def pairs_of(data_dir: Path, name: str) -> tuple[list[Pair], list[Pair]]:

@@ -1,0 +1,153 @@
+"""Options of the benchmark, and the shapes that they stand for."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from amlm.config.checks import check
+from amlm.config.options import option
+from amlm.config.schema import Config
+from amlm.util.errors import InputError
+
+SHORT, LONG = 64, 256  # tokens of a sequence in the two halves of the paper's run
+CPU_TOKENS = 2_048  # the paper's 16,384 would take minutes a round
+
+
+@dataclass
+class Options:
+    suite: str = option(
+        "none",
+        "none measures the one shape given by the options below; cpu the paper's at 64 and 256 "
+        "tokens and the small one; gpu the paper's as it is trained, compiled and not, and a "
+        "stretch of the run itself; evaluation zero-shot scores of a model",
+        choices=("none", "cpu", "gpu", "evaluation"),
+    )
+    scale: str = option(
+        "paper", "sizes that the next five are changes of", choices=("small", "paper")
+    )
+    layers: int | None = option(None, "transformer layers", ge=1)
+    hidden_size: int | None = option(None, "width of the encoder", ge=1)
+    heads: int | None = option(None, "attention heads", ge=1)
+    intermediate_size: int | None = option(None, "width of the feed-forward layer", ge=1)
+    vocab_size: int | None = option(None, "token types", ge=300)
+    length: int = option(64, "tokens of a sequence", ge=4)
+    tokens: int | None = option(
+        None, "tokens of a step; null is 2048 on a CPU and the run's own number on a GPU", ge=8
+    )
+    ratio: float = option(0.275, "share of masked positions", gt=0, lt=1)
+    dropout: float = option(0.1, "dropout of both models", ge=0, lt=1)
+    device: str = option("auto", "where to run", choices=("auto", "cpu", "gpu"))
+    precision: str = option(
+        "auto",
+        "auto is bf16-mixed on GPUs that have it and float32 elsewhere",
+        choices=("auto", "32", "bf16-mixed"),
+    )
+    compile: bool = option(False, "torch.compile both encoders")
+    rounds: int = option(3, "rounds; in each, ours and theirs take a step", ge=1)
+    threads: int = option(0, "CPU threads; 0 leaves the choice to torch", ge=0)
+    memory: bool = option(True, "whether to measure peak memory, in a process for each of the two")
+    data_dir: str | None = option(
+        None,
+        "suite=gpu: text for the stretch of the run; null is made-up text. suite=evaluation: "
+        "folder with BLiMP; null is the sample's pairs",
+    )
+    model: str | None = option(None, "suite=evaluation: a run folder or one of Hugging Face's")
+    steps: int = option(200, "steps of that stretch, at each length", ge=20)
+    cache: str = option("~/.cache/amlm", "where the made-up text is kept between runs")
+    json: str | None = option(None, "file to write all numbers to")
+
+    @property
+    def on_gpu(self) -> bool:
+        asked = self.suite if self.suite in ("cpu", "gpu") else self.device
+        return asked == "gpu" or (asked == "auto" and torch.cuda.is_available())
+
+    @property
+    def torch_device(self) -> torch.device:
+        return torch.device("cuda" if self.on_gpu else "cpu")
+
+    @property
+    def bfloat16(self) -> bool:
+        if self.suite == "evaluation":
+            return False  # `amlm.evaluate` scores in float32
+        able = self.on_gpu and torch.cuda.is_bf16_supported(False)
+        return self.precision == "bf16-mixed" or (self.precision == "auto" and able)
+
+    @property
+    def name(self) -> str:
+        compiled = ", compiled" if self.compile else ""
+        return f"{self.scale}, {self.length} tokens a sequence{compiled}"
+
+
+SHAPE = ("scale", "layers", "hidden_size", "heads", "intermediate_size", "vocab_size", "length")
+UNUSED = {  # options that would change nothing
+    "none": ("data_dir", "model", "steps"),
+    "cpu": (*SHAPE, "compile", "data_dir", "model", "steps"),
+    "gpu": (*SHAPE, "compile", "model"),
+    "evaluation": (
+        *(*SHAPE, "compile", "tokens", "ratio", "dropout"),
+        *("precision", "memory", "steps", "cache"),
+    ),
+}
+
+
+def cases(options: Options) -> list[Options]:
+    """The shapes to measure.
+
+    Raises:
+        InputError: there is no GPU and one is asked for; a suite is given what it has no use for.
+    """
+    if options.on_gpu and not torch.cuda.is_available():
+        asked = "suite=gpu" if options.suite == "gpu" else "device=gpu"
+        raise InputError(f"{asked} asks for a GPU and torch sees none: use suite=cpu")
+    suite, plain = options.suite, Options()
+    for name in UNUSED[suite]:
+        if getattr(options, name) != getattr(plain, name):
+            raise InputError(f"suite={suite} has its own {name}, or none: leave one of them out")
+    if suite in ("cpu", "gpu") and options.device not in ("auto", suite):
+        raise InputError(f"suite={suite} has its own device: leave one of them out")
+    if suite == "none":
+        return [options]
+    if suite == "evaluation":
+        return []
+    if suite == "cpu":
+        return [
+            dataclasses.replace(options, scale="small", rounds=5 * options.rounds),
+            dataclasses.replace(options, length=SHORT),
+            dataclasses.replace(options, length=LONG),
+        ]
+    return [
+        dataclasses.replace(options, length=length, compile=compiled)
+        for compiled in (False, True)
+        for length in (SHORT, LONG)
+    ]
+
+
+def configuration(options: Options, *more: str) -> Config:
+    """The configuration of a training run in a shape, with further overrides."""
+    from hydra import compose, initialize_config_dir
+
+    from amlm.config.command_line import conf_dir, register_schema, typed
+
+    register_schema()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config = typed(compose("config", [f"scale={options.scale}", *more]))
+    for name in ("layers", "hidden_size", "heads", "intermediate_size"):
+        if getattr(options, name) is not None:
+            setattr(config.model, name, getattr(options, name))
+    if options.vocab_size is not None:
+        config.tokenizer.vocab_size = options.vocab_size
+    config.model.dropout = options.dropout
+    config.data.sequence_length = {0: options.length}
+    if options.tokens is not None or not options.on_gpu:
+        config.data.tokens_per_step = options.tokens or CPU_TOKENS
+    config.model.max_positions = max(config.model.max_positions, options.length)
+    config.trainer.accelerator = "gpu" if options.on_gpu else "cpu"
+    config.trainer.compile = options.compile
+    config.trainer.precision = "bf16-mixed" if options.bfloat16 else "32"
+    config.paths.cache = str(Path(options.cache).expanduser())
+    check(config)
+    return config

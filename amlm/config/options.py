@@ -1,0 +1,86 @@
+"""One option: a dataclass field with its meaning and range; help texts and range checks from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import field
+from typing import Any
+
+from amlm.util.errors import InputError
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+    choices: tuple[str, ...] | None = None,
+) -> Any:
+    """A dataclass field with its one line of meaning and the range its value must lie in."""
+    metadata = {"help": help, "ge": ge, "gt": gt, "le": le, "lt": lt, "choices": choices}
+    if isinstance(default, (dict, list)):
+        return field(default_factory=lambda: type(default)(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def options(section: Any, prefix: str = "") -> Iterator[tuple[str, dataclasses.Field[Any], Any]]:
+    """Yields ``(dotted name, field, value)`` for every option at and below a section."""
+    for each in dataclasses.fields(section):
+        value = getattr(section, each.name)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            yield from options(value, f"{prefix}{each.name}.")
+        else:
+            yield f"{prefix}{each.name}", each, value
+
+
+def range_text(each: dataclasses.Field[Any]) -> str:
+    """The range of an option in words, e.g. ``at least 0, below 1``; empty if there is none."""
+    meta = each.metadata
+    words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+    parts = [f"{word} {meta[key]:g}" for key, word in words.items() if meta.get(key) is not None]
+    if meta.get("choices"):
+        parts.append("one of " + ", ".join(meta["choices"]))
+    return ", ".join(parts)
+
+
+def option_lines(section: Any) -> list[str]:
+    """Every option with its default, meaning and range, for a help text."""
+    lines = []
+    for name, each, value in options(section):
+        if each.metadata.get("choices") or isinstance(value, str) or value is None:
+            shown = "null" if value is None else str(value)
+        else:
+            shown = str(value).lower() if isinstance(value, bool) else f"{value}"
+        limits = range_text(each)
+        lines.append(f"  {name}={'...' if shown == '???' else shown}")
+        lines.append(f"      {each.metadata['help']}{f' [{limits}]' if limits else ''}")
+    return lines
+
+
+def check_ranges(section: Any, prefix: str = "") -> None:
+    """Raises InputError for the first option of a dataclass that lies outside its range."""
+    for name, each, value in options(section, prefix):
+        if value is None or isinstance(value, (bool, dict)):
+            continue
+        for one in value if isinstance(value, list) else [value]:
+            if _outside(one, each.metadata):
+                meaning = each.metadata["help"]
+                raise InputError(
+                    f"{name}={one} is out of range: it must be {range_text(each)} ({meaning})"
+                )
+
+
+def _outside(value: Any, meta: Mapping[str, Any]) -> bool:
+    return bool(
+        (isinstance(value, float) and not math.isfinite(value))
+        or (meta.get("ge") is not None and not value >= meta["ge"])
+        or (meta.get("gt") is not None and not value > meta["gt"])
+        or (meta.get("le") is not None and not value <= meta["le"])
+        or (meta.get("lt") is not None and not value < meta["lt"])
+        or (meta.get("choices") and value not in meta["choices"])
+    )

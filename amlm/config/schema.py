@@ -1,0 +1,274 @@
+"""Every option of a run: its type, its range and one line of meaning.
+
+The dataclasses below are the schema that Hydra composes into (``conf/config.yaml`` starts from
+them), so a wrong type or an unknown key fails while the configuration is put together.
+`amlm.config.checks` adds ranges and the rules between options. Nothing heavy is imported here:
+``--help`` must be quick.
+
+The masking policy's choices (signal, schedule, sampler, replacement) and the callbacks are
+*components*: nodes with a ``_target_`` that names one of our dataclasses, which carries its own
+typed and documented options (see `amlm.config.components`). Everything else is a plain section.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from amlm.config.options import option
+
+
+@dataclass
+class SourceConfig:
+    """One entry of ``data.sources``."""
+
+    path: str | None = option(
+        None,
+        "a folder of <source>.train and <source>.dev files, a file or glob of text, JSONL, CSV, "
+        "TSV or Parquet (compressed or not), hub:owner/name, or sample: for the built-in text",
+    )
+    dev: str | None = option(
+        None, "held-out text in the same forms; null is what lies beside it, or data.holdout"
+    )
+    format: str = option(
+        "auto",
+        "format of files; auto goes by their names",
+        choices=("auto", "text", "jsonl", "csv", "tsv", "parquet"),
+    )
+    column: str = option("text", "column of the text, where there are columns")
+    render: str | None = option(
+        None,
+        "the records are triplets, each sentence a line, anchor and positive a line, or all three "
+        "with [SEP] between them",
+        choices=("separate", "pair", "joined"),
+    )
+    columns: list[str] = option(
+        ["anchor", "positive", "negative"], "columns of a triplet, in this order"
+    )
+
+
+@dataclass
+class DataConfig:
+    sources: dict[str, Any] = option({}, "where the text comes from: a name and a path for each")
+    dir: str | None = option(None, "folder with <source>.train and <source>.dev files (babylm)")
+    sample_words: int = option(300_000, "words of the built-in sample corpus", ge=1_000)
+    cleaning: dict[str, dict[str, bool]] = option(
+        {}, "cleaning rules by source, on or off (config group data/cleaning)"
+    )
+    words: int | None = option(
+        None, "words to train on, sampled from the sources; null is all that the shares allow", ge=1
+    )
+    shares: dict[str, float] = option(
+        {}, "share of the words by source, adding up to 1; empty takes the sources as they are"
+    )
+    allow_repeat: bool = option(
+        False, "whether a source with too few words for its share is repeated"
+    )
+    holdout: float = option(
+        0.0, "share of a source without held-out text that is held out instead", ge=0, le=0.5
+    )
+    seed: int = option(0, "seed of what is sampled and held out", ge=0, lt=2**31)
+    sequence_length: dict[int, int] = option(
+        {0: 64}, "tokens per block from an epoch on, e.g. {0: 64, 5: 256}"
+    )
+    tokens_per_step: int = option(2_048, "tokens of one optimizer step, whatever the length", ge=8)
+    epochs: int = option(10, "passes over the text when trainer.max_steps is not given", ge=1)
+    validation_tokens: int = option(
+        65_536, "tokens of held-out text per validation, spread evenly over the dev files", ge=64
+    )
+    workers: int = option(0, "processes that load batches; 0 loads them in the main one", ge=0)
+
+
+@dataclass
+class TokenizerConfig:
+    path: str | None = option(
+        None,
+        "an existing tokenizer.json, a folder with one, or a SentencePiece .model; null trains one",
+    )
+    vocab_size: int = option(
+        8_192, "token types of the BPE, special and byte tokens included", ge=300
+    )
+
+
+@dataclass
+class NHotConfig:
+    fusion: str = option(
+        "none",
+        "how substrings join a token's embedding: not at all, or added",
+        choices=("none", "add"),
+    )
+    dim: int | None = option(
+        None, "width d' of a substring vector; null is the model's width", ge=1
+    )
+    include_self: bool = option(True, "whether a token counts among its own substrings")
+
+
+@dataclass
+class ModelConfig:
+    hidden_size: int = option(128, "width of the encoder", ge=1)
+    layers: int = option(4, "transformer layers", ge=1)
+    heads: int = option(4, "attention heads; must divide hidden_size", ge=1)
+    intermediate_size: int = option(512, "width of the feed-forward layer", ge=1)
+    dropout: float = option(0.1, "dropout of hidden states and attention", ge=0, lt=1)
+    position_buckets: int = option(256, "log buckets of relative positions", ge=2)
+    max_positions: int = option(1_024, "longest sequence the model is declared for", ge=2)
+    layer_norm_eps: float = option(1e-7, "epsilon of every layer norm", gt=0)
+    initializer_range: float = option(0.02, "standard deviation of initial weights", gt=0)
+    nhot: NHotConfig = field(default_factory=NHotConfig)
+
+
+@dataclass
+class MaskingConfig:
+    signal: Any = option(None, "what a type's score is made of (config group masking/signal)")
+    schedule: Any = option(None, "mask ratio by step (config group masking/schedule)")
+    sampler: Any = option(None, "how positions are drawn (config group masking/sampler)")
+    replacement: Any = option(
+        None, "what a selected token becomes (config group masking/replacement)"
+    )
+    smoothing: float = option(0.2, "λ, the weight of the old table at an update", ge=0, lt=1)
+    floor: float = option(
+        0.005, "lower bound of a masking probability before rescaling", gt=0, lt=1
+    )
+    update_every: int = option(200, "optimizer steps between two updates of the table", ge=1)
+    first_update: int = option(0, "no update before this many optimizer steps", ge=0)
+    normalization: str = option(
+        "exact", "probabilities above 1: redistributed, or cut off", choices=("exact", "clipped")
+    )
+    mask_special_tokens: bool = option(False, "whether [CLS], [SEP] and [MASK] may be selected")
+    counters: str = option(
+        "exact",
+        "statistics in exact integers and float64, or in bfloat16 as in the authors' script",
+        choices=("exact", "bfloat16"),
+    )
+
+
+@dataclass
+class OptimizerConfig:
+    name: str = option("lamb", "optimizer", choices=("lamb", "adamw"))
+    lr: float = option(7e-3, "peak learning rate", gt=0)
+    beta1: float = option(0.9, "decay of the first moment", ge=0, lt=1)
+    beta2: float = option(0.98, "decay of the second moment", ge=0, lt=1)
+    eps: float = option(1e-8, "added to the root of the second moment", ge=1e-30)
+    weight_decay: float = option(0.1, "decoupled weight decay of matrices", ge=0)
+    warmup: float = option(0.01, "share of all steps with a rising learning rate", ge=0, lt=1)
+    clip: float = option(1.0, "largest gradient norm; 0 switches clipping off", ge=0)
+
+
+@dataclass
+class TrainerConfig:
+    max_steps: int | None = option(
+        None, "optimizer steps of the run; null is data.epochs passes", ge=1
+    )
+    accelerator: str = option("auto", "device kind", choices=("auto", "cpu", "gpu"))
+    devices: int = option(
+        1, "number of devices, each with a process of its own; 0 is all there are", ge=0
+    )
+    precision: str = option(
+        "auto",
+        "auto is bf16-mixed on GPUs that have it and float32 elsewhere",
+        choices=("auto", "32", "bf16-mixed", "bf16-true"),
+    )
+    compile: bool = option(
+        False, "torch.compile the model: for GPUs, where amlm.bench says that it wins"
+    )
+    accumulate: int = option(1, "parts that a step's batch is worked off in, to save memory", ge=1)
+    log_every: int = option(20, "optimizer steps between two lines of training metrics", ge=1)
+    validate_every: int = option(500, "optimizer steps between two validations; 0 is never", ge=0)
+    overfit: bool = option(False, "train on the first batch again and again (a test of the model)")
+    profile: bool = option(False, "profile a few steps into the run folder")
+    threads: int = option(0, "CPU threads; 0 leaves the choice to torch", ge=0)
+
+
+@dataclass
+class ValidationConfig:
+    ratio: float = option(0.15, "mask ratio of the plain masked-LM validation", gt=0, lt=1)
+    batch_tokens: int = option(4_096, "tokens per validation batch", ge=64)
+    seed: int = option(0, "seed of the masks, the same at every validation of every run", ge=0)
+    compare: str = option(
+        "exact",
+        "compare predicted ids as integers, or after a cast to bfloat16 as in the authors' script",
+        choices=("exact", "bfloat16"),
+    )
+
+
+@dataclass
+class EvaluationConfig:
+    tasks: list[str] = option(
+        [],
+        "zero-shot tasks scored at each word checkpoint and at the end; sample is the built-in "
+        "grammar's minimal pairs and needs no data",
+        choices=(
+            "sample",
+            "blimp",
+            "supplement",
+            "ewok",
+            "entity_tracking",
+            "wug_adj",
+            "wug_past",
+        ),
+    )
+    data_dir: str | None = option(
+        None, "folder with the tasks' folders (as data_dir of amlm.evaluate)"
+    )
+    items: int = option(
+        40, "items of each group (paradigm, domain ...); the first ones are taken", ge=1
+    )
+
+
+@dataclass
+class CheckpointConfig:
+    every: int = option(200, "optimizer steps between two checkpoints to resume from", ge=1)
+    words_by: str = option(
+        "words",
+        "when chck_1M, chck_2M ... are exported: by words really seen, or by share of the steps as "
+        "in the authors' script",
+        choices=("words", "steps"),
+    )
+
+
+@dataclass
+class LoggerConfig:
+    name: str = option(
+        "none", "mirror of the run's own log", choices=("none", "csv", "tensorboard", "wandb")
+    )
+    project: str = option("amlm", "W&B project")
+    entity: str | None = option(None, "W&B team or user; null is your default")
+    mode: str = option("offline", "W&B: offline needs no account", choices=("offline", "online"))
+
+
+@dataclass
+class PathsConfig:
+    outputs: str = option("outputs", "where run folders go: <outputs>/<name>/<time>-seed<seed>")
+    cache: str = option(
+        "~/.cache/amlm", "where tokenizers and tokenised text are kept between runs"
+    )
+
+
+@dataclass
+class Config:
+    name: str = option("unnamed", "name of the experiment; run folders are grouped under it")
+    seed: int = option(0, "seed of weights, masks, dropout and data order", ge=0, lt=2**31)
+    run_dir: str | None = option(
+        None, "this run's folder; null makes a new one under paths.outputs"
+    )
+    sweep: str | None = option(None, "name shared by the runs of a sweep; --multirun sets it")
+    data: DataConfig = field(default_factory=DataConfig)
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    masking: MaskingConfig = field(default_factory=MaskingConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
+    logger: LoggerConfig = field(default_factory=LoggerConfig)
+    callbacks: dict[str, Any] = option(
+        {}, "further Lightning callbacks by name, each with a _target_"
+    )
+    paths: PathsConfig = field(default_factory=PathsConfig)
+
+
+def as_dict(config: Config) -> dict[str, Any]:
+    """A configuration as plain nested dictionaries."""
+    return dataclasses.asdict(config)

@@ -1,0 +1,147 @@
+"""One fine-tuning of one task, with the official recipe.
+
+Where it is odd the recipe is kept: the learning rate of the first step is 0, and weight decay acts
+on biases too. Shapes: B batch, C labels, N items.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import lightning as L
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
+from tqdm import tqdm
+
+from amlm.evaluation.finetuning.batches import Batch
+from amlm.evaluation.finetuning.classifier import Classifier
+from amlm.evaluation.finetuning.glue_metrics import make_metrics
+from amlm.optim.learning_rate import cosine_with_warmup
+from amlm.util.seeds import derived_seed
+
+BETAS = (0.9, 0.999)
+EPS = 1e-8
+WEIGHT_DECAY = 0.01
+WARMUP = 0.06  # share of all steps
+FINAL_RATIO = 0.1  # of the learning rate
+
+
+def rate_factor(step: int, total_steps: int) -> float:
+    """Multiplier of the learning rate at a step counted from 0: linear up, half a cosine down."""
+    warmup = int(WARMUP * total_steps)
+    if step < warmup:
+        return step / warmup
+    return cosine_with_warmup(step, total_steps, warmup, FINAL_RATIO)
+
+
+@dataclass
+class Epochs:
+    """What the epochs so far have brought.
+
+    Attributes:
+        scores: the three metrics after each epoch.
+        best: the best epoch, counted from 1; the first of equals.
+        predictions_N: that epoch's predictions of the validation items.
+    """
+
+    scores: list[dict[str, float]] = field(default_factory=list)
+    best: int = 0
+    predictions_N: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
+
+    def add(self, scores: dict[str, float], predictions_N: Tensor, metric: str) -> None:
+        """Takes an epoch in; it becomes the best if it beats the best by the metric."""
+        if not self.scores or scores[metric] > self.scores[self.best - 1][metric]:
+            self.best, self.predictions_N = len(self.scores) + 1, predictions_N
+        self.scores.append(scores)
+
+
+class FineTuning(L.LightningModule):
+    """A classifier in training; `epochs` holds the outcome.
+
+    The weights of the best epoch are not kept: what they predict for the validation items is what
+    was predicted at that epoch's validation.
+
+    Args:
+        classifier: encoder and head.
+        labels: C.
+        metric: what the best epoch is chosen by.
+        lr: peak learning rate.
+        total_steps: optimizer steps of the training.
+        seed: source of dropout, with the step.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        *,
+        labels: int,
+        metric: str,
+        lr: float,
+        total_steps: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.metric = metric
+        self.lr = lr
+        self.total_steps = total_steps
+        self.seed = seed
+        self.metrics = make_metrics(labels)
+        self.epochs = Epochs()
+        self._predictions: list[Tensor] = []
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        # Dropout depends on the seed and the step alone, whoever drew before.
+        torch.manual_seed(derived_seed(self.seed, "dropout", self.global_step))
+        return F.cross_entropy(self.classifier(batch.ids_BL, batch.mask_BL), batch.labels_B)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        predictions_B = self.classifier(batch.ids_BL, batch.mask_BL).argmax(-1)
+        self.metrics.update(predictions_B, batch.labels_B)
+        self._predictions.append(predictions_B)
+
+    def on_validation_epoch_end(self) -> None:
+        scores = {name: float(value) for name, value in self.metrics.compute().items()}
+        self.epochs.add(scores, torch.cat(self._predictions).cpu(), self.metric)
+        self.metrics.reset()
+        self._predictions.clear()
+
+    def configure_optimizers(self) -> Any:
+        optimizer = AdamW(
+            self.classifier.parameters(),
+            lr=self.lr,
+            betas=BETAS,
+            eps=EPS,
+            weight_decay=WEIGHT_DECAY,
+            fused=True,
+        )
+        scheduler = LambdaLR(optimizer, lambda step: rate_factor(step, self.total_steps))
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+
+class Bar(L.Callback):
+    """A progress bar over all steps, with the score of the last epoch and of the best."""
+
+    def __init__(self, title: str, total_steps: int) -> None:
+        self.bar = tqdm(total=total_steps, desc=title, unit="step", leave=False)
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.bar.update()
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        assert isinstance(pl_module, FineTuning)
+        epochs, metric = pl_module.epochs, pl_module.metric
+        last, best = epochs.scores[-1][metric], epochs.scores[epochs.best - 1][metric]
+        self.bar.set_postfix_str(
+            f"epoch {len(epochs.scores)}, {metric} {last:.3f}, best {best:.3f}"
+        )
+
+    def teardown(self, *_: Any, **__: Any) -> None:
+        self.bar.close()

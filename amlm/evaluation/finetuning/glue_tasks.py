@@ -1,0 +1,108 @@
+"""The (Super)GLUE tasks of the BabyLM 2025 evaluation with their official settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+from amlm.evaluation.zero_shot.items import lines_of
+from amlm.util.errors import InputError
+
+FOLDERS = ("glue_filtered", "full_eval/glue_filtered")
+
+
+class Pair(NamedTuple):
+    """An item: two texts and a label, 0 to the number of labels less one."""
+
+    first: str
+    second: str
+    label: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task and how it is trained.
+
+    Attributes:
+        first, second: the texts, as templates of a line's fields.
+        labels: how many there are.
+        epochs, batch_size: of training.
+        metric: what the best epoch is chosen by, and what is reported.
+    """
+
+    first: str
+    second: str
+    labels: int = 2
+    epochs: int = 10
+    batch_size: int = 32
+    metric: str = "accuracy"
+
+
+TASKS = {
+    "boolq": Task("{question}", "{passage}", batch_size=16),
+    "multirc": Task("Question: {question} Answer: {answer}", "{paragraph}", batch_size=16),
+    "rte": Task("{sentence1}", "{sentence2}"),
+    "wsc": Task(
+        'Does "{span2_text}" refer to "{span1_text}" in this passage?', "{text}", epochs=30
+    ),
+    "mrpc": Task("{sentence1}", "{sentence2}", metric="f1"),
+    "qqp": Task("{question1}", "{question2}", metric="f1"),
+    "mnli": Task("{premise}", "{hypothesis}", labels=3),
+}
+
+
+def find_files(data_dir: Path, names: Sequence[str]) -> dict[str, dict[str, Path]]:
+    """The ``train`` and ``valid`` file of each task.
+
+    Args:
+        data_dir: holds ``glue_filtered``, or ``full_eval`` with that.
+        names: the tasks wanted.
+
+    Raises:
+        InputError: a task has no data.
+    """
+    found: dict[str, dict[str, Path]] = {}
+    for name, folder in product(names, FOLDERS):
+        paths = {split: data_dir / folder / f"{name}.{split}.jsonl" for split in ("train", "valid")}
+        if all(path.is_file() for path in paths.values()):
+            found.setdefault(name, paths)
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise InputError(
+            f"data_dir={data_dir} has no data of {', '.join(missing)}: expected "
+            f"{FOLDERS[0]}/{missing[0]}.train.jsonl and .valid.jsonl in it or in full_eval in it, "
+            "as in 'evaluation_data' of the OSF project ryjfm (https://osf.io/ryjfm)"
+        )
+    return found
+
+
+def read_pairs(path: Path, task: Task) -> list[Pair]:
+    """The items of a file.
+
+    Raises:
+        InputError: a line is no JSON object, lacks a field, or has a label that the task doesn't;
+            or the file is empty.
+    """
+    pairs = []
+    for number, line in lines_of(path):
+        try:
+            fields = json.loads(line)
+            pair = Pair(
+                task.first.format_map(fields), task.second.format_map(fields), fields["label"]
+            )
+        except (ValueError, TypeError) as error:  # not JSON; JSON, but no object
+            raise InputError(f"{path}, line {number}: not a JSON object ({error})") from error
+        except KeyError as error:
+            raise InputError(f"{path}, line {number}: has no field {error}") from error
+        if pair.label not in range(task.labels):
+            raise InputError(
+                f"{path}, line {number}: label {pair.label!r} is not one of 0 to {task.labels - 1}"
+            )
+        pairs.append(pair)
+    if not pairs:
+        raise InputError(f"{path} is empty")
+    return pairs

@@ -1,0 +1,108 @@
+"""One training of one task from a pretrained model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import lightning as L
+import torch
+
+from amlm.evaluation.finetuning.batches import encode, train_batches, valid_batches
+from amlm.evaluation.finetuning.classifier import AnyEncoder, Classifier, make_encoder
+from amlm.evaluation.finetuning.fine_tuning import Bar, FineTuning
+from amlm.evaluation.finetuning.glue_tasks import Pair, Task
+from amlm.evaluation.models import longest_input
+from amlm.util.errors import InputError
+from amlm.util.terminal import say
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+VALID_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a training depends on beside the data, the model and the seed."""
+
+    epochs: int
+    batch_size: int
+    lr: float
+    max_length: int
+
+
+def train_task(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
+    task: Task,
+    splits: tuple[Sequence[Pair], Sequence[Pair]],
+    recipe: Recipe,
+    *,
+    seed: int,
+    accelerator: str = "cpu",
+    title: str = "",
+) -> FineTuning:
+    """Trains a classifier and returns it with its `epochs`; the model itself stays as it is.
+
+    Args:
+        model: a pretrained encoder.
+        tokenizer: its tokenizer.
+        task: what its labels are and what the best epoch is chosen by.
+        splits: items to train on, and to validate on after each epoch.
+        recipe: see `Recipe`.
+        seed: of the head, dropout and the order of the items.
+        accelerator: ``cpu`` or ``cuda``.
+        title: of the progress bar and of what is said.
+
+    Raises:
+        InputError: there are fewer items than a batch has, or items are longer than the model
+            can take.
+    """
+    train, valid = (encode(pairs, tokenizer, recipe.max_length) for pairs in splits)
+    pad = tokenizer.pad_token_id or 0
+    batches = train_batches(train, recipe.batch_size, pad, seed)
+    if not len(batches):
+        raise InputError(
+            f"batch_size={recipe.batch_size} is more than the {len(train)} items to train on"
+        )
+    if cut := sum(item.cut for item in (*train, *valid)):
+        say(
+            f"{title}: {cut:,} of {len(train) + len(valid):,} items are longer than "
+            f"max_length={recipe.max_length} tokens and lose the end of their longer text"
+        )
+    encoder = make_encoder(model)
+    longest = max(len(item.ids) for item in (*train, *valid))
+    limit = longest_input(model, tokenizer)
+    if isinstance(encoder, AnyEncoder) and longest > limit:
+        raise InputError(
+            f"max_length={recipe.max_length} is more than the model can take: give "
+            f"max_length={limit}"
+        )
+    torch.manual_seed(seed)  # the head's weights
+    classifier = Classifier(encoder, model.config.hidden_size, task.labels).train()
+    total_steps = len(batches) * recipe.epochs
+    module = FineTuning(
+        classifier,
+        labels=task.labels,
+        metric=task.metric,
+        lr=recipe.lr,
+        total_steps=total_steps,
+        seed=seed,
+    )
+    trainer = L.Trainer(
+        accelerator=accelerator,
+        devices=1,
+        max_epochs=recipe.epochs,
+        num_sanity_val_steps=0,
+        # What the encoder caches in validation is used in training.
+        inference_mode=False,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        callbacks=[Bar(title, total_steps)],
+    )
+    trainer.fit(module, batches, valid_batches(valid, VALID_BATCH, pad))
+    return module

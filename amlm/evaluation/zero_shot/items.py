@@ -1,0 +1,165 @@
+"""Items of the ranking tasks: candidates of which the first is right, read from JSON lines.
+
+A candidate's score is the pseudo-log-likelihood of its *completion*, a suffix of its sentence.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from amlm.util.errors import InputError
+
+SAMPLE_PAIRS = 100  # of each phenomenon of the built-in grammar
+SAMPLE_SEED = 2025
+FIELDS = {"syntax_semantics": "syntax/semantics"}
+COMPS = {
+    "comps_base": "base",
+    "comps_wugs": "wugs",
+    "comps_wugs_dist-before": "wugs_dist_before",
+}
+
+
+class Candidate(NamedTuple):
+    """A sentence; what follows its first `start` characters is the completion.
+
+    `answer` is what a prediction quotes when the candidate is chosen.
+    """
+
+    sentence: str
+    start: int
+    answer: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question.
+
+    Attributes:
+        uid: the group whose accuracy counts in the task's score.
+        candidates: the right one first.
+        groups: further groupings, e.g. ``{"field": "syntax"}``.
+        ratio: how often people chose the first candidate (WUG).
+    """
+
+    uid: str
+    candidates: list[Candidate]
+    groups: dict[str, str] = field(default_factory=dict)
+    ratio: float | None = None
+
+
+Fields = Callable[[str, type], Any]  # (name, type) -> the field of a line, or InputError
+Reader = Callable[[Fields, Path], Item]
+
+
+def whole(sentence: str) -> Candidate:
+    """A sentence that is its own completion."""
+    return Candidate(sentence, 0, sentence)
+
+
+def suffix(context: str, completion: str) -> Candidate:
+    """A completion after its context."""
+    return Candidate(context + completion, len(context), completion)
+
+
+def blimp(line: Fields, path: Path) -> Item:
+    pair = [whole(line("sentence_good", str)), whole(line("sentence_bad", str))]
+    name = line("field", str)
+    groups = {"field": FIELDS.get(name, name), "linguistics_term": line("linguistics_term", str)}
+    return Item(line("UID", str), pair, groups)
+
+
+def supplement(line: Fields, path: Path) -> Item:
+    return Item(path.stem, [whole(line("sentence_good", str)), whole(line("sentence_bad", str))])
+
+
+def ewok(line: Fields, path: Path) -> Item:
+    context = line("Context1", str)
+    pair = [suffix(context, " " + line(name, str)) for name in ("Target1", "Target2")]
+    groups = {name: line(name, str) for name in ("ContextType", "ContextDiff", "TargetDiff")}
+    return Item(line("Domain", str), pair, groups)
+
+
+def entity_tracking(line: Fields, path: Path) -> Item:
+    prefix = line("input_prefix", str)
+    options = [suffix(prefix, option) for option in line("options", list)]
+    return Item(f"{path.stem}_{line('numops', int)}_ops", options)
+
+
+def comps(line: Fields, path: Path) -> Item:
+    phrase, pair = line("property_phrase", str), []
+    for name in ("prefix_acceptable", "prefix_unacceptable"):
+        context = line(name, str) + " "
+        pair.append(Candidate(context + phrase, len(context), context + phrase))
+    return Item(COMPS.get(path.stem, "wugs_dist_in_between"), pair)
+
+
+def wug(task: str) -> Reader:
+    """The reader of a WUG task, whose items all belong to the group of the task's name."""
+
+    def read(line: Fields, path: Path) -> Item:
+        sentences = line("sentences", str).split("\t")
+        if len(sentences) != 2:
+            raise InputError(f"'sentences' has {len(sentences)} parts between tabs, not 2")
+        return Item(task, [whole(each) for each in sentences], ratio=float(line("ratio", float)))
+
+    return read
+
+
+def read_items(path: Path, reader: Reader) -> list[Item]:
+    """All items of a file of JSON lines.
+
+    Raises:
+        InputError: a line is not JSON or lacks a field; says which.
+    """
+    return [_item(number, text, path, reader) for number, text in lines_of(path)]
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a text file that are not blank, with their numbers."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} can't be read: {error}") from error
+    # Not `splitlines`: JSON may hold other characters that end a line in Unicode's eyes.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            yield number, line
+
+
+def _item(number: int, text: str, path: Path, reader: Reader) -> Item:
+    try:
+        raw = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{path}, line {number}: not JSON ({error})") from error
+
+    def line(name: str, kind: type) -> Any:
+        if not isinstance(raw, dict) or name not in raw:
+            raise InputError(f"the field {name!r} is missing")
+        value = raw[name]
+        fits = isinstance(value, (int, float) if kind is float else kind)
+        if kind is list:
+            fits = fits and len(value) > 1 and all(isinstance(each, str) for each in value)
+        if not fits:
+            raise InputError(f"the field {name!r} is {value!r}, not {NAMES[kind]}")
+        return value
+
+    try:
+        return reader(line, path)
+    except InputError as error:
+        raise InputError(f"{path}, line {number}: {error}") from error
+
+
+NAMES = {str: "text", int: "a whole number", float: "a number", list: "a list of two texts or more"}
+
+
+def sample_items() -> list[Item]:
+    """Minimal pairs of the built-in grammar: the same ones always."""
+    from amlm.sample import minimal_pairs  # 2,900 lines that no other task needs
+
+    phenomena = len({pair.phenomenon for pair in minimal_pairs(SAMPLE_SEED, SAMPLE_PAIRS)})
+    pairs = minimal_pairs(SAMPLE_SEED, SAMPLE_PAIRS * phenomena)
+    return [Item(pair.phenomenon, [whole(pair.good), whole(pair.bad)]) for pair in pairs]

@@ -1,0 +1,111 @@
+"""Tasks that rank candidates: from items and scores to predictions and figures."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any
+
+import numpy as np
+import torch
+
+from amlm.evaluation.figures import (
+    TIE,
+    Figure,
+    Floats,
+    Report,
+    accuracies,
+    interval,
+    number,
+    outcomes,
+    resampled,
+    spearman,
+)
+from amlm.evaluation.zero_shot.items import Item
+from amlm.evaluation.zero_shot.tasks import Task
+
+
+def chosen(scores: Floats) -> int:
+    """The official pipeline's choice: the highest score in float32, the first of equals.
+
+    Where a candidate is too long to be scored it is the last one, which is wrong.
+    """
+    if not np.isfinite(scores).all():
+        return len(scores) - 1
+    return int(np.argmax(scores.astype(np.float32)))
+
+
+def share_of_first(scores: Floats) -> float:
+    """Softmax of the scores, the first one's share, in float32 as in the official pipeline."""
+    if not np.isfinite(scores).all():
+        return 1 / len(scores)
+    return float(torch.softmax(torch.tensor(scores, dtype=torch.float32), 0)[0])
+
+
+def predictions(items: list[Item], scores: list[Floats]) -> dict[str, Any]:
+    """The predictions of a task in the official format."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for item, each in zip(items, scores, strict=True):
+        among = found[item.uid]
+        prediction: dict[str, Any] = {
+            "id": f"{item.uid}_{len(among)}",
+            "pred": item.candidates[chosen(each)].answer,
+        }
+        if item.ratio is not None:
+            prediction["prob"] = share_of_first(each)
+        among.append(prediction)
+    return {uid: {"predictions": each} for uid, each in found.items()}
+
+
+def report(task: Task, items: list[Item], scores: list[Floats]) -> Report:
+    """The figures of a task: accuracy, or Spearman's correlation with what people chose."""
+    found = outcomes(scores)
+    names = zip(ids(items), found.scored_N, strict=True)
+    too_long = [name for name, scored in names if not scored]
+    if items[0].ratio is not None:
+        return Report({"Spearman": _against_people(items, scores)}, {}, too_long)
+    uids = [item.uid for item in items]
+    by_uid, total = accuracies(found, uids, _weights(uids, task.mean_of))
+    groups = {"uid": by_uid}
+    for grouping in items[0].groups:
+        groups[grouping], _ = accuracies(found, [item.groups[grouping] for item in items])
+    return Report({"accuracy": total}, groups, too_long)
+
+
+def ids(items: list[Item]) -> list[str]:
+    """The id of each item: its group and its place in it."""
+    seen: Counter[str] = Counter()
+    names = []
+    for item in items:
+        names.append(f"{item.uid}_{seen[item.uid]}")
+        seen[item.uid] += 1
+    return names
+
+
+def _weights(uids: list[str], prefixes: tuple[str, ...]) -> dict[str, float] | None:
+    """Weights by which each split counts the same, and within it each group."""
+    split = {uid: next((p for p in prefixes if uid.startswith(p)), "") for uid in set(uids)}
+    sizes = Counter(split.values())
+    if set(sizes) == {""}:
+        return None
+    return {uid: 1 / sizes[name] if name else 0.0 for uid, name in split.items()}
+
+
+def _against_people(items: list[Item], scores: list[Floats]) -> Figure:
+    # Our figure ranks by the difference of the scores: their softmax in float32, which the official
+    # one ranks by, is 1 for every clear case, and equal values tie.
+    ratio_N = np.array([item.ratio for item in items])
+    lead_N = np.array([each[0] - each[1] for each in scores])
+    kept_N = np.isfinite(lead_N)
+    share_N = np.array([share_of_first(each) for each in scores])
+    drawn_RN = resampled(int(kept_N.sum()))
+    lead, ratio = lead_N[kept_N], ratio_N[kept_N]
+    low, high = interval(spearman(lead[drawn_RN], ratio[drawn_RN])) if len(lead) else (None, None)
+    return Figure(
+        number(spearman(lead, ratio)) if len(lead) else None,
+        low,
+        high,
+        number(spearman(share_N, ratio_N)),
+        float(100 * (np.abs(lead) <= TIE).sum() / len(items)),
+        len(items),
+        int((~kept_N).sum()),
+    )

@@ -1,0 +1,27 @@
+"""The optimizer of a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torch import nn
+from torch.optim import AdamW, Optimizer
+
+from amlm.config.schema import OptimizerConfig
+from amlm.optim.lamb import Lamb
+
+
+def make_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter]) -> Optimizer:
+    """The optimizer of a configuration, its learning rate at the peak.
+
+    Weight decay acts on matrices; biases and layer norms are left alone, as is usual.
+    """
+    trained = [p for p in parameters if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    betas = (config.beta1, config.beta2)
+    if config.name == "lamb":
+        return Lamb(groups, lr=config.lr, betas=betas, eps=config.eps)
+    return AdamW(groups, lr=config.lr, betas=betas, eps=config.eps, fused=True)

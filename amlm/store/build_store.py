@@ -1,0 +1,163 @@
+"""Builds a store: reads and cleans the sources, samples the mix, learns a tokenizer, tokenises.
+
+Shapes: V token types.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+from tqdm import tqdm
+
+from amlm.config.schema import DataConfig, TokenizerConfig
+from amlm.store.encode import Encoder, segments
+from amlm.text.cleaning import rules_for
+from amlm.text.corpora import Corpus
+from amlm.text.mix import Selection, select_lines, word_targets
+from amlm.text.spool import Spooled, spool
+from amlm.tokenizers.bpe import save_tokenizer, train_tokenizer
+from amlm.tokenizers.existing import load_existing
+
+META_FILE = "meta.json"
+MAX_LENGTH = 1_024  # that the saved tokenizer declares; models declare their own at export
+
+Chosen = list[tuple[Spooled, Selection | None]]
+
+
+def sample(sources: list[Spooled], config: DataConfig) -> Chosen:
+    """The lines of each source that the mix asks for; None is all of them once.
+
+    Raises:
+        InputError: too few words for the shares (see `amlm.text.mix`).
+    """
+    available = {source.name: source.words for source in sources}
+    targets = word_targets(available, config.shares, config.words, config.allow_repeat)
+    return [
+        (
+            source,
+            None
+            if targets[source.name] == available[source.name]
+            else select_lines(
+                source.words_S, targets[source.name], seed=config.seed, name=source.name
+            ),
+        )
+        for source in sources
+    ]
+
+
+def _tokenizer(config: TokenizerConfig, chosen: Chosen, say: Callable[[str], None]) -> Tokenizer:
+    if config.path is not None:
+        return load_existing(Path(config.path).expanduser())
+
+    def lines() -> Iterator[str]:
+        return segments(chain.from_iterable(source.lines(which) for source, which in chosen))
+
+    say(f"training a tokenizer of up to {config.vocab_size:,} types")
+    return train_tokenizer(lines, config.vocab_size)
+
+
+def _write_split(
+    encoder: Encoder, chosen: Chosen, folder: Path, split: str
+) -> list[dict[str, Any]]:
+    """Tokenises one split; returns what there is to know of each of its sources."""
+    found = []
+    counts_V = np.zeros(encoder.vocab_size, dtype=np.int64)
+    total = sum(len(source.words_S) if which is None else which.lines for source, which in chosen)
+    with tqdm(desc=f"tokenising {split}", total=total, unit=" lines", leave=False) as bar:
+        for source, which in chosen:
+            before = bar.n
+            for written in encoder.write(source.lines(which), folder, split):
+                bar.update(before + written.lines - bar.n)
+            expected = source.words if which is None else which.words(source.words_S)
+            assert written.words == expected, f"{source.name}: {written.words} != {expected} words"
+            counts_V += written.counts_V
+            found.append(
+                {
+                    "name": source.name,
+                    "lines_read": source.lines_read,
+                    "words_read": source.words_read,
+                    "removed": {rule: asdict(each) for rule, each in source.removed.items()},
+                    "lines_kept": len(source.words_S),
+                    "words_kept": source.words,
+                    "lines": written.lines,
+                    "words": written.words,
+                    "tokens": written.tokens,
+                }
+            )
+    if encoder.by_type:
+        (folder / f"{split}.words").unlink()
+    counts_V.tofile(folder / f"{split}.counts")
+    return found
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    """Bytes of every file in and below a folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.stat().st_size
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def build_store(
+    corpora: dict[str, list[Corpus]],
+    config: DataConfig,
+    tokenizer_config: TokenizerConfig,
+    key: dict[str, Any],
+    folder: Path,
+    say: Callable[[str], None],
+) -> None:
+    """Builds a store in an empty folder.
+
+    Args:
+        corpora: what to read, by split.
+        config: how it is cleaned and mixed.
+        tokenizer_config: what it is tokenised with.
+        key: all that the store is a function of; kept beside it.
+        folder: where to.
+        say: told what is being done.
+
+    Raises:
+        InputError: text that can't be read, cleaned or mixed as it should be.
+        OSError: the folder can't be written.
+    """
+    text = folder / "text"
+    text.mkdir()
+    spooled = {
+        split: [
+            spool(each, rules_for(config.cleaning, each.name), text / f"{split}-{number}")
+            for number, each in enumerate(many)
+        ]
+        for split, many in corpora.items()
+    }
+    chosen: dict[str, Chosen] = {
+        "train": sample(spooled["train"], config),
+        "dev": [(source, None) for source in spooled["dev"]],
+    }
+    tokenizer = _tokenizer(tokenizer_config, chosen["train"], say)
+    save_tokenizer(tokenizer, folder / "tokenizer", max_length=MAX_LENGTH)
+    encoder = Encoder(tokenizer)
+    sources = {split: _write_split(encoder, each, folder, split) for split, each in chosen.items()}
+    shutil.rmtree(text)
+    meta = {
+        "key": key,
+        "vocab_size": encoder.vocab_size,
+        "sources": sources,
+        "bytes": sizes(folder),
+    }
+    (folder / META_FILE).write_text(
+        json.dumps(meta, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())

@@ -1,0 +1,221 @@
+"""The Lightning data module: a step's batch of blocks, and held-out batches for validation.
+
+Shapes: G blocks of a step or of a validation batch, R of them for one rank and accumulation part,
+L tokens a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.accelerators import CUDAAccelerator
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from amlm.config.schema import DataConfig
+from amlm.store.plan import BatchPlan
+from amlm.store.token_store import TokenStore
+from amlm.util.errors import InputError
+
+
+@dataclass
+class StepBatch:
+    """One rank's share of one accumulation part of a step.
+
+    The masks of a step are drawn over its whole batch, so every rank gets all of it (a few
+    kilobytes) and computes its own rows.
+    """
+
+    ids_GL: Tensor
+    rows: slice
+    maskable: tuple[int, ...]  # maskable positions of each of these rows
+    step: int
+    part: int
+    last_part: bool
+
+    def pin_memory(self) -> StepBatch:
+        return replace(self, ids_GL=self.ids_GL.pin_memory())
+
+
+@dataclass
+class ValidationBatch:
+    """One rank's share of a held-out batch, whose masks are drawn over the whole of it too."""
+
+    ids_GL: Tensor
+    rows: slice
+    maskable: tuple[int, ...]
+    index: int
+
+    def pin_memory(self) -> ValidationBatch:
+        return replace(self, ids_GL=self.ids_GL.pin_memory())
+
+
+def _row_counts(ids_RL: NDArray[np.int64], not_maskable: NDArray[np.int64]) -> tuple[int, ...]:
+    return tuple((~np.isin(ids_RL, not_maskable)).sum(1).tolist())
+
+
+class StepDataset(Dataset[StepBatch]):
+    """Maps the number of a micro-step to its batch."""
+
+    def __init__(
+        self,
+        store: TokenStore,
+        plan: BatchPlan,
+        *,
+        not_maskable: list[int],
+        accumulate: int,
+        rank: int,
+        world_size: int,
+        overfit: bool,
+    ) -> None:
+        self.store = store
+        self.plan = plan
+        self.not_maskable = np.array(not_maskable)
+        self.accumulate = accumulate
+        self.rank = rank
+        self.world_size = world_size
+        self.overfit = overfit
+
+    def __getitem__(self, micro_step: int) -> StepBatch:
+        step, part = divmod(micro_step, self.accumulate)
+        blocks, length = self.plan.blocks(0 if self.overfit else step)
+        size = len(blocks) // (self.accumulate * self.world_size)
+        first = (part * self.world_size + self.rank) * size
+        rows = slice(first, first + size)
+        ids_GL = self.store.blocks("train", blocks, length)
+        maskable = _row_counts(ids_GL[rows], self.not_maskable)
+        last_part = part + 1 == self.accumulate
+        return StepBatch(torch.from_numpy(ids_GL), rows, maskable, step, part, last_part)
+
+
+class ValidationDataset(Dataset[ValidationBatch]):
+    """The same held-out blocks for every run: spread evenly over the split."""
+
+    rank = 0
+    world_size = 1
+
+    def __init__(
+        self,
+        store: TokenStore,
+        *,
+        length: int,
+        tokens: int,
+        batch_tokens: int,
+        not_maskable: list[int],
+    ) -> None:
+        self.store = store
+        self.length = length
+        self.not_maskable = np.array(not_maskable)
+        available = store.tokens("dev") // length
+        if available == 0:
+            raise InputError(
+                f"the held-out text has {store.tokens('dev')} tokens, less than one block of "
+                f"{length}: give more of it, or shorter blocks (data.sequence_length)"
+            )
+        wanted = min(max(tokens // length, 1), available)
+        blocks = np.arange(wanted) * available // wanted
+        per_batch = max(batch_tokens // length, 1)
+        self.batches = [blocks[i : i + per_batch] for i in range(0, wanted, per_batch)]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> ValidationBatch:
+        ids_GL = self.store.blocks("dev", self.batches[index], self.length)
+        first, stop = (len(ids_GL) * (self.rank + i) // self.world_size for i in (0, 1))
+        maskable = _row_counts(ids_GL[first:stop], self.not_maskable)
+        return ValidationBatch(torch.from_numpy(ids_GL), slice(first, stop), maskable, index)
+
+
+class _MicroSteps:
+    """Numbers of the micro-steps still to do; as long as the whole run, as Lightning counts it."""
+
+    def __init__(self, start: int, stop: int) -> None:
+        self.start, self.stop = start, stop
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.start, self.stop))
+
+    def __len__(self) -> int:
+        return self.stop
+
+
+def _identity(batch: Any) -> Any:
+    return batch
+
+
+class TextDataModule(L.LightningDataModule):
+    """Serves a store by a plan.
+
+    Args:
+        store: tokenised text.
+        plan: which blocks make up each step.
+        config: the ``data`` section.
+        not_maskable: ids that training never masks, to know the number of labels beforehand.
+        validation_not_maskable: the same for validation.
+        batch_tokens: tokens of a validation batch.
+        accumulate: accumulation parts per step.
+        overfit: serve the first step's batch at every step.
+    """
+
+    def __init__(
+        self,
+        store: TokenStore,
+        plan: BatchPlan,
+        config: DataConfig,
+        *,
+        not_maskable: list[int],
+        validation_not_maskable: list[int],
+        batch_tokens: int,
+        accumulate: int = 1,
+        overfit: bool = False,
+    ) -> None:
+        super().__init__()
+        self.store = store
+        self.plan = plan
+        self.not_maskable = not_maskable
+        self.accumulate = accumulate
+        self.overfit = overfit
+        self.workers = config.workers
+        self.validation = ValidationDataset(
+            store,
+            length=min(config.sequence_length.values()),
+            tokens=config.validation_tokens,
+            batch_tokens=batch_tokens,
+            not_maskable=validation_not_maskable,
+        )
+
+    def train_dataloader(self) -> DataLoader[StepBatch]:
+        trainer = self.trainer
+        assert trainer is not None
+        dataset = StepDataset(
+            self.store,
+            self.plan,
+            not_maskable=self.not_maskable,
+            accumulate=self.accumulate,
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
+            overfit=self.overfit,
+        )
+        steps = _MicroSteps(
+            trainer.global_step * self.accumulate, self.plan.total_steps * self.accumulate
+        )
+        return self._loader(dataset, sampler=steps, num_workers=self.workers)
+
+    def val_dataloader(self) -> DataLoader[ValidationBatch]:
+        trainer = self.trainer
+        assert trainer is not None
+        self.validation.rank = trainer.global_rank
+        self.validation.world_size = trainer.world_size
+        return self._loader(self.validation)
+
+    def _loader(self, dataset: Dataset[Any], **options: Any) -> DataLoader[Any]:
+        assert self.trainer is not None
+        pin = isinstance(self.trainer.accelerator, CUDAAccelerator)
+        return DataLoader(dataset, batch_size=None, collate_fn=_identity, pin_memory=pin, **options)

@@ -1,0 +1,129 @@
+"""The batch plan: which blocks of the store make up the batch of each step.
+
+A pure function of (store size, seed, step): no state, so a resumed run, any number of ranks and
+any way of loading see the same batches. Shapes: N tokens, G blocks of a step, L tokens a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amlm.store.order import permuted
+from amlm.util.errors import InputError
+
+SECTION = 4_096  # places of an epoch whose blocks are worked out at a time
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Steps of one sequence length: epochs ``first_epoch, ...``, blocks permuted in each.
+
+    Blocks run on from epoch to epoch within a phase, so every one is seen once per epoch. What is
+    left at the end of a phase is less than a step and is not used.
+    """
+
+    length: int
+    first_epoch: int
+    first_step: int
+    steps: int | None  # None: goes on for as long as the run does
+    blocks_per_epoch: int
+    blocks_per_step: int
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, count: int, section: int) -> NDArray[np.int64]:
+    """Blocks at some consecutive places of an epoch; many at a time cost little more than few."""
+    first = section * SECTION
+    return permuted(np.arange(first, min(first + SECTION, count)), count, seed, epoch)
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """Batches of a whole run.
+
+    Attributes:
+        seed: seed of the order.
+        total_steps: optimizer steps of the run.
+        phases: one per sequence length, in order.
+    """
+
+    seed: int
+    total_steps: int
+    phases: tuple[Phase, ...]
+
+    @property
+    def tokens_per_step(self) -> int:
+        return self.phases[0].length * self.phases[0].blocks_per_step
+
+    def phase(self, step: int) -> Phase:
+        return next(p for p in reversed(self.phases) if p.first_step <= step)
+
+    def blocks(self, step: int) -> tuple[NDArray[np.int64], int]:
+        """Block numbers ``[G]`` of a step's whole batch, and the block length L."""
+        phase = self.phase(step)
+        start = (step - phase.first_step) * phase.blocks_per_step
+        result = np.empty(phase.blocks_per_step, dtype=np.int64)
+        done = 0
+        while done < len(result):
+            epoch, offset = divmod(start + done, phase.blocks_per_epoch)
+            section, offset = divmod(offset, SECTION)
+            order = _order(self.seed, phase.first_epoch + epoch, phase.blocks_per_epoch, section)
+            part = order[offset : offset + len(result) - done]
+            result[done : done + len(part)] = part
+            done += len(part)
+        return result, phase.length
+
+    def epoch(self, step: int) -> float:
+        """Epochs done before a step, with the fraction of the running one."""
+        phase = self.phase(step)
+        blocks = (step - phase.first_step) * phase.blocks_per_step
+        return phase.first_epoch + blocks / phase.blocks_per_epoch
+
+
+def make_plan(
+    tokens: int,
+    *,
+    sequence_length: Mapping[int, int],
+    tokens_per_step: int,
+    epochs: int,
+    max_steps: int | None,
+    seed: int,
+) -> BatchPlan:
+    """Lays out a run over a store.
+
+    Args:
+        tokens: N, tokens in the store.
+        sequence_length: block length from an epoch on, e.g. ``{0: 64, 5: 256}``.
+        tokens_per_step: tokens of one optimizer step, a multiple of every length.
+        epochs: passes over the text, when ``max_steps`` does not say otherwise.
+        max_steps: optimizer steps; the text is then repeated or left unfinished as needed.
+        seed: seed of the order.
+
+    Raises:
+        InputError: the store is smaller than one step.
+    """
+    starts = sorted(epoch for epoch in sequence_length if max_steps or epoch < epochs)
+    phases: list[Phase] = []
+    step = 0
+    for i, first_epoch in enumerate(starts):
+        length = sequence_length[first_epoch]
+        per_epoch, per_step = tokens // length, tokens_per_step // length
+        last = i + 1 == len(starts)
+        phase_epochs = (epochs if last else starts[i + 1]) - first_epoch
+        steps = phase_epochs * per_epoch // per_step
+        if per_epoch < per_step:
+            raise InputError(
+                f"the text has {tokens:,} tokens, too few for one step of "
+                f"data.tokens_per_step={tokens_per_step:,}: use more text or a smaller step"
+            )
+        endless = last and max_steps is not None
+        phases.append(
+            Phase(length, first_epoch, step, None if endless else steps, per_epoch, per_step)
+        )
+        step += steps
+    return BatchPlan(seed, max_steps or step, tuple(phases))

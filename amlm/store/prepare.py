@@ -1,0 +1,63 @@
+"""``python -m amlm.data prepare`` and ``inspect``: they take the options of `amlm.train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from amlm.config.schema import Config
+from amlm.store.describe import store_text
+from amlm.store.token_store import TokenStore, find_store, open_store
+from amlm.util.errors import InputError
+from amlm.util.text_table import aligned
+
+SHOWN_BLOCKS = 5
+SHOWN_TYPES = 20
+
+
+def prepare(config: Config) -> TokenStore:
+    """Builds the store that a run with these options would use, and says what is in it."""
+    cache = Path(config.paths.cache).expanduser()
+    store = open_store(config.data, config.tokenizer, cache, print)
+    print(store_text(store))  # noqa: T201
+    return store
+
+
+def _blocks(store: TokenStore, length: int) -> list[str]:
+    count = store.tokens("train") // length
+    numbers = np.arange(SHOWN_BLOCKS) * count // SHOWN_BLOCKS + count // (2 * SHOWN_BLOCKS)
+    shown = []
+    for number, ids in zip(numbers, store.blocks("train", numbers, length), strict=True):
+        text = store.tokenizer.decode(ids.tolist(), skip_special_tokens=False)
+        shown += [f"block {number:,} of {count:,}", f"  {text}"]
+    return shown
+
+
+def _types(store: TokenStore) -> list[str]:
+    counts_V = store.type_counts("train")
+    commonest = np.argsort(-counts_V, kind="stable")[:SHOWN_TYPES]
+    rows = [["commonest types", "occurrences", "share"]]
+    rows += [
+        [store.pieces[v], f"{counts_V[v]:,}", f"{counts_V[v] / counts_V.sum():.2%}"]
+        for v in commonest
+    ]
+    unused = int((counts_V == 0).sum())
+    return [*aligned(rows), f"{unused:,} of {store.vocab_size:,} types do not occur"]
+
+
+def inspect(config: Config) -> None:
+    """Shows the store of these options: its table, its commonest types, some blocks as text.
+
+    Raises:
+        InputError: there is no such store yet.
+    """
+    cache = Path(config.paths.cache).expanduser()
+    store = find_store(config.data, config.tokenizer, cache)
+    if store is None:
+        raise InputError(
+            f"{cache} holds no store of these options: run `python -m amlm.data prepare` with them"
+        )
+    length = min(config.data.sequence_length.values())
+    parts = [store_text(store), *_types(store), "", *_blocks(store, length)]
+    print("\n".join(parts))  # noqa: T201

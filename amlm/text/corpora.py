@@ -1,0 +1,187 @@
+"""Corpora: text of one split of one source, a way to read it, and what identifies it."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from amlm.config.schema import SourceConfig
+from amlm.text.lines import RUN_LINES
+from amlm.text.readers import digest, format_of, hub_revision, read_hub, read_rows, read_texts
+from amlm.text.synthetic.render_triplets import render
+
+SAMPLE_SEEDS = {"train": 20_25, "dev": 10_20475}
+SAMPLE_VERSION = 2  # part of the fingerprint: raise it when the grammar changes
+
+
+@dataclass(frozen=True)
+class Corpus(ABC):
+    """Text of one split of one source.
+
+    Attributes:
+        name: name of the source, e.g. ``childes``.
+    """
+
+    name: str
+
+    @abstractmethod
+    def lines(self) -> Iterator[str]:
+        """Reads it: normalised lines; the parts of a joined triplet are divided by `SEGMENT`."""
+
+    @abstractmethod
+    def identity(self) -> str:
+        """Changes when the text changes."""
+
+    @property
+    def raw(self) -> bool:
+        """Whether it is text from outside, to be cleaned."""
+        return True
+
+
+@dataclass(frozen=True)
+class SampleCorpus(Corpus):
+    """The built-in sample; its splits are differently seeded, and no line is in both.
+
+    Attributes:
+        split: ``train`` or ``dev``.
+        words: words to generate.
+        apart_from: words of the training split whose lines are left out.
+    """
+
+    split: str
+    words: int
+    apart_from: int = 0
+
+    def lines(self) -> Iterator[str]:
+        from amlm.sample import sample_lines
+
+        seen = set(sample_lines(SAMPLE_SEEDS["train"], self.apart_from))
+        lines = sample_lines(SAMPLE_SEEDS[self.split], self.words)
+        yield from (line for line in lines if line not in seen)
+
+    def identity(self) -> str:
+        seed = SAMPLE_SEEDS[self.split]
+        return f"sample {SAMPLE_VERSION} {seed} {self.words} {self.apart_from}"
+
+    @property
+    def raw(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True)
+class ReadCorpus(Corpus):
+    """A corpus that is read as its source says: text, or triplets to render."""
+
+    source: SourceConfig
+
+    def lines(self) -> Iterator[str]:
+        if self.source.render is None:
+            yield from self._texts()
+            return
+        for row in self._rows():
+            yield from render(row, self.source.render)
+
+    @abstractmethod
+    def _texts(self) -> Iterator[str]: ...
+
+    @abstractmethod
+    def _rows(self) -> Iterator[tuple[str, ...]]: ...
+
+    def _reading(self) -> str:
+        source = self.source
+        columns = source.columns if source.render else source.column
+        return f"{source.format} {columns} {source.render}"
+
+    @property
+    def raw(self) -> bool:
+        return self.source.render is None
+
+
+@dataclass(frozen=True)
+class FileCorpus(ReadCorpus):
+    """One or several files, one after the other."""
+
+    paths: tuple[Path, ...]
+
+    def _texts(self) -> Iterator[str]:
+        for path in self.paths:
+            yield from read_texts(path, format=self.source.format, column=self.source.column)
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
+        for path in self.paths:
+            yield from read_rows(path, self.source.columns, format=self.source.format)
+
+    def identity(self) -> str:
+        # Not the path: text that has moved is the same text. The name tells how it is read.
+        files = [f"{format_of(p, self.source.format)} {digest(p)}" for p in self.paths]
+        return f"files {self._reading()} {files}"
+
+
+@dataclass(frozen=True)
+class HubCorpus(ReadCorpus):
+    """A dataset of the Hugging Face Hub, streamed.
+
+    Attributes:
+        dataset: ``owner/name[/config][@revision]``.
+        split: name of the split there.
+    """
+
+    dataset: str
+    split: str
+
+    @cached_property
+    def _pinned(self) -> str:
+        # The commit that is read is the one that identifies the text.
+        return f"{self.dataset.partition('@')[0]}@{hub_revision(self.dataset)}"
+
+    def _texts(self) -> Iterator[str]:
+        yield from (text for (text,) in read_hub(self._pinned, self.split, [self.source.column]))
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
+        return read_hub(self._pinned, self.split, self.source.columns)
+
+    def identity(self) -> str:
+        return f"hub {self._pinned} {self.split} {self._reading()}"
+
+
+@dataclass(frozen=True)
+class PartCorpus(Corpus):
+    """The runs of lines of another corpus that are held out, or the others."""
+
+    whole: Corpus
+    share: float
+    seed: int
+    held_out: bool
+
+    def lines(self) -> Iterator[str]:
+        inside = False
+        for number, line in enumerate(self.whole.lines()):
+            if number % RUN_LINES == 0:
+                inside = self._is_held_out(number // RUN_LINES) == self.held_out
+            if inside:
+                yield line
+
+    def _is_held_out(self, run: int) -> bool:
+        text = f"{self.seed}:{self.name}:{run}".encode()
+        drawn = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
+        return drawn < self.share * 2.0**64
+
+    def identity(self) -> str:
+        part = f"{self.name} {self.share} {self.seed} {self.held_out}"
+        return f"part {part} of {self.whole.identity()}"
+
+    @property
+    def raw(self) -> bool:
+        return self.whole.raw
+
+
+def fingerprint(corpora: dict[str, list[Corpus]]) -> dict[str, list[str]]:
+    """What identifies all text that the corpora stand for, by split."""
+    return {
+        split: [f"{corpus.name}: {corpus.identity()}" for corpus in many]
+        for split, many in corpora.items()
+    }

@@ -1,0 +1,200 @@
+"""``python -m amlm.data download``: BabyLM text and evaluation items, verified and resumable.
+
+What the 2025 challenge released lies on OSF (https://osf.io/ryjfm): the text as one zip archive
+each, found by its address; the evaluation items as a folder of files, found by its name.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+from filelock import FileLock, Timeout
+from tqdm import tqdm
+
+from amlm.config import small_commands as commands
+from amlm.config.options import option
+from amlm.text.downloads import osf
+from amlm.text.downloads.archive import unpack
+from amlm.text.downloads.hub_repository import fetch_repository
+from amlm.text.downloads.remote import RemoteFile, Unreachable, begun, fetch, missing, place
+from amlm.util.errors import InputError
+from amlm.util.nearest import nearest
+from amlm.util.terminal import say
+
+PROJECT = "ryjfm"
+HUB = "hub:"
+EWOK = "ewok-core/ewok-core-1.0"
+TIMEOUT = 60.0  # seconds without an answer, or without a further byte
+
+
+@dataclass(frozen=True)
+class Source:
+    """A part of the release.
+
+    Attributes:
+        about: one line.
+        layout: what the folder then holds.
+        guid: five letters of the address of its archive, or of the project.
+        archive: name of the archive, or None for a folder of files.
+        folder: names from the root of the project's storage down to that folder.
+    """
+
+    about: str
+    layout: str
+    guid: str
+    archive: str | None = None
+    folder: tuple[str, ...] = ()
+
+    @property
+    def page(self) -> str:
+        return f"https://osf.io/{self.guid}/"
+
+
+def _text(about: str, guid: str, folder: str, ending: str) -> Source:
+    return Source(about, f"{folder}/<source>.{ending}", guid, archive=f"{folder}.zip")
+
+
+def _items(about: str, folder: str) -> Source:
+    return Source(about, f"{folder}/<task>/...", PROJECT, folder=("evaluation_data", folder))
+
+
+CATALOGUE = {
+    "strict_small": _text(
+        "text of the strict-small track, 10M words", "y7djq", "train_10M", "train"
+    ),
+    "strict": _text("text of the strict track, 100M words", "ywea7", "train_100M", "train"),
+    "dev": _text("development text of all sources", "uyd7v", "dev", "dev"),
+    "test": _text("test text of all sources", "ftwu3", "test", "test"),
+    "eval_full": _items("evaluation items for a final model", "full_eval"),
+    "eval_fast": _items("evaluation items for checkpoints, a part of each task", "fast_eval"),
+}
+
+ABOUT = "\n".join(
+    [
+        "Fetches BabyLM text or evaluation items; stopped, it goes on with the same command.",
+        "",
+        "  what=          brings into <out>",
+        *(f"  {name:<14} {each.layout}: {each.about}" for name, each in CATALOGUE.items()),
+        "  hub:<owner>/<name>[@revision]",
+        "                 all files of a dataset on the Hugging Face Hub, for example",
+        f"                 hub:BabyLM-community/BabyLM-2026-Strict-Small or hub:{EWOK}",
+        "",
+        "Exact sizes and checksums are asked of the server first. Archives are kept beside what",
+        "was in them: with them, nothing is fetched twice.",
+        "",
+    ]
+)
+
+
+@dataclass
+class Download:
+    what: str = option(commands.NEEDED, "one of the list above")
+    out: str = option(commands.NEEDED, "folder for the files; no file in it is overwritten")
+
+
+def download(
+    options: Download,
+    api: str = osf.API,
+    hub: str | None = None,
+    say: Callable[[str], None] = say,
+) -> None:
+    """Fetches what is not in the folder yet, verifies it, unpacks archives, says how to go on.
+
+    Args:
+        options: what, and where to.
+        api: address of OSF's API.
+        hub: address of the Hugging Face Hub, or None for the usual one.
+        say: told where the files are, and the next command.
+
+    Raises:
+        InputError: nothing is known by that name, it can't be reached, a file is in the way or the
+            disk is full; says what to do.
+    """
+    source = CATALOGUE.get(options.what)
+    if source is None and not options.what.startswith(HUB):
+        hint = nearest(options.what, list(CATALOGUE))
+        raise InputError(
+            f"what={options.what} is not known{hint}; it is one of {', '.join(CATALOGUE)} or "
+            "hub:<owner>/<name>"
+        )
+    out = Path(options.out).expanduser()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with FileLock(out / ".lock", timeout=0):
+            if source:
+                files = _fetch_source(source, out, api)
+            else:
+                files = fetch_repository(options.what.removeprefix(HUB), out, hub)
+            say(f"{len(files)} files, {_size(files)}, verified: {out}")
+            if source:
+                _unpack_all([place(out, each.path) for each in files], say)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"out={out} is not a folder, or a file is where it has one") from None
+    except Timeout:
+        raise InputError(f"out={out} is in use by another download") from None
+    for line in _next_steps(options.what, out):
+        say(line)
+
+
+def _size(files: Sequence[RemoteFile]) -> str:
+    return f"{sum(each.size for each in files) / 1e6:,.1f} MB"
+
+
+def _fetch_source(source: Source, out: Path, api: str) -> list[RemoteFile]:
+    try:
+        with httpx2.Client(timeout=TIMEOUT, follow_redirects=True) as client:
+            if source.archive:
+                files = [osf.file_called(client, api, source.guid, source.archive)]
+            else:
+                files = osf.files_below(client, api, source.guid, source.folder)
+            wanted = missing(files, out)
+            with tqdm(
+                total=sum(each.size for each in wanted),
+                initial=sum(begun(each, out) for each in wanted),
+                unit="B",
+                unit_scale=True,
+                disable=not wanted,
+                file=sys.stderr,
+            ) as bar:
+                for each in wanted:
+                    bar.set_description(each.path)
+                    fetch(client, each, out, bar)
+    except Unreachable as error:
+        where = source.archive or "/".join(source.folder)
+        raise InputError(
+            f"{error}. What is complete stays in {out}. By hand: download {where} from "
+            f"{source.page} and lay it out as {out}/{source.layout}"
+        ) from error
+    return files
+
+
+def _unpack_all(paths: Sequence[Path], say: Callable[[str], None]) -> None:
+    for path in paths:
+        if path.suffix == ".zip" and not unpack(path):
+            say(
+                f"{path} asks for a password and is left packed. If it is EWoK: accept the terms "
+                f"at https://huggingface.co/datasets/{EWOK}, unpack it with the password in the "
+                "README of https://github.com/babylm/evaluation-pipeline-2025, and never pass its "
+                "items on unpacked"
+            )
+
+
+def _next_steps(what: str, out: Path) -> list[str]:
+    if what in ("strict_small", "strict", "dev"):
+        train, dev = any(out.rglob("*.train")), any(out.rglob("*.dev"))
+        if train and dev:
+            return [f"next: python -m amlm.train data=babylm data.dir={out}"]
+        other = "dev" if train else "strict_small"
+        return [f"next: python -m amlm.data download what={other} out={out}"]
+    if what == "eval_full":
+        return [f"full EWoK is apart: python -m amlm.data download what={HUB}{EWOK} out=<folder>"]
+    return []
+
+
+def main(arguments: Sequence[str]) -> None:
+    """The command, with the arguments after ``download``."""
+    commands.run("amlm.data download", ABOUT, Download, download, arguments)

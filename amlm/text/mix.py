@@ -1,0 +1,143 @@
+"""Mixing by words: how many words of each source, and which of its lines.
+
+A word is what ``str.split`` yields. Shapes: S lines of a source.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amlm.text.lines import RUN_LINES
+from amlm.util.errors import InputError
+
+TOLERANCE = 0.001  # a share is honoured to a tenth of a per cent of its words
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Lines of a source: all of them so many times, and some once more."""
+
+    repeats: int
+    once_more_S: NDArray[np.bool_]
+
+    @property
+    def lines(self) -> int:
+        """How many lines that are in all."""
+        return self.repeats * len(self.once_more_S) + int(self.once_more_S.sum())
+
+    def words(self, words_S: NDArray[np.int32]) -> int:
+        """How many words that are in all, by the words of each line of the source."""
+        once_more = int(words_S[self.once_more_S].sum(dtype=np.int64))
+        return self.repeats * int(words_S.sum(dtype=np.int64)) + once_more
+
+
+def word_targets(
+    available: Mapping[str, int], shares: Mapping[str, float], words: int | None, repeat: bool
+) -> dict[str, int]:
+    """Words to take from each source.
+
+    Args:
+        available: words of each source.
+        shares: adding up to 1, by source; empty: in proportion to what there is.
+        words: to take in all; None: as many as the shares allow without repeating any.
+        repeat: whether a source may give more words than it has.
+
+    Raises:
+        InputError: a source has too few words; says how many are missing.
+    """
+    total = sum(available.values())
+    if not shares:
+        if words is None:
+            return dict(available)
+        shares = {name: count / max(total, 1) for name, count in available.items()}
+    if words is None:
+        words = min(math.floor(available[name] / share) for name, share in shares.items() if share)
+    # Rounded so that the sum is exact: the largest remainders are rounded up.
+    exact = {name: shares.get(name, 0.0) * words for name in available}
+    targets = {name: math.floor(value) for name, value in exact.items()}
+    short = words - sum(targets.values())
+    for name in sorted(exact, key=lambda name: targets[name] - exact[name])[: max(short, 0)]:
+        targets[name] += 1
+    if not repeat:
+        # A sum of floating-point shares can ask for one word more than there is.
+        targets = {
+            name: available[name] if count == available[name] + 1 else count
+            for name, count in targets.items()
+        }
+    missing = [name for name in targets if targets[name] > available[name]]
+    if missing and not repeat:
+        each = "; ".join(
+            f"{name} has {available[name]:,} words and is to give {targets[name]:,}, "
+            f"{targets[name] - available[name]:,} are missing"
+            for name in missing
+        )
+        raise InputError(
+            f"data.words={words:,} is more than the sources hold: {each}. Use fewer words, other "
+            "data.shares, more text, or data.allow_repeat=true"
+        )
+    empty = [name for name in targets if targets[name] and not available[name]]
+    if empty:
+        raise InputError(f"{empty[0]} has no words, so nothing of it can be repeated")
+    return targets
+
+
+def _exchange(words_S: NDArray[np.int32], chosen_S: NDArray[np.bool_], more: int) -> int:
+    """Exchanges a chosen line for one with so many words more; returns the words gained."""
+    lengths = np.intersect1d(words_S[chosen_S] + more, words_S[~chosen_S])
+    if not more or not len(lengths):
+        return 0
+    out = np.flatnonzero(chosen_S & (words_S == lengths[0] - more))[0]
+    into = np.flatnonzero(~chosen_S & (words_S == lengths[0]))[0]
+    chosen_S[out], chosen_S[into] = False, True
+    return more
+
+
+def select_lines(words_S: NDArray[np.int32], target: int, *, seed: int, name: str) -> Selection:
+    """Lines with ``target`` words in all, drawn from the whole source.
+
+    Runs of `RUN_LINES` consecutive lines are drawn in random order until no further one fits whole;
+    single lines of the next runs fill up what is left, and where none is short enough, a line is
+    exchanged for a longer one.
+
+    Args:
+        words_S: words of each line.
+        target: words to take; more than there are take all lines several times.
+        seed: of the draw.
+        name: of the source; two sources draw differently.
+
+    Raises:
+        InputError: the lines are too long to come within `TOLERANCE` of the target.
+    """
+    total = int(words_S.sum())
+    repeats, rest = divmod(target, total) if target else (0, 0)
+    once_more_S = np.zeros(len(words_S), dtype=bool)
+    shortest = int(words_S.min(initial=1))
+    first = np.arange(0, len(words_S), RUN_LINES)
+    digest = hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest()
+    order = np.random.default_rng(int.from_bytes(digest, "big")).permutation(len(first))
+    if rest:
+        cumulative = np.add.reduceat(words_S, first, dtype=np.int64)[order].cumsum()
+        whole = int(np.searchsorted(cumulative, rest, side="right"))
+        for run in order[:whole]:
+            once_more_S[first[run] : first[run] + RUN_LINES] = True
+        left = rest - (int(cumulative[whole - 1]) if whole else 0)
+        for run in order[whole:]:
+            for line in range(first[run], min(first[run] + RUN_LINES, len(words_S))):
+                if words_S[line] <= left:
+                    once_more_S[line] = True
+                    left -= int(words_S[line])
+            if left < shortest:
+                break
+        left -= _exchange(words_S, once_more_S, left)
+        if left > TOLERANCE * target:
+            raise InputError(
+                f"the lines of {name} are too long to take {target:,} words of it: the nearest is "
+                f"{left:,} words less. Use more words, or shorter lines"
+            )
+    return Selection(repeats, once_more_S)

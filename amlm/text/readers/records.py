@@ -1,0 +1,207 @@
+"""Records of JSONL, CSV, TSV and Parquet files: the wanted columns of each, with its number.
+
+What yields ``(number, values)`` says where a record is by its line, or by its row where a format
+has no lines; `texts` and `rows` make lines of text and rows of text of them.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import TypeVar
+
+from amlm.text.lines import normalised
+from amlm.text.readers.text_files import BLOCK_BYTES, LINE_LIMIT, blocks, lines_in, opened, optional
+from amlm.util.errors import InputError
+from amlm.util.nearest import nearest
+
+Found = TypeVar("Found")
+Cells = Iterator[tuple[int, Sequence[object]]]
+PARQUET_ROWS = 1_024  # at once
+
+
+def check_columns(columns: Sequence[str], there: Sequence[str], place: str) -> None:
+    """Raises: InputError: a wanted column is not there, or is there twice."""
+    for column in columns:
+        if column not in there:
+            raise InputError(
+                f"{place}: no column {column}{nearest(column, there)}: there is "
+                f"{', '.join(filter(None, there)) or 'none'}"
+            )
+        if there.count(column) > 1:
+            raise InputError(f"{place}: several columns are named {column}")
+
+
+def json_cells(path: Path, columns: Sequence[str]) -> Cells:
+    """Values of a file with a JSON object a line.
+
+    Raises:
+        InputError: what `blocks` refuses, broken JSON, no object, no such column.
+    """
+    wanted = set(columns)
+    for first, text in blocks(path):
+        for number, line in enumerate(text.split("\n"), first):
+            if not line or line.isspace():
+                continue
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                why = str(error)
+                if isinstance(error, json.JSONDecodeError):
+                    why = f"{error.msg} at character {error.colno}"
+                raise InputError(
+                    f"{path}, line {number}: broken JSON ({why}): every line has to be an object "
+                    f'of its own, e.g. {{"{columns[0]}": "..."}}'
+                ) from error
+            if not isinstance(record, dict):
+                raise InputError(
+                    f'{path}, line {number}: JSON, but no object such as {{"{columns[0]}": "..."}}'
+                )
+            if not wanted <= record.keys():
+                check_columns(columns, list(record), f"{path}, line {number}")
+            yield number, [record[column] for column in columns]
+
+
+def csv_cells(path: Path, columns: Sequence[str], delimiter: str) -> Cells:
+    """Values of a file of delimited cells, with the columns' names in its first row.
+
+    A cell may be between quotation marks, and may then have delimiters and line ends in it.
+
+    Raises:
+        InputError: what `blocks` refuses, wrong quotation marks, no such column, a row with more
+            or fewer cells than the first.
+    """
+    start, size = 1, 0  # of the current row: its first line, characters read of it
+
+    def lines() -> Iterator[str]:
+        nonlocal size
+        for _, text in blocks(path):
+            for line in StringIO(text):
+                size += len(line)
+                if size > LINE_LIMIT:
+                    raise InputError(
+                        f"{path}, line {start}: a row of more than {LINE_LIMIT:,} characters "
+                        "begins here: is a quotation mark missing?"
+                    )
+                yield line
+
+    csv.field_size_limit(LINE_LIMIT)  # `lines` has the say
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+    names: list[str] = []
+    places: list[int] = []
+    try:
+        for cells in reader:
+            if cells and not names:
+                names = [name.strip() for name in cells]
+                check_columns(columns, names, f"{path}, line {start}")
+                places = [names.index(column) for column in columns]
+            elif cells:
+                if len(cells) != len(names):
+                    raise InputError(
+                        f"{path}, line {start}: {len(cells)} cells, but {len(names)} columns: a "
+                        "cell with a delimiter, quotation mark or line end in it has to be between "
+                        "quotation marks"
+                    )
+                yield start, [cells[place] for place in places]
+            start, size = reader.line_num + 1, 0
+    except csv.Error as error:
+        raise InputError(
+            f"{path}, line {start}: {error}: a quotation mark within a cell has to be doubled"
+        ) from error
+
+
+def parquet_cells(path: Path, columns: Sequence[str]) -> Cells:
+    """Values of a Parquet file, read in batches of rows.
+
+    Raises:
+        InputError: `pyarrow` is missing, no such file or column, no text in a column, damage.
+    """
+    pyarrow = optional("pyarrow", f"{path}: reading Parquet")
+    parquet = optional("pyarrow.parquet", f"{path}: reading Parquet")
+    number = 0
+    with opened(path) as file:
+        try:
+            table = parquet.ParquetFile(file, buffer_size=BLOCK_BYTES)
+            check_columns(columns, table.schema_arrow.names, str(path))
+            for batch in table.iter_batches(batch_size=PARQUET_ROWS, columns=list(columns)):
+                batch.validate(full=True)
+                values = [batch.column(column).to_pylist() for column in columns]
+                yield from enumerate(zip(*values, strict=True), number + 1)
+                number += batch.num_rows
+        except (pyarrow.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno:
+                raise
+            why = str(error).partition("\n")[0]
+            raise InputError(
+                f"{path}: damaged after row {number}, or no Parquet at all: {why}"
+            ) from error
+
+
+def _text(value: object, column: str, unit: str, number: int) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InputError(f"{unit} {number}: column {column} holds {value!r:.40}, which is no text")
+    if "\0" in value:
+        raise InputError(f"{unit} {number}: a NUL character in column {column}")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"{unit} {number}: half a surrogate pair in column {column}"
+            ) from error
+    return value
+
+
+def texts(cells: Cells, column: str, unit: str) -> Iterator[str]:
+    """Yields the lines of the records' one column; none where it is empty.
+
+    Args:
+        cells: the records' values.
+        column: its name, for messages.
+        unit: what has these numbers, e.g. ``notes.csv, line``.
+
+    Raises:
+        InputError: a value that is no text.
+    """
+    for number, (value,) in cells:
+        text = _text(value, column, unit, number)
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        if "\n" in text:
+            yield from lines_in(text)
+        elif line := normalised(text):
+            yield line
+
+
+def rows(cells: Cells, columns: Sequence[str], unit: str) -> Iterator[tuple[str, ...]]:
+    """Yields the `normalised` values of each record.
+
+    Raises:
+        InputError: a value that is empty or no text.
+    """
+    for number, values in cells:
+        row = tuple(
+            normalised(_text(value, column, unit, number))
+            for column, value in zip(columns, values, strict=True)
+        )
+        if not all(row):
+            raise InputError(f"{unit} {number}: column {columns[row.index('')]} is empty")
+        yield row
+
+
+def some(found: Iterator[Found], place: str) -> Iterator[Found]:
+    """Yields what is found.
+
+    Raises:
+        InputError: nothing is.
+    """
+    for first in found:
+        yield first
+        yield from found
+        return
+    raise InputError(f"{place} has no text in it")

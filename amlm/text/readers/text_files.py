@@ -1,0 +1,169 @@
+"""From the bytes of a file to its text, in bounded memory: compression, encoding, line ends."""
+
+from __future__ import annotations
+
+import bz2
+import errno
+import gzip
+import importlib
+import lzma
+import sys
+import zlib
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from amlm.text.lines import normalised
+from amlm.util.errors import InputError
+
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+LINE_LIMIT = 10_000_000  # bytes; a longer line is not text that was meant to be read by lines
+BLOCK_BYTES = 1 << 20
+# What is often taken for text, by its first bytes, and what to do about it.
+LOOKALIKES = {
+    BOM_UTF16_LE: "UTF-16: convert it, for example with iconv -f UTF-16 -t UTF-8",
+    BOM_UTF16_BE: "UTF-16: convert it, for example with iconv -f UTF-16 -t UTF-8",
+    b"\x1f\x8b": "gzip: its name has to end in .gz",
+    b"BZh": "bzip2: its name has to end in .bz2",
+    b"\xfd7zXZ\0": "xz: its name has to end in .xz",
+    b"\x28\xb5\x2f\xfd": "Zstandard: its name has to end in .zst",
+    b"PK\3\4": "a zip archive: unpack it",
+    b"PAR1": "Parquet: its name has to end in .parquet",
+    b"%PDF": "PDF: extract its text",
+}
+
+
+def optional(module: str, purpose: str) -> Any:
+    """A module of the extra ``data``.
+
+    Raises:
+        InputError: it isn't installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise InputError(f"{purpose} needs more packages: pip install 'amlm[data]'") from error
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BufferedReader]:
+    """The file as it lies there.
+
+    Raises:
+        InputError: there is no such file, or it is a folder.
+        OSError: it can't be read.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
+            raise
+        what = "is a folder, not a file" if path.is_dir() else "does not exist"
+        raise InputError(f"{path} {what}") from error
+    with file:
+        yield file
+
+
+def _unpacked(file: BinaryIO, path: Path) -> tuple[Any, tuple[type[Exception], ...]]:
+    """A reader of a file, and what it raises if the file is damaged."""
+    match path.suffix.lower():
+        case ".gz":
+            return gzip.GzipFile(fileobj=file), (EOFError, zlib.error, gzip.BadGzipFile)
+        case ".bz2":
+            return bz2.BZ2File(file), (EOFError, OSError)
+        case ".xz":
+            return lzma.LZMAFile(file), (EOFError, lzma.LZMAError)
+        case ".zst":
+            module = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+            zstd = optional(module, f"{path}: reading Zstandard")
+            return zstd.ZstdFile(file), (EOFError, zstd.ZstdError)
+        case _:
+            return file, ()
+
+
+def _raw_blocks(path: Path) -> Iterator[tuple[int, bytes]]:
+    """As `blocks`, not decoded yet."""
+    number, held = 1, b""
+    with opened(path) as file:
+        unpacked, damages = _unpacked(file, path)
+        while True:
+            try:
+                part = unpacked.read(BLOCK_BYTES)
+            except damages as error:
+                if isinstance(error, OSError) and error.errno:
+                    raise
+                raise InputError(
+                    f"{path}: damaged or cut short after line {number - 1}: {error}"
+                ) from error
+            held += part
+            # The last byte may be the first half of CR LF.
+            end = held.rfind(b"\n") + 1 or held.rfind(b"\r", 0, -1) + 1 if part else len(held)
+            raw, held = held[:end], held[end:]
+            if number == 1:
+                raw = raw.removeprefix(BOM_UTF8)
+            if b"\r" in raw:
+                raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            # A part is shorter than the limit, so that only the first line can be longer.
+            too_long = len(raw) > LINE_LIMIT and raw.find(b"\n", 0, LINE_LIMIT + 1) < 0
+            if raw and not too_long:
+                yield number, raw
+                number += raw.count(b"\n")
+            if too_long or len(held) > LINE_LIMIT + 1:  # a CR may be at its end
+                raise InputError(
+                    f"{path}, line {number}: longer than {LINE_LIMIT:,} bytes: this is no text "
+                    "that can be read line by line"
+                )
+            if not part:
+                return
+
+
+def _first_fault(raw: bytes, at_start: bool) -> tuple[int, str]:
+    """Where bytes stop being text in UTF-8, and why."""
+    if at_start:
+        for first_bytes, what in LOOKALIKES.items():
+            if raw.startswith(first_bytes):
+                return 0, f"not UTF-8 text; it looks like {what}"
+    nul = raw.find(b"\0")
+    try:
+        raw[: nul if nul >= 0 else len(raw)].decode()
+    except UnicodeDecodeError as error:
+        byte = error.start - (raw.rfind(b"\n", 0, error.start) + 1)
+        return error.start, (
+            f"not UTF-8 ({error.reason} at byte {byte} of the line): convert the file, for "
+            "example with iconv"
+        )
+    return nul, "a NUL byte: is this a text file?"
+
+
+def blocks(path: Path) -> Iterator[tuple[int, str]]:
+    """Yields the text of a file, some whole lines at a time, with the number of the first of them.
+
+    A line ends in LF, CR LF or CR, as in Python's text files; all of them are LF in what is
+    yielded. A byte order mark is left out.
+
+    Raises:
+        InputError: no such file, not UTF-8, binary, damaged compression, or a line of more than
+            `LINE_LIMIT` bytes; after what comes before it was yielded.
+        OSError: it can't be read.
+    """
+    for number, raw in _raw_blocks(path):
+        try:
+            text = raw.decode()
+            sound = "\0" not in text
+        except UnicodeDecodeError:
+            sound = False
+        if not sound:
+            at, why = _first_fault(raw, at_start=number == 1)
+            before = raw[: raw.rfind(b"\n", 0, at) + 1]
+            yield number, before.decode()
+            number += before.count(b"\n")
+            raise InputError(f"{path}, line {number}: {why}")
+        yield number, text
+
+
+def lines_in(text: str) -> list[str]:
+    """The non-empty lines of a text whose lines end in LF, each `normalised`."""
+    return [line for line in map(normalised, text.split("\n")) if line]

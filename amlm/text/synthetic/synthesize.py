@@ -1,0 +1,219 @@
+"""``python -m amlm.data synthesize``: a language model completes the first words of sentences.
+
+Rows are in the order of the prompts and carry their index, so that a command which was stopped goes
+on behind the last whole row. What the rows depend on is kept in ``<out>.json``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tqdm import tqdm
+
+from amlm.config.options import option
+from amlm.config.small_commands import NEEDED, run
+from amlm.text.lines import normalised
+from amlm.text.readers import read_texts
+from amlm.text.synthetic.completers import Completer, Request, Sampling
+from amlm.text.synthetic.make_triplets import listed
+from amlm.text.synthetic.resumable import Progress, open_rows
+from amlm.util.errors import InputError
+
+ABOUT = "Let a language model complete the first words of the sentences of a text."
+INSTRUCTION = (
+    "Complete the sentence that begins with the following words, and answer with the whole "
+    "sentence and nothing else: {prompt}"
+)
+# The end of a sentence, with closing quotation marks; not the point of an abbreviation.
+END = re.compile(
+    r"(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)(?<!\b[A-Z])[.!?]+[\"”’')]*(?= |$)"
+)
+
+
+@dataclass
+class SynthesizeOptions:
+    prompts: Any = option(
+        NEEDED, "text file of one sentence a line, of which the first words are completed; [a,b]"
+    )
+    out: str = option(NEEDED, "JSONL file to write, or to go on with")
+    words: int = option(NEEDED, "words of text to make in all", ge=1)
+    model: str | None = option(None, "causal model of transformers: a folder or a Hub id")
+    url: str | None = option(
+        None, "or the base address of an OpenAI-compatible server, e.g. http://localhost:8000/v1"
+    )
+    api_model: str | None = option(None, "name of the server's model")
+    key_variable: str = option(
+        "OPENAI_API_KEY", "environment variable with the server's key; one without it needs none"
+    )
+    instruction: str = option(
+        INSTRUCTION, "what a server, or a model with a chat template, is asked"
+    )
+    prompt_words: int = option(4, "first words of a sentence that are given", ge=1)
+    max_new_tokens: int = option(48, "longest completion, in the model's tokens", ge=1)
+    temperature: float = option(1.0, "of the draws; 0 always takes the likeliest token", ge=0)
+    seed: int = option(0, "seed of the draws", ge=0, lt=2**31)
+    batch: int = option(16, "prompts that are completed together", ge=1)
+    workers: int = option(8, "requests to a server at the same time", ge=1)
+    timeout: float = option(60.0, "seconds to wait for a server's reply", gt=0)
+    retries: int = option(6, "tries after the first when a server is busy or fails", ge=0)
+
+
+@dataclass(frozen=True)
+class Row:
+    prompt: str
+    text: str  # the prompt and its completion, one sentence
+    seed: int
+    index: int  # of the prompt among all
+    model: str
+
+    def line(self) -> bytes:
+        return json.dumps(vars(self), ensure_ascii=False).encode() + b"\n"
+
+
+# What changes no row; everything else must stay when a file is gone on with.
+FREE = ("prompts", "out", "words", "url", "key_variable", "workers", "timeout", "retries")
+
+
+def synthesize(options: SynthesizeOptions) -> None:
+    """Writes rows of ``prompt, text, seed, index, model`` until there are enough words.
+
+    Raises:
+        InputError: options that do not go together, a file made with others, a model or server
+            that does not answer, or prompts that run out.
+    """
+    _check(options)
+    paths = [Path(name).expanduser() for name in listed(options.prompts)]
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"prompts={path} is not a file: give a text of one sentence a line")
+    kept = {name: value for name, value in vars(options).items() if name not in FREE}
+    kept["prompts"] = [_digest(path) for path in paths]
+    completer = _completer(options)
+    lines = (line for path in paths for line in read_texts(path))
+    prompts = first_words(lines, options.prompt_words)
+    with (
+        open_rows(Path(options.out).expanduser(), kept) as (file, progress),
+        tqdm(total=options.words, initial=progress.words, unit=" words", desc=options.out) as bar,
+    ):
+        _fill(file, progress, options, completer, prompts, bar)
+
+
+def _fill(
+    file: BinaryIO,
+    progress: Progress,
+    options: SynthesizeOptions,
+    completer: Completer,
+    prompts: Iterator[str],
+    bar: tqdm[Any],
+) -> None:
+    """Appends rows, and syncs after each batch; batches are the same ones after a stop."""
+    name = options.model or options.api_model
+    assert name, "checked before"
+    # A batch that was begun is asked for again as a whole: what is drawn may depend on all of it.
+    start = progress.index // options.batch * options.batch
+    prompts = islice(prompts, start, None)
+    while progress.words < options.words:
+        chosen = list(islice(prompts, options.batch))
+        if not chosen:
+            raise InputError(
+                f"the prompts have run out: {options.out} has {progress.words:,} words, "
+                f"{options.words - progress.words:,} are missing; give more text to a new file"
+            )
+        requests = [Request(p, row_seed(options.seed, start + i)) for i, p in enumerate(chosen)]
+        rows = enumerate(requests[progress.index - start :], start=progress.index)
+        try:
+            with closing(completer.replies(requests, progress.index - start)) as replies:
+                for (index, request), reply in zip(rows, replies, strict=True):
+                    text = completed(request.prompt, reply)
+                    if text:
+                        row = Row(request.prompt, text, request.seed, index, name)
+                        file.write(row.line())
+                    bar.update(progress.add(index, text))
+                    if progress.words >= options.words:
+                        break
+        finally:
+            file.flush()
+            os.fsync(file.fileno())
+        start += len(chosen)
+
+
+def first_words(lines: Iterable[str], count: int) -> Iterator[str]:
+    """Yields the first words of every line that has more, each beginning once."""
+    seen = set()
+    for line in lines:
+        words = line.split()
+        prompt = " ".join(words[:count])
+        if len(words) > count and prompt not in seen:
+            seen.add(prompt)
+            yield prompt
+
+
+def completed(prompt: str, reply: str) -> str:
+    """The one sentence that a prompt and a reply make.
+
+    The reply may repeat the prompt, be in quotation marks, or go on after the sentence. It is ""
+    if no word came.
+
+    >>> completed("He went to the", '"He went to the zoo. It was hot."')
+    'He went to the zoo.'
+    """
+    text = normalised(reply).strip('"“” ')
+    repeated = text[: len(prompt)].casefold() == prompt.casefold()
+    rest = text[len(prompt) :] if repeated else f" {text}"
+    if not re.search(r"\w", rest):
+        return ""
+    end = END.search(rest)
+    return normalised(prompt + (rest[: end.end()] if end else rest))
+
+
+def row_seed(seed: int, index: int) -> int:
+    """The seed of one row: 31 bits of the run's seed and the row's index."""
+    digest = hashlib.blake2b(f"{seed} {index}".encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _check(options: SynthesizeOptions) -> None:
+    if (options.model is None) == (options.url is None):
+        raise InputError("give model=<folder or Hub id>, or url=<address of a server>: one of them")
+    if (options.url is None) != (options.api_model is None):
+        raise InputError("url=... and api_model=<name of the server's model> go together")
+    if "{prompt}" not in options.instruction:
+        raise InputError("instruction=... needs a {prompt}, where the first words are put")
+
+
+def _completer(options: SynthesizeOptions) -> Completer:
+    sampling = Sampling(options.instruction, options.max_new_tokens, options.temperature)
+    if options.model is not None:
+        from amlm.text.synthetic.local_model import LocalModel
+
+        return LocalModel(options.model, sampling)
+    from amlm.text.synthetic.chat_server import Server
+
+    assert options.url and options.api_model, "checked before"
+    return Server(
+        options.url,
+        options.api_model,
+        sampling,
+        os.environ.get(options.key_variable, ""),
+        options.workers,
+        options.timeout,
+        options.retries,
+    )
+
+
+def main(arguments: Sequence[str]) -> None:
+    run("amlm.data synthesize", ABOUT, SynthesizeOptions, synthesize, arguments)

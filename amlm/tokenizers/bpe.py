@@ -1,0 +1,192 @@
+"""BPE with byte fallback: trained with `tokenizers`, saved as a Hugging Face fast tokenizer.
+
+Ids: ``[PAD]`` 0, ``[CLS]`` 1, ``[SEP]`` 2, ``[UNK]`` 3, ``[MASK]`` 4, then the 256 bytes
+``<0x00>`` ... ``<0xFF>``, then characters and merges. A space is written as the word-boundary mark
+``▁`` in front of its word; a character outside the alphabet becomes its UTF-8 bytes. A literal
+``▁`` is escaped, so that any text comes back as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    trainers,
+)
+from tqdm import tqdm
+
+from amlm.tokenizers.special_tokens import NAMES, set_roles, special_tokens
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+BOUNDARY = "▁"
+SPECIAL_TOKENS = [names[0] for names in NAMES.values()]
+BYTE_TOKENS = [f"<0x{byte:02X}>" for byte in range(256)]
+RESERVED = len(SPECIAL_TOKENS) + len(BYTE_TOKENS)
+# Characters beyond this share of the vocabulary are left to the byte fallback.
+ALPHABET_SHARE = 0.05
+LINES_AT_ONCE = 8_192
+# A literal boundary mark would read as a space. A private-use character escapes it (and itself).
+ESCAPE = "\ue000"
+ESCAPES = [(ESCAPE, ESCAPE + "0"), (BOUNDARY, ESCAPE + "1")]
+# Clitics, digits one by one, runs of one punctuation mark, each with the boundary mark in front of
+# it if there is one; letters stay together with theirs.
+PIECES = r"▁?(?:'(?i:s|t|re|ve|m|ll|d)(?![\p{L}\p{M}])|\p{N}|([^\p{L}\p{M}\p{N}▁])\1*)"
+
+
+def _pipeline(tokenizer: Tokenizer) -> Tokenizer:
+    tokenizer.normalizer = normalizers.Sequence(
+        [
+            *(normalizers.Replace(character, escaped) for character, escaped in ESCAPES),
+            normalizers.Replace(" ", BOUNDARY),
+            normalizers.Prepend(BOUNDARY),
+        ]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(BOUNDARY, "merged_with_next"),
+            pre_tokenizers.Split(Regex(PIECES), "isolated"),
+        ]
+    )
+    unescape = [decoders.Replace(escaped, character) for character, escaped in reversed(ESCAPES)]
+    tokenizer.decoder = decoders.Sequence(
+        [
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            decoders.Replace(BOUNDARY, " "),
+            decoders.Strip(" ", 1, 0),
+            *unescape,
+        ]
+    )
+    return tokenizer
+
+
+def _alphabet(normalizer: normalizers.Normalizer, lines: Iterable[str], size: int) -> list[str]:
+    # The commonest characters; equally common ones by code point. The trainer's own choice among
+    # those is random. Each character is normalised by itself, as if it stood within a line.
+    counts = np.zeros(0x110000, dtype=np.int64)
+    lines = iter(lines)
+    started = 0
+    while chunk := list(islice(lines, LINES_AT_ONCE)):
+        started += sum(map(bool, chunk))
+        points = np.frombuffer("".join(chunk).encode("utf-32-le"), "<u4")
+        counts += np.bincount(points, minlength=len(counts))
+    written = Counter({BOUNDARY: started} if started else {})
+    for point in np.flatnonzero(counts):
+        for character in normalizer.normalize_str(chr(point)).removeprefix(BOUNDARY):
+            written[character] += int(counts[point])
+    return sorted(written, key=lambda character: (-written[character], character))[:size]
+
+
+def train_tokenizer(lines: Callable[[], Iterable[str]], vocab_size: int) -> Tokenizer:
+    """Trains a BPE tokenizer; the same lines give the same tokenizer.
+
+    Args:
+        lines: opens the training text, which is read twice.
+        vocab_size: upper bound V of token types; a small corpus may have fewer merges to offer.
+
+    Returns: a tokenizer that adds ``[CLS] ... [SEP]`` and knows the special tokens.
+    """
+    learner = _pipeline(Tokenizer(models.BPE()))
+    room = vocab_size - RESERVED
+    alphabet_size = min(max(64, int(vocab_size * ALPHABET_SHARE)), room)
+    counting = tqdm(lines(), desc="counting characters", unit=" lines", leave=False)
+    alphabet = _alphabet(learner.normalizer, counting, alphabet_size)
+    learner.train_from_iterator(
+        tqdm(lines(), desc="counting words", unit=" lines", leave=False),
+        trainers.BpeTrainer(
+            vocab_size=room,
+            min_frequency=2,
+            initial_alphabet=alphabet,
+            limit_alphabet=len(alphabet),
+            show_progress=False,
+        ),
+    )
+    learned: dict[str, Any] = json.loads(learner.to_str())["model"]
+    pieces = sorted(learned["vocab"], key=learned["vocab"].__getitem__)
+    vocab = {piece: i for i, piece in enumerate([*SPECIAL_TOKENS, *BYTE_TOKENS, *pieces])}
+    tokenizer = _pipeline(
+        Tokenizer(
+            models.BPE(
+                vocab=vocab,
+                merges=[tuple(merge) for merge in learned["merges"]],
+                unk_token=NAMES["unk"][0],
+                byte_fallback=True,
+            )
+        )
+    )
+    # In a text written by hand, "the [MASK] sat", the spaces around the mark belong to no word.
+    *others, mask = SPECIAL_TOKENS
+    spaced = AddedToken(mask, lstrip=True, rstrip=True, special=True)
+    tokenizer.add_special_tokens([*others, spaced])
+    set_roles(tokenizer, dict(zip(NAMES, SPECIAL_TOKENS, strict=True)))
+    return tokenizer
+
+
+def counts_words_by_type(tokenizer: Tokenizer) -> bool:
+    """Whether every word of a text has exactly one token whose piece begins with ``▁``.
+
+    So it is with the tokenizers trained here. Of others it isn't known.
+    """
+    ours = _pipeline(Tokenizer(models.BPE()))
+    return all(
+        getattr(tokenizer, part) is not None
+        and getattr(tokenizer, part).__getstate__() == getattr(ours, part).__getstate__()
+        for part in ("normalizer", "pre_tokenizer")
+    )
+
+
+def hugging_face_tokenizer(tokenizer: Tokenizer, max_length: int) -> PreTrainedTokenizerFast:
+    """Wraps a tokenizer for `transformers`."""
+    from transformers import PreTrainedTokenizerFast
+
+    names = {f"{role}_token": token for role, token in special_tokens(tokenizer).items()}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        model_max_length=max_length,
+        model_input_names=["input_ids", "attention_mask"],
+        **names,
+    )
+
+
+def save_tokenizer(tokenizer: Tokenizer, folder: Path, max_length: int) -> None:
+    """Saves a Hugging Face fast tokenizer that every version of `transformers` from 4 on loads."""
+    try:
+        hugging_face_tokenizer(tokenizer, max_length).save_pretrained(folder)
+    except Exception as error:
+        # What the system answers comes through the library as bare text.
+        if code := re.search(r"\(os error (\d+)\)", str(error)):
+            raise OSError(int(code[1]), os.strerror(int(code[1])), str(folder)) from error
+        raise
+    path = folder / "tokenizer_config.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    # transformers 5 writes a class name that transformers 4 does not know.
+    settings["tokenizer_class"] = "PreTrainedTokenizerFast"
+    path.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """Loads what `save_tokenizer` wrote."""
+    return Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+def pieces_of(tokenizer: Tokenizer) -> list[str]:
+    """The vocabulary in the order of its ids."""
+    vocab = tokenizer.get_vocab()
+    return sorted(vocab, key=vocab.__getitem__)

@@ -1,0 +1,112 @@
+"""Sums behind the lines of metrics, kept on the device until a line is written.
+
+Shapes: M labelled positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torchmetrics import SumMetric
+
+from amlm.masking.keep_dtype import KeepDtype
+from amlm.masking.signals import Predictions
+
+
+class Window(KeepDtype):
+    """Training since the last line of metrics; part of a checkpoint.
+
+    What the host knows anyway (maskable positions, steps) is counted there.
+    """
+
+    sums_5: Tensor  # loss, correct, labelled, saturated share, gradient norm
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("sums_5", torch.zeros(5, dtype=torch.float64))
+        self.maskable = 0
+        self.expected = 0.0
+        self.steps = 0.0
+
+    def get_extra_state(self) -> tuple[int, float, float]:
+        return self.maskable, self.expected, self.steps
+
+    def set_extra_state(self, state: tuple[int, float, float]) -> None:
+        self.maskable, self.expected, self.steps = state
+
+    @torch.no_grad()
+    def add(
+        self, seen: Predictions, maskable: int, ratio: float, saturated: Tensor, share: float
+    ) -> None:
+        """Adds a part of a step; ``share`` is how much of the step it is."""
+        sums = [seen.nll_M.sum(), seen.correct_M.sum(), seen.valid_M.sum(), saturated * share]
+        self.sums_5[:4] += torch.stack([each.double() for each in sums])
+        self.maskable += maskable
+        self.expected += maskable * ratio
+        self.steps += share
+
+    @torch.no_grad()
+    def add_gradient_norm(self, norm: Tensor) -> None:
+        """Adds the norm of a step's whole gradient, before clipping."""
+        self.sums_5[4] += norm.double()
+
+    def is_finite(self) -> bool:
+        """Whether every loss and gradient so far was a number. Asks the device."""
+        return bool(self.sums_5.isfinite().all())
+
+    def close(self, reduce: Callable[[Tensor], Tensor], ranks: int) -> dict[str, float]:
+        """Means over the window, which then starts anew.
+
+        Args:
+            reduce: sums a tensor over ranks.
+            ranks: their number.
+
+        Returns: loss (nats per label), accuracy, wanted and realised mask ratio, share of maskable
+            positions that were selected for certain, norm of the gradient before clipping.
+        """
+        host_3 = torch.tensor([self.maskable, self.expected, self.steps], dtype=torch.float64)
+        totals = reduce(torch.cat([self.sums_5, host_3.to(self.sums_5.device)])).tolist()
+        nll, correct, labelled, saturated, norm, maskable, expected, steps = totals
+        whole_steps = max(steps, ranks) / ranks
+        self.sums_5.zero_()
+        self.maskable, self.expected, self.steps = 0, 0.0, 0.0
+        return {
+            "loss": nll / max(labelled, 1),
+            "accuracy": correct / max(labelled, 1),
+            "ratio": expected / max(maskable, 1),
+            "realised_ratio": labelled / max(maskable, 1),
+            "saturated": saturated / ranks / whole_steps,
+            "gradient_norm": norm / ranks / whole_steps,
+        }
+
+
+class Validation(KeepDtype):
+    """Means over one validation: loss (nats per label) and accuracy."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Sums, not means: torchmetrics 1.9 ignores the weights of a mean that is to leave numbers
+        # that are none alone, and those must show.
+        self.nll, self.correct, self.labelled = (self._sum() for _ in range(3))
+
+    @staticmethod
+    def _sum() -> SumMetric:
+        metric = SumMetric(nan_strategy="disable")
+        metric.set_dtype(torch.float64)
+        return metric
+
+    def add(self, seen: Predictions) -> None:
+        self.nll.update(seen.nll_M.double().sum())
+        self.correct.update(seen.correct_M.double().sum())
+        self.labelled.update(seen.valid_M.double().sum())
+
+    def close(self) -> dict[str, float]:
+        """The means over all ranks; the next validation starts anew."""
+        nll, correct, labelled = (
+            float(each.compute()) for each in (self.nll, self.correct, self.labelled)
+        )
+        for each in (self.nll, self.correct, self.labelled):
+            each.reset()
+        return {"loss": nll / labelled, "accuracy": correct / labelled}

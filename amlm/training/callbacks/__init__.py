@@ -1,0 +1,58 @@
+"""Lightning callbacks, one idea per file; most are `StepCallback`.
+
+`mask_update` speaks to the others: it calls ``on_mask_update`` of every callback that has it, with
+an `Update`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from amlm.store.datamodule import StepBatch
+from amlm.training.lightning_module import AdaptiveMaskedLM
+
+
+@dataclass(frozen=True)
+class Update:
+    """One update of the masking table. V token types."""
+
+    step: int  # optimizer steps done
+    previous_V: Tensor  # the table before
+    table_V: Tensor  # the table now
+    floored: Tensor  # scalar, share of types that the floor held up
+
+
+class StepCallback(L.Callback, ABC):
+    """A callback that acts after optimizer steps, however many parts a step was worked off in."""
+
+    @abstractmethod
+    def on_step_end(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> None:
+        """Called when ``step`` optimizer steps are done."""
+
+    def on_train_batch_end(  # type: ignore[override]
+        self,
+        trainer: L.Trainer,
+        pl_module: AdaptiveMaskedLM,
+        outputs: object,
+        batch: StepBatch,
+        batch_idx: int,
+    ) -> None:
+        if batch.last_part:
+            self.on_step_end(trainer, pl_module, batch.step + 1)
+
+
+def over_ranks(trainer: L.Trainer) -> Callable[[Tensor], Tensor]:
+    """A function that sums a tensor over all ranks."""
+
+    def reduce(sums: Tensor) -> Tensor:
+        reduced = trainer.strategy.reduce(sums, reduce_op="sum")
+        assert isinstance(reduced, torch.Tensor)
+        return reduced
+
+    return reduce

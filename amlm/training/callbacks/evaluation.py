@@ -1,0 +1,103 @@
+"""Scores the model on a few items of zero-shot tasks while it is trained."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from statistics import fmean
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+from amlm.config.schema import EvaluationConfig
+from amlm.evaluation.models import MaskedModel
+from amlm.evaluation.zero_shot import ranking
+from amlm.evaluation.zero_shot.items import Item
+from amlm.evaluation.zero_shot.run_tasks import items_of
+from amlm.evaluation.zero_shot.scoring import score
+from amlm.evaluation.zero_shot.tasks import find
+from amlm.models.build import to_hugging_face
+from amlm.tokenizers.bpe import hugging_face_tokenizer
+from amlm.training.callbacks import StepCallback
+from amlm.training.lightning_module import AdaptiveMaskedLM
+from amlm.training.record import RunLog
+
+BATCH_TOKENS = 4_096
+
+
+def first_of_each(items: list[Item], count: int) -> list[Item]:
+    """The first so many items of each group, in their order."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for item in items:
+        seen[item.uid] += 1
+        if seen[item.uid] <= count:
+            kept.append(item)
+    return kept
+
+
+class Evaluation(StepCallback):
+    """One ``evaluation`` record at each word checkpoint and at the end of the run.
+
+    It holds by task the figure (see `amlm.evaluation.figures`) and what chance would get. The model
+    is scored as a Hugging Face twin, so that training does not notice. It has to come after the
+    callback that exports word checkpoints and before the one that saves what a run goes on from:
+    then a record is never lost and never written twice.
+
+    Args:
+        config: which tasks, and how much of them.
+        run_log: where to.
+        tokenizer: of the model.
+        total_steps: of the run.
+        max_length: tokens that the model can take.
+
+    Raises:
+        InputError: a task has no data, or broken ones.
+    """
+
+    def __init__(
+        self,
+        config: EvaluationConfig,
+        run_log: RunLog,
+        tokenizer: Tokenizer,
+        total_steps: int,
+        max_length: int,
+    ) -> None:
+        self.run_log = run_log
+        self.tokenizer = hugging_face_tokenizer(tokenizer, max_length)
+        self.total_steps = total_steps
+        found, _ = find(config.data_dir, config.tasks, "fast")
+        self.tasks = {
+            each.name: (
+                each.task,
+                [
+                    item
+                    for items in items_of(each).values()
+                    for item in first_of_each(items, config.items)
+                ],
+            )
+            for each in found
+        }
+
+    def on_step_end(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> None:
+        exported = self.run_log.latest.get("checkpoint", {}).get("step")
+        if trainer.is_global_zero and step in (exported, self.total_steps):
+            self.run_log.write("evaluation", {"step": step, **self.scores(module)})
+
+    def scores(self, module: AdaptiveMaskedLM) -> dict[str, Any]:
+        """By task the figure as a dictionary, and ``chance``."""
+        with torch.random.fork_rng(devices=[]):  # weights are drawn before they are set
+            twin = to_hugging_face(module.model).to(module.device)
+            scorer = MaskedModel(twin, self.tokenizer, BATCH_TOKENS)
+        found = {}
+        for name, (task, items) in self.tasks.items():
+            flat = iter(score(scorer, [each for item in items for each in item.candidates]))
+            scores = [np.array([next(flat) for _ in item.candidates]) for item in items]
+            (figure,) = ranking.report(task, items, scores).totals.values()
+            correlates = items[0].ratio is not None
+            chance = 0.0 if correlates else 100 * fmean(1 / len(i.candidates) for i in items)
+            found[name] = {**asdict(figure), "chance": chance}
+        return found

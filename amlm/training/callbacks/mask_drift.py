@@ -1,0 +1,122 @@
+"""Records what each update of the masking table changed.
+
+Shapes: V token types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import lightning as L
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from amlm.masking.table import drift
+from amlm.tokenizers.bpe import BOUNDARY
+from amlm.tokenizers.surfaces import special_types, surfaces_of
+from amlm.training.callbacks import Update
+from amlm.training.lightning_module import AdaptiveMaskedLM
+from amlm.training.record import RunLog
+
+RANK_BINS = 12
+
+
+def rank_bins(counts_V: NDArray[np.int64], bins: int = RANK_BINS) -> list[tuple[int, int]]:
+    """Bounds ``[from, to)`` of frequency-rank bins of equal width in log rank; types that occur."""
+    occurring = int((counts_V > 0).sum())
+    edges = np.unique(np.geomspace(1, occurring + 1, bins + 1).round().astype(int))
+    return [(int(a) - 1, int(b) - 1) for a, b in pairwise(edges)]
+
+
+def by_frequency_rank(
+    table_V: NDArray[np.float32], counts_V: NDArray[np.int64]
+) -> dict[str, float]:
+    """Mean masking probability by frequency rank, commonest first: ``{"1-2": 0.1, "3-5": 0.2}``."""
+    order = np.argsort(-counts_V, kind="stable")
+    return {
+        f"{start + 1}-{stop}": float(table_V[order[start:stop]].mean())
+        for start, stop in rank_bins(counts_V)
+    }
+
+
+def kind_of(surface: str | None) -> str:
+    """``word`` (begins one), ``continuation``, ``number``, ``punctuation``, or ``byte`` (a type
+    without a surface form; see `amlm.tokenizers.surfaces`)."""
+    if surface is None:
+        return "byte"
+    if any(character.isalpha() for character in surface):
+        return "word" if surface.startswith(BOUNDARY) else "continuation"
+    return "number" if any(character.isnumeric() for character in surface) else "punctuation"
+
+
+def by_kind(table_V: NDArray[np.float32], kinds: Sequence[str]) -> dict[str, float]:
+    """Mean masking probability by kind of token."""
+    kinds_V = np.asarray(kinds)
+    return {str(kind): float(table_V[kinds_V == kind].mean()) for kind in np.unique(kinds_V)}
+
+
+def extremes(
+    table_V: NDArray[np.float32],
+    surfaces: Sequence[str | None],
+    counts_V: NDArray[np.int64],
+    top: int,
+) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
+    """The ``top`` types with the highest and with the lowest probability, among those that have a
+    surface form and occur at least ten times in the training text (rarer ones have hardly been
+    measured)."""
+    frequent = np.flatnonzero(counts_V >= 10)
+    order = frequent[np.argsort(table_V[frequent], kind="stable")]
+    named = [(surface, float(table_V[v])) for v in order if (surface := surfaces[v]) is not None]
+    return named[::-1][:top], named[:top]
+
+
+class MaskDrift(L.Callback):
+    """Writes the quantities of `amlm.masking.table.drift`, means by frequency rank and kind, the
+    extreme types, and the whole table to the run's log at every update.
+
+    Args:
+        run_log: where to.
+        tokenizer: whose types the table is of.
+        counts_V: how often each type occurs in the training text.
+        top: number of extreme types to name.
+    """
+
+    def __init__(
+        self, run_log: RunLog, tokenizer: Tokenizer, counts_V: NDArray[np.int64], top: int = 20
+    ) -> None:
+        self.run_log = run_log
+        self.surfaces = surfaces_of(tokenizer)
+        # Special tokens are frequent and never measured.
+        special = special_types(tokenizer)
+        self.counts_V = counts_V.copy()
+        self.counts_V[list(special)] = 0
+        self.kinds = [
+            "special" if v in special else kind_of(surface)
+            for v, surface in enumerate(self.surfaces)
+        ]
+        self.top = top
+
+    def on_mask_update(
+        self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM, update: Update
+    ) -> None:
+        if not trainer.is_global_zero:
+            return
+        table_V = update.table_V.cpu().numpy()
+        highest, lowest = extremes(table_V, self.surfaces, self.counts_V, self.top)
+        self.run_log.write(
+            "mask_update",
+            {
+                "step": update.step,
+                "vocab_size": len(table_V),
+                "ratio": pl_module.masking.ratio(update.step),
+                **drift(update.table_V, update.previous_V, pl_module.masking.first_V),
+                "at_floor": float(update.floored),
+                "by_frequency_rank": by_frequency_rank(table_V, self.counts_V),
+                "by_kind": by_kind(table_V, self.kinds),
+                "highest": highest,
+                "lowest": lowest,
+            },
+            table_V,
+        )

@@ -1,0 +1,22 @@
+"""Model cards beside the models that a run has written so far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from amlm.publish import LICENSE
+from amlm.publish.card import CARD_FILE, model_card
+from amlm.publish.run_models import run_models
+from amlm.training.read_run import read_run
+from amlm.util.files import write_aside
+
+
+def write_cards(folder: Path) -> None:
+    """Writes its card beside each model that a run has so far; scores come with an export."""
+    run = read_run(folder)
+    models = run_models(run)
+    for model in models:
+        if model.folder.is_dir():
+            address = str(model.folder.relative_to(folder.parent))
+            card = model_card(model, models, run, (), license=LICENSE, address=address)
+            write_aside(model.folder / CARD_FILE, card)

@@ -1,0 +1,129 @@
+"""The LightningModule: one training step of adaptive masked language modeling.
+
+Shapes: G sequences of a step's whole batch, R rows of it here, L positions, D hidden width,
+M labelled positions, V token types.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from amlm.config.schema import OptimizerConfig
+from amlm.masking.policy import Corruption, MaskedRows, MaskingPolicy
+from amlm.masking.signals import Predictions
+from amlm.models.deberta import DebertaV2MaskedLM
+from amlm.models.loss import predictions
+from amlm.optim.learning_rate import cosine_with_warmup, warmup_steps
+from amlm.optim.optimizers import make_optimizer
+from amlm.store.datamodule import StepBatch, ValidationBatch
+from amlm.training.accumulators import Validation, Window
+from amlm.util.seeds import derived_seed
+
+
+class AdaptiveMaskedLM(L.LightningModule):
+    """A model and a masking policy in training.
+
+    Args:
+        model: the encoder with its head.
+        masking: the policy; its table and statistics are part of the checkpoint.
+        validation_masking: plain masked language modeling with masks of its own seed.
+        optimizer: the ``optimizer`` section.
+        total_steps: optimizer steps of the run.
+        seed: source of dropout, with the step.
+        accumulate: accumulation parts per step.
+        compare: how validation compares ids (see `amlm.models.loss.predictions`).
+    """
+
+    def __init__(
+        self,
+        model: DebertaV2MaskedLM,
+        masking: MaskingPolicy,
+        validation_masking: MaskingPolicy,
+        optimizer: OptimizerConfig,
+        *,
+        total_steps: int,
+        seed: int,
+        accumulate: int = 1,
+        compare: str = "exact",
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.masking = masking
+        self.validation_masking = validation_masking
+        self.optimizer_config = optimizer
+        self.total_steps = total_steps
+        self.seed = seed
+        self.accumulate = accumulate
+        self.compare = compare
+        self.window = Window()
+        self.validation = Validation()
+        self.learning_rate = 0.0  # of the last step; the optimizer holds that of the next
+        self._corruption: tuple[int, Corruption] | None = None
+        self._logits: Callable[..., Tensor] = model.forward
+
+    def compile_model(self) -> None:
+        """Runs the model through `torch.compile` from now on: for GPUs; needs a C compiler."""
+        self._logits = torch.compile(self.model.forward)
+
+    def predict_rows(self, rows: MaskedRows, compare: str = "exact") -> Predictions:
+        """Runs the encoder on corrupted rows and the head at their labelled positions only."""
+        logits_MV = self._logits(rows.inputs_RL, positions_M=rows.positions_M)
+        return predictions(logits_MV, rows, compare)
+
+    def training_step(self, batch: StepBatch, batch_idx: int) -> Tensor:
+        # Dropout depends on (seed, step, part, rank) alone, so a resumed run draws the same.
+        torch.manual_seed(
+            derived_seed(self.seed, "dropout", batch.step, batch.part, self.trainer.global_rank)
+        )
+        if self._corruption is None or self._corruption[0] != batch.step:
+            self._corruption = (batch.step, self.masking.corrupt(batch.ids_GL, batch.step))
+        corruption = self._corruption[1]
+        rows = self.masking.rows(batch.ids_GL, corruption, batch.rows, batch.maskable, batch.step)
+        seen = self.predict_rows(rows)
+        self.masking.observe(seen)
+        self.window.add(
+            seen,
+            sum(batch.maskable),
+            self.masking.ratio(batch.step),
+            corruption.saturated,
+            1 / self.accumulate,
+        )
+        # The mean over all labels of the step. Lightning divides by the number of parts and
+        # averages over ranks, whose shares need not have equally many labels.
+        labels = corruption.selected_GL.sum().clamp(min=1)
+        return seen.nll_M.sum() / labels * (self.accumulate * self.trainer.world_size)
+
+    def validation_step(self, batch: ValidationBatch, batch_idx: int) -> None:
+        if not batch.maskable:
+            return  # a small batch has no row for this rank
+        policy = self.validation_masking
+        corruption = policy.corrupt(batch.ids_GL, batch.index)
+        rows = policy.rows(batch.ids_GL, corruption, batch.rows, batch.maskable, batch.index)
+        self.validation.add(self.predict_rows(rows, self.compare))
+
+    def configure_gradient_clipping(self, optimizer: Optimizer, *_: object, **__: object) -> None:
+        # Lightning's own clipping gives no norm to record and refuses fused optimizers.
+        limit = self.optimizer_config.clip or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        self.window.add_gradient_norm(norm)
+        self.learning_rate = float(optimizer.param_groups[0]["lr"])
+
+    def configure_optimizers(self) -> Any:
+        optimizer = make_optimizer(self.optimizer_config, self.model.parameters())
+        warmup = warmup_steps(self.total_steps, self.optimizer_config.warmup)
+        scheduler = LambdaLR(
+            optimizer,
+            lambda step: cosine_with_warmup(min(step, self.total_steps), self.total_steps, warmup),
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }

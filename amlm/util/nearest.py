@@ -1,0 +1,19 @@
+"""The nearest known name, for hints in errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint that names the closest of some known words, or nothing: `` (did you mean ...?)``."""
+    known = list(known)
+    # A key is more often put in the wrong section than spelt badly, so its last part counts too.
+    last = word.rsplit(".", 1)[-1]
+    same_end = [name for name in known if name.rsplit(".", 1)[-1] == last]
+    found = same_end[:1] or get_close_matches(word, known, n=1, cutoff=0.6)
+    if not found:
+        ends = {name.rsplit(".", 1)[-1]: name for name in known}
+        found = [ends[end] for end in get_close_matches(last, ends, n=1, cutoff=0.6)]
+    return f" (did you mean {found[0]}?)" if found else ""

@@ -1,0 +1,305 @@
+"""The leaderboard's file: a made-up tree of results of the official sizes against the format and
+against scores counted by hand; each kind of thing that can be missing is named in the refusal."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amlm.evaluate import run
+from amlm.evaluation.evaluate_options import Options
+from amlm.evaluation.submission import official, sizes
+from amlm.evaluation.submission.submit import checkpoint_names
+from amlm.util.errors import InputError
+
+PATHS = {
+    "blimp": ("blimp/blimp_filtered", "blimp/blimp_fast"),
+    "supplement": ("blimp/supplement_filtered", "blimp/supplement_fast"),
+    "ewok": ("ewok/ewok_filtered", "ewok/ewok_fast"),
+    "entity_tracking": ("entity_tracking/entity_tracking", "entity_tracking/entity_tracking_fast"),
+    "wug_adj": ("wug_adj/wug_adj_nominalization", "wug_adj/wug_adj_nominalization"),
+    "wug_past": ("wug_past/wug_past_tense", "wug_past/wug_past_tense"),
+    "comps": ("comps/comps", ""),
+    "reading": ("reading", "reading"),
+}
+MEASURES = ["RTfirstfix", "RTfirstpass", "RTgopast", "RTrightbound", "self_paced_reading_time"]
+
+
+def write(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def predictions(task: str, groups: Mapping[str, int], every: int) -> dict[str, Any]:
+    """Right but for each item whose number is a multiple of `every`."""
+    made: dict[str, Any] = {}
+    for uid, size in groups.items():
+        listed: list[dict[str, Any]] = []
+        for n in range(size):
+            each: dict[str, Any] = {"id": f"{uid}_{n}", "pred": "no" if n % every == 0 else "yes"}
+            if task.startswith("wug"):
+                each["prob"] = 1 - n / 1_000
+            if task == "reading":
+                each = {"id": n, "pred": float(n * n % 97), "prev_pred": float(n % 13)}
+            listed.append(each)
+        made[uid] = {"predictions": listed}
+    return made
+
+
+def reading_table(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    head = ["item", "word", "prev_item", "prev_word", "Subtlex_log10", "length", "context_length"]
+    lines = [",".join([*head, "prev_length", *MEASURES])]
+    for n in range(1_726):
+        numbers = [n % 7, n % 11, n % 5, n % 9, *(n * k % 101 for k in (3, 5, 7, 13, 17))]
+        lines.append(",".join(["a", "b", "a", "b", *map(str, numbers)]))
+    path.write_text("\n".join(lines) + "\n")
+
+
+def fast_data(root: Path) -> None:
+    """Items whose right answer is always "yes"."""
+    pair = {"sentence_good": "yes", "sentence_bad": "no", "field": "f", "linguistics_term": "t"}
+    for task, folder in (("blimp", "blimp_fast"), ("supplement", "supplement_fast")):
+        for uid, size in sizes.FAST[task].items():
+            write_lines(root / folder / f"{uid}.jsonl", [pair | {"UID": uid}] * size)
+    about = {"Context1": "c", "ContextType": "", "ContextDiff": "", "TargetDiff": ""}
+    for uid, size in sizes.EWOK.items():
+        # A target follows its context after a space, and is quoted with it.
+        line = about | {"Domain": uid, "Target1": "yes", "Target2": "no"}
+        write_lines(root / "ewok_fast" / f"{uid}.jsonl", [line] * sizes.FAST["ewok"][uid])
+        assert size > 100
+    boxes = [
+        {"numops": int(uid.split("_")[1]), "input_prefix": "", "options": ["yes", "no", "none"]}
+        for uid, size in sizes.FAST["entity_tracking"].items()
+        for _ in range(size)
+    ]
+    write_lines(root / "entity_tracking_fast" / "regular.jsonl", boxes)
+    for folder, size in (("wug_adj_nominalization", 200), ("wug_past_tense", 50)):
+        lines = [{"sentences": "yes\tno", "ratio": 1 - n / size} for n in range(size)]
+        write_lines(root / folder / f"{folder}.jsonl", lines)
+    reading_table(root / "reading" / "reading_data.csv")
+
+
+def fast_results(folder: Path, every: int) -> None:
+    for task, groups in sizes.FAST.items():
+        made = predictions(task, groups, every)
+        if task == "ewok":
+            for each in made.values():
+                for one in each["predictions"]:
+                    one["pred"] = " " + one["pred"]
+        write(folder / "zero_shot" / "mlm" / PATHS[task][1] / "predictions.json", made)
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``data`` and ``out`` with all that both tracks want. Not to be changed."""
+    root = tmp_path_factory.mktemp("complete")
+    fast_data(root / "data")
+    (root / "model").mkdir()
+    (root / "model" / "config.json").write_text("{}")
+    results = root / "out" / "results" / "model"
+    folder = results / "main" / "zero_shot" / "mlm"
+    for task, groups in sizes.FULL.items():
+        made = predictions(task, groups, 5)
+        if task == "blimp":  # names as the items have them
+            made = {uid.replace("_a_", "_A_"): each for uid, each in made.items()}
+        write(folder / PATHS[task][0] / "predictions.json", made)
+    for name, size in sizes.GLUE.items():
+        listed = [{"id": f"{name}_{n}", "pred": n % 2} for n in range(size)]
+        write(
+            results / "main/finetune" / name / "predictions.json", {name: {"predictions": listed}}
+        )
+    fast_results(results / "chck_1M", every=2)
+    fast_results(results / "chck_2M", every=3)
+    for step in checkpoint_names("strict")[2:]:
+        (results / step).symlink_to(results / "chck_2M")
+    surprisals(results, "strict-small")
+    return root
+
+
+def surprisals(results: Path, track: str, contexts: int = 8_005) -> None:
+    lines = [
+        {"step": step, "target_word": "w", "surprisal": 1.0}
+        for step in checkpoint_names(track)
+        for _ in range(contexts)
+    ]
+    path = results / "main" / "zero_shot" / "mlm" / "AoA_word" / "surprisal.json"
+    write(path, {"metadata": {}, "results": lines})
+
+
+def options(root: Path, out: Path, track: str = "strict-small", **more: Any) -> Options:
+    fields = {"data_dir": str(root / "data"), "submission": str(out / "file.json"), **more}
+    return Options(str(root / "model"), str(out), track=track, **fields)
+
+
+@pytest.fixture
+def results(complete: Path, tmp_path: Path) -> Path:
+    """A copy of the results to be damaged: small files copied, checkpoints but one linked."""
+    target = tmp_path / "results" / "model"
+    source = complete / "out" / "results" / "model"
+    shutil.copytree(source / "main", target / "main")
+    shutil.copytree(source / "chck_1M", target / "chck_1M")
+    for folder in source.iterdir():
+        if not (target / folder.name).exists():
+            (target / folder.name).symlink_to(folder.resolve())
+    return target
+
+
+@pytest.fixture
+def no_regressions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Saves the time of those that a test is not about."""
+    monkeypatch.setattr(official, "reading_scores", lambda content, table: {})
+
+
+def refusal(complete: Path, out: Path, **more: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        run(options(complete, out, **more))
+    assert not (out / "file.json").exists()
+    return str(caught.value)
+
+
+def test_sizes_are_those_of_the_specification() -> None:
+    assert (len(sizes.BLIMP), sum(sizes.BLIMP.values())) == (67, 59_875)
+    assert len(sizes.ENTITY_TRACKING) == 18
+    assert (min(sizes.ENTITY_TRACKING.values()), max(sizes.ENTITY_TRACKING.values())) == (156, 615)
+    assert (min(sizes.EWOK.values()), max(sizes.EWOK.values())) == (120, 2_210)
+    assert len(sizes.FAST["entity_tracking"]) == 6
+    small, strict = checkpoint_names("strict-small"), checkpoint_names("strict")
+    assert (len(small), len(strict)) == (19, 28)
+    assert small[8:11] == ["chck_9M", "chck_10M", "chck_20M"] and small[-1] == "chck_100M"
+    assert strict[17:20] == ["chck_90M", "chck_100M", "chck_200M"] and strict[-1] == "chck_1000M"
+
+
+def test_a_complete_set_is_written(
+    complete: Path, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(options(complete, tmp_path))
+    path = tmp_path / "file.json"
+    assert f"submission: {path}" in capsys.readouterr().out
+    content = json.loads(path.read_text())
+    assert list(content) == [
+        "blimp", "blimp_supplement", "ewok", "entity_tracking", "wug_adj", "wug_past", "reading",
+        "comps", "aoa", "glue", "fast_eval_results",
+    ]  # fmt: skip
+    for task, (place, _) in PATHS.items():
+        key = "blimp_supplement" if task == "supplement" else task
+        path = results / "main" / "zero_shot" / "mlm" / place / "predictions.json"
+        assert content[key] == json.loads(path.read_text())
+    assert {name: len(each["predictions"]) for name, each in content["glue"].items()} == {
+        "boolq": 1635, "mnli": 4908, "mrpc": 204, "multirc": 2424, "qqp": 20215, "rte": 139,
+        "wsc": 52,
+    }  # fmt: skip
+    assert len(content["aoa"]["results"]) == 19 * 8_005
+    fast = content["fast_eval_results"]
+    assert list(fast) == [
+        "blimp", "blimp_supplement", "ewok", "entity_tracking", "wug_adj", "wug_past", "reading"
+    ]  # fmt: skip
+    assert all(len(each) == 19 for each in fast.values())
+    # Half are wrong at the first checkpoint, each third one at the others.
+    assert set(fast["blimp"][0].values()) == {0.5} and len(fast["blimp"][0]) == 67
+    assert fast["blimp"][1]["npi_present_1"] == (200 - 67) / 200
+    assert fast["blimp_supplement"][18]["turn_taking"] == (50 - 17) / 50
+    assert fast["ewok"][18]["spatial-relations"] == (100 - 34) / 100
+    assert fast["entity_tracking"][1]["regular_5_ops"] == (159 - 53) / 159
+    assert fast["wug_past"][3] == {"wug_past": pytest.approx(1)}
+    assert set(fast["reading"][5]) == {"spr", "rt"}
+    assert all(0 < value < 0.05 for value in fast["reading"][5].values())
+
+
+@pytest.mark.usefixtures("no_regressions")
+def test_the_other_track_has_more_checkpoints(
+    complete: Path, results: Path, tmp_path: Path
+) -> None:
+    said = refusal(complete, tmp_path, track="strict")
+    assert "aoa (full suite) of main: chck_200M has 0 contexts, not 8,005" in said
+    assert "and 6 more like that" in said and "blimp" not in said.split("What makes it")[0]
+    surprisals(results, "strict")
+    run(options(complete, tmp_path, track="strict"))
+    fast = json.loads((tmp_path / "file.json").read_text())["fast_eval_results"]
+    assert all(len(each) == 28 for each in fast.values())
+
+
+@pytest.mark.usefixtures("no_regressions")
+def test_all_that_is_missing_is_named_with_what_makes_it(
+    complete: Path, results: Path, tmp_path: Path
+) -> None:
+    folder = results / "main" / "zero_shot" / "mlm"
+    shutil.rmtree(folder / "comps")
+    shutil.rmtree(results / "main" / "finetune" / "qqp")
+    for step in ("chck_3M", "chck_5M", "chck_9M", "chck_10M", "chck_20M"):
+        (results / step).unlink()
+    shutil.rmtree(results / "chck_1M" / "zero_shot" / "mlm" / "ewok")
+    surprisals(results, "strict-small", contexts=6_560)
+    path = folder / "wug_adj" / "wug_adj_nominalization" / "predictions.json"
+    write(path, predictions("wug_adj", {"wug_adj": 100}, 5))
+    path = folder / "blimp" / "blimp_filtered" / "predictions.json"
+    write(path, predictions("blimp", {"causative": 818, "passive_1": 2, "other": 7}, 5))
+    (folder / "ewok" / "ewok_filtered" / "predictions.json").write_text("{torn")
+    write(results / "main" / "finetune" / "rte" / "predictions.json", {"rte": [1, 0]})
+    said = refusal(complete, tmp_path)
+    for part in (
+        "comps (full suite) of main: no results",
+        "qqp (fine-tuned) of main: no results",
+        "rte (fine-tuned) of main: predictions of another form",
+        "blimp (fast suite) of chck_3M, chck_5M, chck_9M to chck_20M: no results",
+        "reading (fast suite) of chck_3M, chck_5M, chck_9M to chck_20M: no results",
+        "ewok (fast suite) of chck_1M, chck_3M, chck_5M, chck_9M to chck_20M: no results",
+        "aoa (full suite) of main: chck_1M has 6,560 contexts, not 8,005",
+        "wug_adj (full suite) of main: wug_adj has 100 predictions, not 200",
+        "adjunct_island has 0 predictions, not 928",
+        "and 64 more like that",
+        "predictions.json or",
+        f"data_dir={complete / 'data'} out={tmp_path} "
+        "suite=full tasks=[blimp,ewok,wug_adj,comps,aoa]",
+        "finetune=[qqp,rte]",
+        "revision=checkpoints tasks=[blimp,supplement,ewok,entity_tracking,wug_adj,wug_past,",
+        "for this one lacks all 19 checkpoints",
+        "https://osf.io/ryjfm",
+    ):
+        assert part in said, part
+    assert "supplement (full suite)" not in said and "(fast suite) of all" not in said
+
+
+def test_nothing_at_all_is_said_in_few_words(complete: Path, tmp_path: Path) -> None:
+    said = refusal(complete, tmp_path)
+    assert said.count("(fast suite) of all 19 checkpoints: no results") == 7
+    assert said.count("of main: no results") == 8 + 7 + 1 and len(said.splitlines()) < 32
+
+
+@pytest.mark.usefixtures("no_regressions")
+def test_predictions_of_other_items_or_another_model_do_not_count(
+    complete: Path, results: Path, tmp_path: Path
+) -> None:
+    path = results / "chck_1M/zero_shot/mlm/blimp/supplement_fast/predictions.json"
+    made = json.loads(path.read_text())
+    made["hypernym"]["predictions"][3]["pred"] = "maybe"
+    write(path, made)
+    write(results / "chck_1M" / "scores.json", {"tasks": dict.fromkeys(FOLDERS)})
+    said = refusal(complete, tmp_path)
+    assert "supplement (fast suite) of chck_1M: predictions of hypernym that were made from" in said
+    assert "ewok (fast suite) of chck_1M: results of a model that is not the one" in said
+    assert "reading" not in said.split("What makes it")[0]
+    said = refusal(complete, tmp_path, data_dir=None)
+    assert said.count("no items in data_dir=None to score it against") >= 7
+
+
+FOLDERS = (
+    "blimp_fast", "supplement_fast", "entity_tracking_fast", "wug_adj_nominalization",
+    "wug_past_tense", "reading",
+)  # fmt: skip
+
+
+def test_what_makes_no_sense_beside_it_is_said(complete: Path, tmp_path: Path) -> None:
+    for more in ({"tasks": ["blimp"]}, {"finetune": ["rte"]}, {"revision": "chck_1M"}):
+        assert "evaluates nothing: leave out" in refusal(complete, tmp_path, **more)
+    assert "is a folder" in refusal(complete, tmp_path, submission=str(tmp_path))

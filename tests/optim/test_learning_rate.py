@@ -1,0 +1,95 @@
+"""The schedule against values worked out by hand, its shape, and the rates LambdaLR makes of it."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+
+from amlm.optim.learning_rate import cosine_with_warmup, warmup_steps
+
+
+def test_values_worked_out_by_hand() -> None:
+    values = [cosine_with_warmup(step, total_steps=12, warmup_steps=4) for step in range(13)]
+    half_root = math.sqrt(0.5) / 2
+    expected = {0: 0.25, 1: 0.5, 2: 0.75, 3: 1.0, 4: 1.0}
+    expected |= {6: 0.5 + half_root, 8: 0.5, 10: 0.5 - half_root, 12: 0.0}
+    assert {step: values[step] for step in expected} == pytest.approx(expected, abs=1e-15)
+
+
+def test_final_ratio_is_the_end_of_the_cosine() -> None:
+    assert cosine_with_warmup(4, 8, 0, final_ratio=0.2) == pytest.approx(0.6)
+    assert cosine_with_warmup(8, 8, 0, final_ratio=0.2) == 0.2
+    assert cosine_with_warmup(999, 8, 0, final_ratio=0.2) == 0.2
+    assert cosine_with_warmup(5, 8, 2, final_ratio=1.0) == 1.0
+
+
+def test_rises_to_one_then_falls_strictly() -> None:
+    total, warmup = 8000, 80
+    values = [cosine_with_warmup(step, total, warmup) for step in range(total + 1)]
+    assert values[0] == 1 / warmup
+    assert all(a < b for a, b in pairwise(values[:warmup]))
+    assert values[warmup - 1] == values[warmup] == 1.0
+    assert all(a > b for a, b in pairwise(values[warmup:]))
+    assert values[total - 1] > 0.0
+    assert values[total] == 0.0
+
+
+def test_no_warmup_starts_at_the_full_rate_and_warmup_may_fill_the_training() -> None:
+    assert cosine_with_warmup(0, 10, 0) == 1.0
+    assert [cosine_with_warmup(step, 2, 2) for step in range(3)] == [0.5, 1.0, 0.0]
+    assert cosine_with_warmup(0, 1, 0) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("step", "total", "warmup", "final", "message"),
+    [
+        (-1, 10, 2, 0.0, "step must not be negative, got -1"),
+        (0, 0, 0, 0.0, "total_steps must be at least 1, got 0"),
+        (0, 10, -2, 0.0, "warmup_steps must not be negative, got -2"),
+        (0, 10, 11, 0.0, r"\(11 steps\) is longer than the training \(10 steps\)"),
+        (0, 10, 2, 1.5, r"final_ratio must be in \[0, 1\], got 1.5"),
+        (0, 10, 2, -0.1, r"final_ratio must be in \[0, 1\], got -0.1"),
+        (0, 10, 2, math.nan, r"final_ratio must be in \[0, 1\], got nan"),
+    ],
+)
+def test_bad_values_are_named(
+    step: int, total: int, warmup: int, final: float, message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"cosine_with_warmup: .*{message}"):
+        cosine_with_warmup(step, total, warmup, final)
+
+
+@pytest.mark.parametrize(
+    ("total", "share", "expected"),
+    [(8000, 0.01, 80), (8001, 0.01, 81), (100, 0.07, 7), (1, 0.01, 1), (50, 0.0, 0), (50, 1, 50)],
+)
+def test_warmup_steps_rounds_up_the_written_decimal(
+    total: int, share: float, expected: int
+) -> None:
+    assert warmup_steps(total, share) == expected
+
+
+def test_warmup_steps_rejects_bad_values() -> None:
+    with pytest.raises(ValueError, match="total_steps must be at least 1, got 0"):
+        warmup_steps(0, 0.1)
+    for share in (-0.01, 1.01, math.nan):
+        with pytest.raises(ValueError, match=rf"must be in \[0, 1\], got {share}"):
+            warmup_steps(10, share)
+
+
+def test_lambda_lr_runs_every_step_at_its_own_multiplier() -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: cosine_with_warmup(step, 6, 2, 0.1)
+    )
+    used = []
+    for _ in range(6):
+        used.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    assert used == [2.0 * cosine_with_warmup(step, 6, 2, 0.1) for step in range(6)]
+    assert used[0] == 1.0
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.2)

@@ -1,0 +1,181 @@
+"""Uploads against a stub of the Hub's web interface that keeps branches in memory: what each
+branch holds after a push, after a second one, and after one that broke off."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import HfApi
+
+from amlm.evaluation.places import checkpoints
+from amlm.publish.push import check_push, push
+from amlm.util.errors import InputError
+
+REPOSITORY = "someone/tiny"
+
+
+class Stub(ThreadingHTTPServer):
+    """Branches by name, each a dictionary of files; the requests that were answered."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.branches: dict[str, dict[str, bytes]] = {}
+        self.private: bool | None = None
+        self.commits: list[str] = []
+        self.refuses: str | None = None  # a branch that takes no commit
+
+    @property
+    def api(self) -> HfApi:
+        return HfApi(endpoint=f"http://127.0.0.1:{self.server_port}", token="a-token")
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Stub
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def answer(self, content: Any, status: int = 200) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self) -> None:
+        if self.path == f"/api/models/{REPOSITORY}/refs":
+            names = [{"name": n, "ref": n, "targetCommit": "abc"} for n in self.server.branches]
+            self.answer({"branches": names, "converts": [], "tags": []})
+            return
+        branch = self.path.split("?")[0].split("/tree/")[-1].split("/")[0]
+        files = self.server.branches[branch]
+        self.answer([{"type": "file", "path": p, "size": 1, "oid": "0" * 40} for p in files])
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        assert self.headers["Authorization"] == "Bearer a-token"
+        path, branches = self.path.split("?")[0], self.server.branches
+        last = path.rsplit("/", 1)[-1]
+        if path == "/api/repos/create":
+            url = {"url": f"{self.server.api.endpoint}/{REPOSITORY}"}
+            if branches:
+                return self.answer({"error": "You already created this model repo", **url}, 409)
+            asked = json.loads(body)  # "private" before huggingface_hub 2
+            self.server.private = asked.get("private", asked.get("visibility") == "private")
+            branches["main"] = {".gitattributes": b"* text"}
+            return self.answer(url)
+        if path == "/api/validate-yaml":
+            return self.answer({"errors": [], "warnings": []})
+        if f"/api/models/{REPOSITORY}/branch/" in path:
+            if last in branches:
+                return self.answer({"error": "Reference already exists"}, 409)
+            branches[last] = dict(branches["main"])
+            return self.answer({})
+        if f"/api/models/{REPOSITORY}/preupload/" in path:
+            how = {"uploadMode": "regular", "shouldIgnore": False, "oid": None}
+            files = [{"path": f["path"], **how} for f in json.loads(body)["files"]]
+            return self.answer({"files": files})
+        assert path == f"/api/models/{REPOSITORY}/commit/{last}", path
+        if last == self.server.refuses:
+            return self.answer({"error": "no more space"}, 403)
+        for line in body.splitlines():
+            entry = json.loads(line)
+            if entry["key"] == "file":
+                branches[last][entry["value"]["path"]] = base64.b64decode(entry["value"]["content"])
+            elif entry["key"] == "deletedFile":
+                branches[last].pop(entry["value"]["path"], None)
+        self.server.commits.append(last)
+        commit = f"{self.server.api.endpoint}/{REPOSITORY}/commit/abc"
+        return self.answer({"commitUrl": commit, "commitOid": "abc"})
+
+
+@pytest.fixture
+def hub() -> Iterator[Stub]:
+    stub = Stub()
+    thread = threading.Thread(target=stub.serve_forever, daemon=True)
+    thread.start()
+    yield stub
+    stub.shutdown()
+    stub.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> list[Path]:
+    for name in ("chck_1M", "chck_2M", "main"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(f'{{"name": "{name}"}}')
+        (tmp_path / name / "README.md").write_text(f"---\nlicense: mit\n---\n# {name}\n")
+    (tmp_path / "main" / "of_main_alone.txt").write_text("x")
+    return [tmp_path / name for name in ("chck_1M", "chck_2M", "main")]
+
+
+def expected(folders: list[Path]) -> dict[str, dict[str, bytes]]:
+    return {
+        folder.name: {
+            ".gitattributes": b"* text",
+            **{path.name: path.read_bytes() for path in folder.iterdir()},
+        }
+        for folder in folders
+    }
+
+
+def test_each_branch_holds_its_folder_and_nothing_else(hub: Stub, folders: list[Path]) -> None:
+    told: list[str] = []
+    push(folders, REPOSITORY, hub.api, private=True, say=told.append)
+    assert hub.branches == expected(folders)
+    assert hub.commits == ["main", "chck_1M", "chck_2M"] and hub.private is True
+    assert len(told) == 3 and "chck_2M" in told[2]
+
+    (folders[0] / "config.json").write_text("changed")
+    (folders[1] / "README.md").unlink()
+    push(folders, REPOSITORY, hub.api, private=True)
+    assert hub.branches == expected(folders)
+
+
+def test_checkpoints_of_a_pushed_model_are_its_branches(hub: Stub, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("main", "chck_10M", "chck_2M", "chck_xM", "other")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "config.json").write_text("{}")
+    push(folders, REPOSITORY, hub.api, private=False)
+    assert checkpoints(REPOSITORY, hub.api) == ["chck_2M", "chck_10M"]
+    assert checkpoints(str(tmp_path)) == ["chck_2M", "chck_10M"]
+    assert checkpoints("someone/else", hub.api) == []
+
+
+def test_a_push_that_broke_off_goes_on(hub: Stub, folders: list[Path]) -> None:
+    hub.refuses = "chck_2M"
+    with pytest.raises(InputError, match=r"push=someone/tiny failed.*403") as error:
+        push(folders, REPOSITORY, hub.api, private=False)
+    assert "\n" not in str(error.value) and "give the command again" in str(error.value)
+    assert hub.commits == ["main", "chck_1M"]
+    hub.refuses = None
+    push(folders, REPOSITORY, hub.api, private=False)
+    assert hub.branches == expected(folders)
+
+
+def test_without_a_connection_the_user_is_told(folders: list[Path], hub: Stub) -> None:
+    api = hub.api
+    hub.shutdown()
+    hub.server_close()
+    with pytest.raises(InputError, match="push=someone/tiny failed"):
+        push(folders, REPOSITORY, api, private=False)
+
+
+def test_name_and_token_are_checked_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("tiny", "a/b/c", "some one/tiny", "/tiny"):
+        with pytest.raises(InputError, match="user/name"):
+            check_push(name, HfApi(token="a-token"))
+    monkeypatch.setattr("amlm.publish.push.get_token", lambda: None)
+    with pytest.raises(InputError, match="token"):
+        check_push(REPOSITORY, HfApi())
+    check_push(REPOSITORY, HfApi(token="a-token"))

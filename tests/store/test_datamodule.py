@@ -1,0 +1,292 @@
+"""Batches of the data module against the store's ids cut by hand, over every division of a step
+into ranks and accumulation parts, and counts of maskable positions against brute force."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from amlm.config.schema import DataConfig
+from amlm.store.datamodule import StepBatch, StepDataset, TextDataModule, ValidationDataset
+from amlm.store.plan import BatchPlan, make_plan
+from amlm.store.token_store import TokenStore
+from amlm.util.errors import InputError
+
+MakeConfig = Callable[..., DataConfig]
+LENGTHS = {0: 16, 1: 64}
+PER_STEP = 2_048
+
+
+@pytest.fixture(scope="module")
+def plan(small_store: TokenStore) -> BatchPlan:
+    return make_plan(
+        len(small_store.ids("train")),
+        sequence_length=LENGTHS,
+        tokens_per_step=PER_STEP,
+        epochs=2,
+        max_steps=None,
+        seed=1,
+    )
+
+
+@pytest.fixture
+def make_dataset(small_store: TokenStore, plan: BatchPlan) -> Callable[..., StepDataset]:
+    def make(**options: Any) -> StepDataset:
+        usual = {"not_maskable": [0, 1, 2, 4], "accumulate": 1, "rank": 0, "world_size": 1}
+        return StepDataset(small_store, plan, **{**usual, "overfit": False, **options})
+
+    return make
+
+
+@pytest.fixture
+def make_module(
+    small_store: TokenStore, plan: BatchPlan, corpus_dir: Path, data_config: MakeConfig
+) -> Callable[..., TextDataModule]:
+    """A data module in the hands of a trainer that has got to a step."""
+
+    def make(
+        global_step: int = 0, rank: int = 0, world_size: int = 1, **options: Any
+    ) -> TextDataModule:
+        config = data_config(corpus_dir, sequence_length=LENGTHS, validation_tokens=1_000)
+        usual: dict[str, Any] = {"not_maskable": [0, 1, 2, 4], "batch_tokens": 128}
+        usual["validation_not_maskable"] = [0, 1]
+        module = TextDataModule(small_store, plan, config, **(usual | options))
+        trainer = SimpleNamespace(
+            global_step=global_step, global_rank=rank, world_size=world_size, accelerator=None
+        )
+        module.trainer = trainer  # type: ignore[assignment]
+        return module
+
+    return make
+
+
+def cut(store: TokenStore, split: str, blocks: Sequence[int], length: int) -> list[list[int]]:
+    ids = store.ids(split).tolist()
+    return [ids[block * length : (block + 1) * length] for block in blocks]
+
+
+def maskable_of(rows: list[list[int]], not_maskable: Sequence[int]) -> tuple[int, ...]:
+    return tuple(sum(i not in not_maskable for i in row) for row in rows)
+
+
+def test_every_division_of_a_step_is_its_batch_in_order(
+    small_store: TokenStore, plan: BatchPlan, make_dataset: Callable[..., StepDataset]
+) -> None:
+    for step in (0, 3, plan.total_steps - 1):
+        blocks, length = plan.blocks(step)
+        expected = cut(small_store, "train", blocks.tolist(), length)
+        for world_size, accumulate in [(1, 1), (1, 4), (2, 1), (2, 2), (4, 4), (8, 1)]:
+            rows: list[list[int]] = []
+            for part in range(accumulate):
+                for rank in range(world_size):
+                    dataset = make_dataset(rank=rank, world_size=world_size, accumulate=accumulate)
+                    batch = dataset[step * accumulate + part]
+                    assert batch.ids_GL.dtype == torch.int64
+                    assert batch.ids_GL.tolist() == expected  # everyone gets the whole batch
+                    assert (batch.step, batch.part) == (step, part)
+                    assert batch.last_part == (part == accumulate - 1)
+                    share = batch.ids_GL[batch.rows].tolist()
+                    assert len(share) == PER_STEP // length // (world_size * accumulate)
+                    assert batch.maskable == maskable_of(share, [0, 1, 2, 4])
+                    assert all(type(count) is int for count in batch.maskable)
+                    rows += share
+            assert rows == expected
+
+
+@settings(max_examples=15)
+@given(st.sampled_from([1, 2, 4]), st.sampled_from([1, 2]), st.integers(0, 2), st.integers(0, 99))
+def test_every_block_of_an_epoch_is_seen_exactly_once(
+    small_store: TokenStore, world_size: int, accumulate: int, workers: int, seed: int
+) -> None:
+    """Over all ranks, parts and worker processes of real loaders, for as long as an epoch."""
+    length, per_step = 16, 1_024
+    blocks = small_store.tokens("train") // length
+    plan = make_plan(
+        small_store.tokens("train"),
+        sequence_length={0: length},
+        tokens_per_step=per_step,
+        epochs=1,
+        max_steps=None,
+        seed=seed,
+    )
+    config = DataConfig(sequence_length={0: length}, workers=workers)
+    seen: list[bytes] = []
+    for rank in range(world_size):
+        module = TextDataModule(
+            small_store, plan, config, not_maskable=[], validation_not_maskable=[],
+            batch_tokens=128, accumulate=accumulate,
+        )  # fmt: skip
+        module.trainer = SimpleNamespace(  # type: ignore[assignment]
+            global_step=0, global_rank=rank, world_size=world_size, accelerator=None
+        )
+        for batch in module.train_dataloader():
+            seen += [row.tobytes() for row in batch.ids_GL[batch.rows].numpy()]
+    every = small_store.blocks("train", np.arange(blocks), length)
+    expected = Counter(row.tobytes() for row in every)
+    # What is less than a step is left over at the end of a run.
+    assert len(seen) == plan.total_steps * per_step // length > blocks - per_step // length
+    assert not Counter(seen) - expected
+
+
+@pytest.mark.parametrize("start", [0, 5])
+def test_batches_do_not_depend_on_the_number_of_workers(
+    make_module: Callable[..., TextDataModule], start: int
+) -> None:
+    def served(workers: int) -> list[tuple[int, bytes]]:
+        module = make_module(global_step=start)
+        module.workers = workers
+        return [(b.step, b.ids_GL.numpy().tobytes()) for b in module.train_dataloader()]
+
+    assert served(0) == served(1) == served(3)
+
+
+def test_both_lengths_of_the_curriculum_are_served(
+    plan: BatchPlan, make_dataset: Callable[..., StepDataset]
+) -> None:
+    dataset = make_dataset()
+    shapes = [tuple(dataset[step].ids_GL.shape) for step in range(plan.total_steps)]
+    changes = [i for i in range(1, len(shapes)) if shapes[i] != shapes[i - 1]]
+    assert len(changes) == 1 and shapes[0] == (128, 16) and shapes[-1] == (32, 64)
+
+
+@pytest.mark.parametrize("which", ["padding", "special", "frequent"])
+def test_maskable_positions_are_counted_by_row(
+    small_store: TokenStore, make_dataset: Callable[..., StepDataset], which: str
+) -> None:
+    frequent = np.argsort(small_store.type_counts("train"))[-20:].tolist()
+    ids = {"padding": [0], "special": [0, 1, 2, 4], "frequent": frequent}[which]
+    batch = make_dataset(not_maskable=ids, rank=1, world_size=2)[5]
+    assert batch.rows == slice(64, 128)
+    assert batch.maskable == maskable_of(batch.ids_GL[64:].tolist(), ids)
+    assert which == "padding" or len(set(batch.maskable)) > 1
+
+
+def test_overfitting_repeats_the_first_batch(make_dataset: Callable[..., StepDataset]) -> None:
+    options = {"accumulate": 2, "rank": 1, "world_size": 2}
+    first = [make_dataset(**options)[part] for part in range(2)]
+    dataset = make_dataset(**options, overfit=True)
+    for micro_step in (0, 1, 2, 7, 1_000_000):
+        batch, usual = dataset[micro_step], first[micro_step % 2]
+        assert torch.equal(batch.ids_GL, usual.ids_GL)
+        assert (batch.rows, batch.maskable) == (usual.rows, usual.maskable)
+        assert (batch.step, batch.part) == divmod(micro_step, 2)  # masks go on being drawn anew
+
+
+def test_batch_does_not_share_memory_with_the_store(
+    make_dataset: Callable[..., StepDataset],
+) -> None:
+    dataset = make_dataset()
+    batch = dataset[0]
+    before = batch.ids_GL.clone()
+    batch.ids_GL.fill_(4)
+    assert torch.equal(dataset[0].ids_GL, before)
+
+
+def same(one: StepBatch, other: StepBatch) -> bool:
+    return torch.equal(one.ids_GL, other.ids_GL) and all(
+        getattr(one, name) == getattr(other, name)
+        for name in ("rows", "maskable", "step", "part", "last_part")
+    )
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("rank", [0, 1])
+def test_training_serves_the_plan_from_the_step_it_resumes_at(
+    plan: BatchPlan,
+    make_module: Callable[..., TextDataModule],
+    make_dataset: Callable[..., StepDataset],
+    accumulate: int,
+    rank: int,
+) -> None:
+    ranks: dict[str, int] = {"rank": rank, "world_size": 2}
+    dataset = make_dataset(accumulate=accumulate, **ranks)
+    expected = [dataset[i] for i in range(plan.total_steps * accumulate)]
+    for resumed in (0, 4, plan.total_steps - 1):
+        loader = make_module(resumed, accumulate=accumulate, **ranks).train_dataloader()
+        assert len(loader) == len(expected)  # the whole run's, wherever it goes on
+        batches = list(loader)
+        assert len(batches) == len(expected) - resumed * accumulate
+        assert all(map(same, batches, expected[resumed * accumulate :]))
+
+
+def test_module_hands_on_overfitting(
+    plan: BatchPlan, make_module: Callable[..., TextDataModule]
+) -> None:
+    batches = list(make_module(overfit=True).train_dataloader())
+    assert len(batches) == plan.total_steps
+    assert all(torch.equal(batch.ids_GL, batches[0].ids_GL) for batch in batches)
+
+
+def validation_of(store: TokenStore, **options: Any) -> ValidationDataset:
+    usual: dict[str, Any] = {"length": 16, "tokens": 1_000, "batch_tokens": 128}
+    return ValidationDataset(store, not_maskable=[0, 1, 2, 4], **(usual | options))
+
+
+@pytest.mark.parametrize("length", [16, 50])
+@pytest.mark.parametrize("tokens", [64, 1_000, 3_333, 10**9])
+@pytest.mark.parametrize("batch_tokens", [64, 1_024])
+def test_validation_is_spread_evenly_over_the_held_out_text(
+    small_store: TokenStore, length: int, tokens: int, batch_tokens: int
+) -> None:
+    dataset = validation_of(small_store, length=length, tokens=tokens, batch_tokens=batch_tokens)
+    available = len(small_store.ids("dev")) // length
+    wanted = min(tokens // length, available)
+    blocks = np.concatenate(dataset.batches)
+    assert len(blocks) == wanted
+    gaps = np.diff([*blocks.tolist(), available + blocks[0]])
+    assert blocks[0] == 0 and set(gaps.tolist()) <= {available // wanted, -(-available // wanted)}
+    rows: list[list[int]] = []
+    sizes = []
+    for index in range(len(dataset)):
+        batch = dataset[index]
+        assert batch.index == index and batch.ids_GL.dtype == torch.int64
+        part = batch.ids_GL.tolist()
+        assert batch.rows == slice(0, len(part))
+        assert batch.maskable == maskable_of(part, [0, 1, 2, 4])
+        sizes.append(len(part))
+        rows += part
+    assert rows == cut(small_store, "dev", blocks.tolist(), length)
+    assert set(sizes[:-1]) <= {batch_tokens // length} and 0 < sizes[-1] <= batch_tokens // length
+
+
+def test_validation_has_a_block_at_least_in_every_batch(small_store: TokenStore) -> None:
+    dataset = validation_of(small_store, length=256, tokens=64, batch_tokens=64)
+    assert [dataset[i].ids_GL.shape for i in range(len(dataset))] == [(1, 256)]
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 8, 9])
+def test_validation_is_the_same_however_many_ranks_share_it(
+    small_store: TokenStore, make_module: Callable[..., TextDataModule], world_size: int
+) -> None:
+    whole = validation_of(small_store)
+    sizes = [len(whole[index].ids_GL) for index in range(len(whole))]
+    assert sizes == [8] * 7 + [6]
+    ranks = [list(make_module(7, rank, world_size).val_dataloader()) for rank in range(world_size)]
+    for index, shares in enumerate(zip(*ranks, strict=True)):
+        expected = whole[index].ids_GL.tolist()
+        rows: list[list[int]] = []
+        for batch in shares:
+            assert batch.index == index
+            assert batch.ids_GL.tolist() == expected  # everyone gets the whole batch
+            share = batch.ids_GL[batch.rows].tolist()
+            assert abs(len(share) - sizes[index] / world_size) < 1
+            assert batch.maskable == maskable_of(share, [0, 1])
+            rows += share
+        assert rows == expected
+    assert [len(batches) for batches in ranks] == [len(whole)] * world_size
+
+
+def test_held_out_text_of_less_than_a_block_is_an_error(small_store: TokenStore) -> None:
+    tokens = len(small_store.ids("dev"))
+    with pytest.raises(InputError, match=rf"{tokens} tokens, less than one block of {tokens + 1}"):
+        validation_of(small_store, length=tokens + 1)
+    assert len(validation_of(small_store, length=tokens)) == 1

@@ -1,0 +1,452 @@
+"""The store's ids against the tokenizer's encoding of each line, its counts against brute force
+over ids and text, and its cache against damage, failures in the middle and builders in parallel."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+import amlm
+from amlm.config.schema import DataConfig, TokenizerConfig
+from amlm.store import build_store as build_module
+from amlm.store import encode as encode_module
+from amlm.store import token_store as store_module
+from amlm.store.token_store import TokenStore, open_store
+from amlm.text.readers import read_texts
+from amlm.tokenizers.bpe import train_tokenizer
+from amlm.util.errors import InputError
+
+Write = Callable[[Path, Mapping[str, str | bytes]], Path]
+MakeConfig = Callable[..., DataConfig]
+SPLITS = ("train", "dev")
+SOURCES = ("childes", "simple_wiki")
+TINY = {"a.train": "one two three\nfour five\n" * 20, "a.dev": "one two\nsix\n"}
+
+
+def up_to(types: int) -> TokenizerConfig:
+    return TokenizerConfig(vocab_size=types)
+
+
+def text_of(corpus_dir: Path, split: str) -> list[str]:
+    paths = [corpus_dir / split / f"{source}.{split}" for source in SOURCES]
+    return [line for path in paths for line in read_texts(path)]
+
+
+def encoder_of(store: TokenStore) -> Tokenizer:
+    tokenizer = Tokenizer.from_file(str(store.folder / "tokenizer" / "tokenizer.json"))
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def left_in(cache: Path) -> list[str]:
+    """What is in a cache besides locks."""
+    return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock")
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, write_text: Write, data_config: MakeConfig) -> DataConfig:
+    return data_config(write_text(tmp_path / "text", TINY))
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_ids_are_the_lines_of_all_sources_in_order(
+    small_store: TokenStore, corpus_dir: Path, split: str
+) -> None:
+    encode = encoder_of(small_store).encode
+    expected = [i for line in text_of(corpus_dir, split) for i in encode(line).ids]
+    assert small_store.ids(split).tolist() == expected
+
+
+def test_line_of_the_store_reads_as_in_the_text(small_store: TokenStore, corpus_dir: Path) -> None:
+    ids = small_store.ids("dev")
+    ends = np.flatnonzero(ids == 2) + 1
+    lines = [small_store.tokenizer.decode(line) for line in np.split(ids, ends[:-1])]
+    assert lines == text_of(corpus_dir, "dev")
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_text_that_spells_special_tokens_is_text(
+    small_store: TokenStore, corpus_dir: Path, split: str
+) -> None:
+    lines = text_of(corpus_dir, split)
+    assert (
+        sum("[MASK]" in line for line in lines) > 3 and sum("[SEP]" in line for line in lines) > 3
+    )
+    counts = Counter(small_store.ids(split).tolist())
+    assert [counts[i] for i in range(5)] == [0, len(lines), len(lines), 0, 0]
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_words_are_those_of_str_split(
+    small_store: TokenStore, corpus_dir: Path, split: str
+) -> None:
+    assert small_store.words(split) == sum(len(line.split()) for line in text_of(corpus_dir, split))
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_type_counts_are_those_of_the_ids(small_store: TokenStore, split: str) -> None:
+    counts = Counter(small_store.ids(split).tolist())
+    assert small_store.type_counts(split).tolist() == [
+        counts[i] for i in range(small_store.vocab_size)
+    ]
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_blocks_are_cut_from_the_ids(small_store: TokenStore, split: str) -> None:
+    ids = small_store.ids(split)
+    numbers = np.array([3, 0, 17, 3])
+    blocks_GL = small_store.blocks(split, numbers, 16)
+    assert blocks_GL.dtype == np.int64
+    assert blocks_GL.tolist() == [ids[n * 16 : n * 16 + 16].tolist() for n in numbers.tolist()]
+    last = len(ids) // 16 - 1
+    assert small_store.blocks(split, np.array([last]), 16).shape == (1, 16)
+    with pytest.raises(IndexError):
+        small_store.blocks(split, np.array([last + 1]), 16)
+
+
+def test_pieces_are_in_the_order_of_their_ids(small_store: TokenStore) -> None:
+    tokenizer = encoder_of(small_store)
+    ids = range(tokenizer.get_vocab_size())
+    assert small_store.pieces == [tokenizer.id_to_token(i) for i in ids]
+    assert small_store.vocab_size == len(ids) == 700
+
+
+def test_held_out_text_takes_no_part_in_the_vocabulary(
+    tmp_path: Path, write_text: Write, data_config: MakeConfig
+) -> None:
+    files = {"a.train": "ab abc\n" * 9, "a.dev": "xyz ж\n" * 99}
+    store = open_store(
+        data_config(write_text(tmp_path / "text", files)), up_to(400), tmp_path / "cache"
+    )
+    assert not {"x", "y", "z", "ж"} & set(store.pieces)
+    assert store.tokenizer.decode(store.ids("dev")[:12].tolist()).startswith("xyz ж")
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 500])
+def test_ids_do_not_depend_on_how_many_lines_are_taken_at_once(
+    small_store: TokenStore,
+    corpus_dir: Path,
+    data_config: MakeConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    at_once: int,
+) -> None:
+    monkeypatch.setattr(encode_module, "LINES_AT_ONCE", at_once)
+    again = open_store(data_config(corpus_dir), up_to(700), tmp_path)
+    assert files_of(again.folder) == files_of(small_store.folder)
+
+
+def test_a_store_says_what_it_holds(small_store: TokenStore) -> None:
+    meta = json.loads((small_store.folder / "meta.json").read_text(encoding="utf-8"))
+    assert [source["name"] for source in meta["sources"]["train"]] == list(SOURCES)
+    assert meta["vocab_size"] == 700
+    sizes = {f"{split}.ids": 2 * len(small_store.ids(split)) for split in SPLITS}
+    assert sizes.items() <= meta["bytes"].items()
+    assert small_store.folder.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize(("types", "width"), [(65_536, 2), (65_537, 4)])
+def test_ids_take_two_bytes_as_long_as_they_fit(
+    tmp_path: Path, tiny: DataConfig, types: int, width: int
+) -> None:
+    """A vocabulary of whole words, in which the last type is one of the held-out text."""
+    names = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]", "one", "two"]
+    names += [f"w{i}" for i in range(types - len(names) - 1)] + ["six"]
+    words = Tokenizer(models.WordLevel({name: i for i, name in enumerate(names)}, "[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    words.save(str(tmp_path / "words.json"))
+    existing = TokenizerConfig(path=str(tmp_path / "words.json"))
+    store = open_store(tiny, existing, tmp_path / "cache")
+    assert store.vocab_size == types
+    assert store.ids("dev").tolist() == [1, 5, 6, 2, 1, types - 1, 2]
+    assert (store.folder / "dev.ids").stat().st_size == 7 * width
+    assert store.type_counts("dev")[[1, 5, types - 1]].tolist() == [2, 1, 1]
+    # Its types do not tell where words begin, so the store does.
+    assert store.words("dev") == 3
+    assert store.words_of_blocks("dev", np.array([0, 1, 2]), 2).tolist() == [1, 1, 1]
+
+
+def test_second_call_reads_what_the_first_one_wrote(tmp_path: Path, tiny: DataConfig) -> None:
+    cache, said = tmp_path / "deep" / "cache", list[str]()
+    first = open_store(tiny, up_to(320), cache, said.append)
+    assert said and left_in(cache) == [first.folder.name]
+    times = {path: path.stat().st_mtime_ns for path in first.folder.rglob("*")}
+    said.clear()
+    again = open_store(tiny, up_to(320), cache, said.append)
+    assert again == first
+    assert {path: path.stat().st_mtime_ns for path in again.folder.rglob("*")} == times
+    assert not said
+
+
+def test_other_text_or_size_is_another_store(
+    tmp_path: Path, write_text: Write, data_config: MakeConfig
+) -> None:
+    cache = tmp_path / "cache"
+    config = data_config(write_text(tmp_path / "text", TINY))
+    first = open_store(config, up_to(320), cache)
+    files = files_of(first.folder)
+    moved = data_config(write_text(tmp_path / "elsewhere", TINY), epochs=3, tokens_per_step=64)
+    assert open_store(moved, up_to(320), cache).folder == first.folder
+    others = [open_store(config, up_to(310), cache)]
+    for name in TINY:
+        changed = write_text(tmp_path / "text", TINY | {name: TINY[name] + "two\n"})
+        others.append(open_store(data_config(changed), up_to(320), cache))
+    assert len({first.folder, *(other.folder for other in others)}) == 4
+    assert [len(other.ids("dev")) - len(first.ids("dev")) for other in others[1:]] == [0, 3]
+    assert files_of(first.folder) == files
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "ids cut off": lambda folder: (folder / "train.ids").write_bytes(
+        (folder / "train.ids").read_bytes()[:-2]
+    ),
+    "ids empty": lambda folder: (folder / "dev.ids").write_bytes(b""),
+    "ids missing": lambda folder: (folder / "dev.ids").unlink(),
+    "no tokenizer": lambda folder: (folder / "tokenizer" / "tokenizer.json").unlink(),
+    "no meta": lambda folder: (folder / "meta.json").unlink(),
+    "meta empty": lambda folder: (folder / "meta.json").write_text(""),
+    "meta cut off": lambda folder: (folder / "meta.json").write_text('{"version": 3,'),
+    "meta binary": lambda folder: (folder / "meta.json").write_bytes(b"\xff\xfe\0"),
+    "meta without sizes": lambda folder: (folder / "meta.json").write_text("{}"),
+    "meta a list": lambda folder: (folder / "meta.json").write_text("[]"),
+    "meta null": lambda folder: (folder / "meta.json").write_text("null"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_store_is_built_again(tmp_path: Path, tiny: DataConfig, damage: str) -> None:
+    cache, said = tmp_path / "cache", list[str]()
+    first = open_store(tiny, up_to(320), cache)
+    files = files_of(first.folder)
+    DAMAGE[damage](first.folder)
+    again = open_store(tiny, up_to(320), cache, said.append)
+    assert said and again == first
+    assert files_of(again.folder) == files
+    assert left_in(cache) == [first.folder.name]
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()], ids=["disk", "key"])
+@pytest.mark.parametrize("function", ["train_tokenizer", "save_tokenizer", "_write_split"])
+def test_failure_in_the_middle_leaves_nothing_behind(
+    tmp_path: Path,
+    tiny: DataConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    function: str,
+    error: BaseException,
+) -> None:
+    cache = tmp_path / "cache"
+    real = getattr(build_module, function)
+
+    def fails(*arguments: object, **options: object) -> None:
+        real(*arguments, **options)
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build_module, function, fails)
+        with pytest.raises(type(error)):
+            open_store(tiny, up_to(320), cache)
+        assert left_in(cache) == []
+    store = open_store(tiny, up_to(320), cache)
+    assert store.words("dev") == 3
+
+
+def test_store_appears_only_when_it_is_whole(
+    tmp_path: Path, tiny: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, seen = tmp_path / "cache", list[str]()
+    real = build_module._write_split
+
+    def watched(*arguments: Any) -> list[dict[str, Any]]:
+        seen.extend(left_in(cache))
+        return real(*arguments)
+
+    monkeypatch.setattr(build_module, "_write_split", watched)
+    store = open_store(tiny, up_to(320), cache)
+    assert len(seen) == 2 and store.folder.name not in seen
+    assert left_in(cache) == [store.folder.name]
+
+
+def test_bad_text_leaves_nothing_behind(
+    tmp_path: Path, write_text: Write, data_config: MakeConfig
+) -> None:
+    folder = write_text(tmp_path / "text", TINY | {"a.dev": b"one\ncaf\xe9\n"})
+    with pytest.raises(InputError, match=r"a\.dev, line 2"):
+        open_store(data_config(folder), up_to(320), tmp_path / "cache")
+    assert left_in(tmp_path / "cache") == []
+
+
+def test_cache_that_is_a_file_is_an_error_of_the_system(tmp_path: Path, tiny: DataConfig) -> None:
+    (tmp_path / "cache").touch()
+    with pytest.raises(OSError, match="cache"):
+        open_store(tiny, up_to(320), tmp_path / "cache")
+
+
+@pytest.mark.parametrize("trouble", [errno.ENOSPC, errno.EDQUOT, errno.EACCES])
+def test_full_disk_is_said_and_leaves_nothing_behind(
+    tmp_path: Path, tiny: DataConfig, monkeypatch: pytest.MonkeyPatch, trouble: int
+) -> None:
+    def fails(*arguments: object, **options: object) -> None:
+        raise OSError(trouble, os.strerror(trouble))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build_module, "_write_split", fails)
+        with pytest.raises(InputError, match=r"can't be written to .*cache.*paths\.cache"):
+            open_store(tiny, up_to(320), tmp_path / "cache")
+    assert left_in(tmp_path / "cache") == []
+    assert open_store(tiny, up_to(320), tmp_path / "cache").words("dev") == 3
+
+
+def test_a_file_size_limit_of_the_system_is_a_full_disk(tmp_path: Path, tiny: DataConfig) -> None:
+    """A real write that fails: the process may write no file above 10 kB."""
+    code = LIMITED.format(path=tiny.sources["babylm"]["path"], cache=str(tmp_path / "cache"))
+    root = Path(amlm.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert "can't be written" in done.stdout, done.stdout + done.stderr
+    assert left_in(tmp_path / "cache") == []
+
+
+LIMITED = """
+import resource
+from pathlib import Path
+from amlm.config import DataConfig, TokenizerConfig
+from amlm.data.store import open_store
+from amlm.errors import InputError
+
+config = DataConfig(sources={{"babylm": {{"path": {path!r}}}}})
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+try:
+    open_store(config, TokenizerConfig(vocab_size=600), Path({cache!r}))
+except InputError as error:
+    print(error)
+"""
+
+
+@pytest.fixture
+def nobody(write_text: Write) -> Iterator[Path]:
+    """A folder that all may read, and a process that may read no more: not even the superuser's."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    write_text(folder / "text", TINY)
+    (folder / "cache").mkdir(mode=0o555)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65_534)
+    yield folder
+    os.seteuid(user)
+    shutil.rmtree(folder)
+
+
+def test_cache_without_permission_is_named(nobody: Path, data_config: MakeConfig) -> None:
+    with pytest.raises(InputError, match=r"can't be written to .*cache.*denied.*paths\.cache"):
+        open_store(data_config(nobody / "text"), up_to(320), nobody / "cache")
+
+
+def test_text_without_permission_is_named(nobody: Path, data_config: MakeConfig) -> None:
+    user = os.geteuid()
+    os.seteuid(os.getuid())
+    (nobody / "text" / "a.train").chmod(0)
+    os.seteuid(user)
+    with pytest.raises(InputError, match=r"a\.train: Permission denied"):
+        open_store(data_config(nobody / "text"), up_to(320), nobody / "cache")
+
+
+def test_a_store_of_another_version_is_built_again(
+    tmp_path: Path, tiny: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = open_store(tiny, up_to(320), tmp_path / "cache")
+    meta = json.loads((first.folder / "meta.json").read_text(encoding="utf-8"))
+    meta["key"]["version"] = [1, 1]
+    (first.folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+    said: list[str] = []
+    open_store(tiny, up_to(320), tmp_path / "cache", said.append)
+    assert "another version" in said[0]
+    monkeypatch.setattr(store_module, "STORE_VERSION", 99)
+    newer = open_store(tiny, up_to(320), tmp_path / "cache")
+    assert newer.folder != first.folder and first.folder.exists()
+
+
+def test_threads_that_start_together_build_once(
+    tmp_path: Path, tiny: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[int] = []
+
+    def slowly(lines: Callable[[], Iterable[str]], vocab_size: int) -> Tokenizer:
+        trained.append(vocab_size)
+        time.sleep(0.2)
+        return train_tokenizer(lines, vocab_size)
+
+    monkeypatch.setattr(build_module, "train_tokenizer", slowly)
+    gate, stores = threading.Barrier(4), list[TokenStore]()
+
+    def run() -> None:
+        gate.wait()
+        stores.append(open_store(tiny, up_to(320), tmp_path / "cache"))
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert trained == [320]
+    assert len(stores) == 4 and all(store == stores[0] for store in stores)
+    assert left_in(tmp_path / "cache") == [stores[0].folder.name]
+
+
+BUILDER = """
+import sys
+from pathlib import Path
+from amlm.config import DataConfig, TokenizerConfig
+from amlm.data.store import open_store
+
+said = []
+print("ready", flush=True)
+sys.stdin.readline()
+text, cache = sys.argv[1:]
+config = DataConfig(sources={"babylm": {"path": text}})
+store = open_store(config, TokenizerConfig(vocab_size=600), Path(cache), said.append)
+print(len(said), store.words("train"), store.folder.name)
+"""
+
+
+def test_processes_that_start_together_build_once(
+    tmp_path: Path, corpus_dir: Path, small_store: TokenStore
+) -> None:
+    command = [sys.executable, "-c", BUILDER, str(corpus_dir), str(tmp_path / "cache")]
+    root = Path(amlm.__file__).parents[1]
+    pipe = subprocess.PIPE
+    builders = [
+        subprocess.Popen(command, cwd=root, stdin=pipe, stdout=pipe, text=True) for _ in range(2)
+    ]
+    for each in builders:
+        assert each.stdout is not None and each.stdout.readline() == "ready\n"
+    for each in builders:
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    told = sorted(each.communicate(timeout=60)[0].split() for each in builders)
+    assert [each.returncode for each in builders] == [0, 0]
+    words, name = str(small_store.words("train")), told[0][2]
+    assert told == [["0", words, name], ["1", words, name]]
+    assert left_in(tmp_path / "cache") == [name]

@@ -1,0 +1,159 @@
+"""Words seen against a count that knows nothing of word marks: every word of the text is placed at
+the token whose offsets reach its beginning, and the places are looked up block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from amlm.config.schema import DataConfig, TokenizerConfig
+from amlm.store.plan import BatchPlan, make_plan
+from amlm.store.token_store import TokenStore, open_store
+from amlm.store.words_seen import WordCounter
+from amlm.text.readers import read_texts
+from amlm.training.callbacks.word_checkpoints import MILLION, crossed
+
+MakePlan = Callable[..., BatchPlan]
+
+
+@pytest.fixture(scope="module")
+def word_begins_N(small_store: TokenStore, corpus_dir: Path) -> NDArray[np.bool_]:
+    """Whether a word of the text begins at a position of the stream: ``[N]``."""
+    tokenizer = Tokenizer.from_file(str(small_store.folder / "tokenizer" / "tokenizer.json"))
+    tokenizer.encode_special_tokens = True
+    begins: list[bool] = []
+    for source in ("childes", "simple_wiki"):
+        for line in read_texts(corpus_dir / "train" / f"{source}.train"):
+            starts = [start for start, _ in tokenizer.encode(line).offsets[1:-1]]
+            # A word is read together with the space before it, the first one from its beginning.
+            spaces = {0, *(at for at, character in enumerate(line) if character == " ")}
+            at_start = [at in spaces and at not in starts[:i] for i, at in enumerate(starts)]
+            assert sum(at_start) == len(line.split())
+            begins += [False, *at_start, False]
+    assert len(begins) == len(small_store.ids("train"))
+    return np.array(begins)
+
+
+@pytest.fixture(scope="module")
+def plan_for(small_store: TokenStore) -> MakePlan:
+    def make(lengths: dict[int, int], **options: int) -> BatchPlan:
+        return make_plan(
+            len(small_store.ids("train")),
+            sequence_length=lengths,
+            tokens_per_step=options.get("tokens_per_step", 1_024),
+            epochs=options.get("epochs", 3),
+            max_steps=options.get("max_steps"),
+            seed=4,
+        )
+
+    return make
+
+
+def brute_force(plan: BatchPlan, begins_N: NDArray[np.bool_]) -> list[int]:
+    """Words seen before each step and after the last."""
+    seen = [0]
+    for step in range(plan.total_steps):
+        blocks, length = plan.blocks(step)
+        words = sum(
+            bool(begins_N[block * length + i]) for block in blocks.tolist() for i in range(length)
+        )
+        seen.append(seen[-1] + words)
+    return seen
+
+
+@pytest.mark.parametrize("lengths", [{0: 64}, {0: 16, 1: 64, 2: 128}], ids=["one", "curriculum"])
+def test_words_seen_are_those_of_the_steps_blocks(
+    small_store: TokenStore,
+    word_begins_N: NDArray[np.bool_],
+    plan_for: MakePlan,
+    lengths: dict[int, int],
+) -> None:
+    plan = plan_for(lengths)
+    expected = brute_force(plan, word_begins_N)
+    counter = WordCounter(small_store, plan)
+    assert [counter.seen(step) for step in range(plan.total_steps + 1)] == expected
+    assert [counter.of_step(step) for step in range(plan.total_steps)] == np.diff(expected).tolist()
+
+
+def test_steps_may_be_asked_for_in_any_order(
+    small_store: TokenStore, word_begins_N: NDArray[np.bool_], plan_for: MakePlan
+) -> None:
+    plan = plan_for({0: 16, 1: 64})
+    expected = brute_force(plan, word_begins_N)
+    counter = WordCounter(small_store, plan)
+    for step in (9, 9, 4, 5, 0, plan.total_steps, 1, plan.total_steps - 1):
+        assert counter.seen(step) == expected[step]
+        assert WordCounter(small_store, plan).seen(step) == expected[step]
+
+
+def test_whole_epochs_see_every_word_of_the_text_once_each(
+    small_store: TokenStore, plan_for: MakePlan
+) -> None:
+    blocks = len(small_store.ids("train")) // 8
+    # A step of all the blocks: an epoch a step, less the words of a last unfinished block.
+    plan = plan_for({0: 8}, tokens_per_step=blocks * 8, epochs=4)
+    counter = WordCounter(small_store, plan)
+    seen = [counter.seen(step) for step in range(5)]
+    assert len(set(np.diff(seen).tolist())) == 1
+    assert 0 <= small_store.words("train") - seen[1] < 8
+
+
+def test_overfitting_sees_the_first_batch_again_and_again(
+    small_store: TokenStore, plan_for: MakePlan
+) -> None:
+    plan = plan_for({0: 64}, max_steps=50)
+    first = WordCounter(small_store, plan).seen(1)
+    counter = WordCounter(small_store, plan, overfit=True)
+    assert first > 0
+    assert [counter.seen(step) for step in (0, 1, 2, 50, 3)] == [
+        0,
+        first,
+        2 * first,
+        50 * first,
+        3 * first,
+    ]
+
+
+def test_thresholds_fall_on_the_first_step_that_passes_them(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    """Five passes over half a million words of real text, against the words of each block counted
+    one by one."""
+    place = shared_data / "babylm" / "dev"
+    sources = {"text": {"path": f"{place}/[bcgos]*.dev", "dev": f"{place}/mixed.dev"}}
+    config = DataConfig(sources=sources)
+    store = open_store(config, TokenizerConfig(vocab_size=400), tmp_path)
+    assert 400_000 < store.words("train") < 600_000
+    length, per_step = 64, 16_384
+    plan = make_plan(
+        store.tokens("train"),
+        sequence_length={0: length},
+        tokens_per_step=per_step,
+        epochs=5,
+        max_steps=None,
+        seed=0,
+    )
+    pieces = np.array([piece.startswith("▁") for piece in store.pieces])
+    begins_N = pieces[store.ids("train")]
+    blocks = len(begins_N) // length
+    words_K = begins_N[: blocks * length].reshape(blocks, length).sum(1)
+    seen, expected = 0, {}
+    for step in range(plan.total_steps):
+        after = seen + int(words_K[plan.blocks(step)[0]].sum())
+        for million in (1, 2, 3):
+            if seen < million * MILLION <= after:
+                expected[f"chck_{million}M"] = step + 1
+        seen = after
+    counter, before = WordCounter(store, plan), 0
+    found: dict[str, int] = {}
+    for step in range(1, plan.total_steps + 1):
+        after = counter.seen(step)
+        found |= {f"chck_{words // MILLION}M": step for words in crossed(before, after)}
+        before = after
+    assert found == expected and len(found) == 2
+    assert 5 * store.words("train") - seen < per_step + 5 * length

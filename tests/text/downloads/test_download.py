@@ -1,0 +1,560 @@
+"""`amlm.data download` against a local stand-in of OSF.
+
+The stand-in answers as OSF's API v2 and its storage do: pages, folders, checksums, redirected
+downloads, ranges. It can be told to misbehave, and notes what it was asked and which bytes it sent.
+What is compared: files on disk with the stand-in's, and its notes with the fewest bytes possible.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import json
+import random
+import shutil
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+import httpx2
+import pytest
+from filelock import FileLock
+
+from amlm.text.downloads.download import CATALOGUE, Download, download, main
+from amlm.util.errors import InputError
+
+PAGE = 3
+STORAGE = "/v2/nodes/ryjfm/files/osfstorage/"
+BLIMP = "evaluation_data/fast_eval/blimp_fast"
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+class Osf(ThreadingHTTPServer):
+    """The stand-in.
+
+    Attributes:
+        files: contents by path from the root of the storage.
+        guids: path of a file by the five letters of its address.
+        faults: by path, what goes wrong at its next requests, in order: ``cut:<n>`` ends the
+            connection after n bytes, ``short:<n>`` ends the answer after n as if that were all,
+            ``plain`` ignores the range, ``<status>`` or ``<status>:<seconds>`` answers with that.
+        hashes: checksums that OSF claims, by path, where they are not those of the content.
+        kinds: of checksum that OSF names.
+        asked: ``(path, range)`` of every request for content.
+        sent: ``(path, byte)`` of every byte of content.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.files: dict[str, bytes] = {}
+        self.guids: dict[str, str] = {}
+        self.faults: dict[str, list[str]] = {}
+        self.hashes: dict[str, str] = {}
+        self.kinds = ["md5", "sha256"]
+        self.asked: list[tuple[str, str | None]] = []
+        self.sent: list[tuple[str, int]] = []
+        self.listed: list[str] = []
+        self.lost = 0  # files that listings leave out
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    @property
+    def api(self) -> str:
+        return f"{self.address}/v2"
+
+    def entry(self, path: str) -> dict[str, Any]:
+        name = path.rpartition("/")[2]
+        if path not in self.files:
+            inside = {"href": f"{self.address}{STORAGE}{quote(path, safe='')}/"}
+            return {
+                "id": path,
+                "attributes": {"name": name, "kind": "folder", "size": None},
+                "relationships": {"files": {"links": {"related": inside}}},
+                "links": {},
+            }
+        content = self.files[path]
+        made = {each: hashlib.new(each, content).hexdigest() for each in self.kinds}
+        hashes = {each: self.hashes.get(path, made[each]) for each in self.kinds}
+        return {
+            "id": path,
+            "attributes": {
+                "name": name,
+                "kind": "file",
+                "size": len(content),
+                "extra": {"hashes": hashes},
+            },
+            "links": {"download": f"{self.address}/download/{quote(path)}"},
+        }
+
+    def listing(self, folder: str, query: dict[str, list[str]]) -> dict[str, Any]:
+        start = f"{folder}/" if folder else ""
+        below = [path.removeprefix(start) for path in self.files if path.startswith(start)]
+        names = sorted({each.partition("/")[0] for each in below})
+        total = len(names)
+        number = int(query.get("page", ["1"])[0])
+        first = (number - 1) * PAGE
+        if "sort" not in query:  # then the real one repeats some and leaves out others
+            first -= number - 1
+        shown = names[: total - self.lost][first : first + PAGE]
+        following = {**{key: value[0] for key, value in query.items()}, "page": str(number + 1)}
+        url = str(httpx2.URL(f"{self.address}{STORAGE}{quote(folder, safe='')}/", params=following))
+        return {
+            "data": [self.entry(start + name) for name in shown],
+            "links": {
+                "next": url if number * PAGE < total else None,
+                "meta": {"total": total, "per_page": PAGE},
+            },
+        }
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: Osf
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        path = unquote(url.path)
+        if url.path.startswith(STORAGE):
+            self.server.listed.append(self.path)
+            folder = unquote(url.path.removeprefix(STORAGE)).rstrip("/")
+            self.answer_json(self.server.listing(folder, parse_qs(url.query)))
+        elif path.startswith("/v2/files/"):
+            guid = path.removeprefix("/v2/files/").strip("/")
+            if fault := self.fault(guid):
+                self.refuse(fault)
+            elif guid in self.server.guids:
+                self.answer_json({"data": self.server.entry(self.server.guids[guid])})
+            else:
+                self.refuse("404")
+        elif path.startswith("/download/"):
+            self.send_response(302)
+            self.send_header("Location", f"/content{url.path.removeprefix('/download')}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        else:
+            self.answer_content(path.removeprefix("/content/"))
+
+    def fault(self, name: str) -> str:
+        faults = self.server.faults.get(name, [])
+        return faults.pop(0) if faults else ""
+
+    def answer_json(self, answer: Any) -> None:
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def refuse(self, fault: str) -> None:
+        status, _, seconds = fault.partition(":")
+        self.send_response(int(status))
+        if seconds:
+            self.send_header("Retry-After", seconds)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def answer_content(self, path: str) -> None:
+        asked = self.headers.get("Range")
+        self.server.asked.append((path, asked))
+        fault = self.fault(path)
+        if fault[:3].isdecimal():
+            self.refuse(fault)
+            return
+        content = self.server.files[path]
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and fault != "plain" else 0
+        end = len(content)
+        length = end - start
+        kind, _, count = fault.partition(":")
+        if kind in ("cut", "short"):
+            end = start + int(count)
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        if kind != "short":
+            self.send_header("Content-Length", str(length))
+        self.end_headers()
+        self.wfile.write(content[start:end])
+        self.server.sent += [(path, byte) for byte in range(start, end)]
+        self.close_connection = True
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that the client would have waited, instead of waiting."""
+    seconds: list[float] = []
+    monkeypatch.setattr(time, "sleep", seconds.append)
+    return seconds
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> Iterator[Osf]:
+    """The stand-in with the small track, a development archive and a few evaluation items."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    made = Osf()
+    text = random.Random(0).randbytes(5_000)
+    made.files = {
+        "text/train_10M.zip": zipped({"train_10M/a.train": text, "train_10M/b.train": b"b\n"}),
+        "text/dev.zip": zipped({"dev/a.dev": b"a\n", "__MACOSX/dev/._a.dev": b"\0"}),
+        **{f"{BLIMP}/{name}.jsonl": name.encode() * 9 for name in "abcdefgh"},
+        "evaluation_data/fast_eval/reading/reading_data.csv": b"item,word\n",
+        "evaluation_data/fast_eval/empty.txt": b"",
+        "evaluation_data/full_eval/blimp_filtered/a.jsonl": b"not asked for",
+    }
+    made.guids = {"y7djq": "text/train_10M.zip", "uyd7v": "text/dev.zip"}
+    threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture
+def get(server: Osf, tmp_path: Path) -> Callable[[str], list[str]]:
+    """``get(what)`` downloads into ``tmp_path / "out"``; returns what it said."""
+
+    def run(what: str) -> list[str]:
+        said: list[str] = []
+        download(Download(what, str(tmp_path / "out")), api=server.api, say=said.append)
+        return said
+
+    return run
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Contents of all files by path, without the lock."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+ARCHIVE = "text/train_10M.zip"
+Get = Callable[[str], list[str]]
+
+
+def test_text_is_fetched_unpacked_and_led_on_from(server: Osf, get: Get, tmp_path: Path) -> None:
+    said = get("strict_small")
+    out = tmp_path / "out"
+    assert set(tree(out)) == {"train_10M.zip", "train_10M/a.train", "train_10M/b.train"}
+    assert (out / "train_10M.zip").read_bytes() == server.files[ARCHIVE]
+    assert (out / "train_10M" / "b.train").read_bytes() == b"b\n"
+    assert said[-1] == f"next: python -m amlm.data download what=dev out={out}"
+    said = get("dev")
+    assert said[-1] == f"next: python -m amlm.train data=babylm data.dir={out}"
+    assert not (out / "__MACOSX").exists(), "shadows of a Mac end in .dev like the text"
+
+
+def test_a_folder_is_fetched_whole_through_all_its_pages(
+    server: Osf, get: Get, tmp_path: Path
+) -> None:
+    get("eval_fast")
+    start = "evaluation_data/"
+    wanted = {
+        path.removeprefix(start): content
+        for path, content in server.files.items()
+        if path.startswith(f"{start}fast_eval/")
+    }
+    assert len(wanted) == 10
+    assert tree(tmp_path / "out") == wanted
+    assert any("page=3" in path for path in server.listed)
+
+
+def test_a_listing_that_lacks_files_is_not_taken_for_all(server: Osf, get: Get) -> None:
+    server.lost = 1
+    with pytest.raises(InputError, match="lists 1 of its 2 files"):
+        get("eval_fast")
+
+
+def test_what_is_there_is_not_fetched_again(server: Osf, get: Get, tmp_path: Path) -> None:
+    get("eval_fast")
+    (tmp_path / "out" / "fast_eval" / "blimp_fast" / "c.jsonl").unlink()
+    server.asked.clear()
+    get("eval_fast")
+    assert server.asked == [(f"{BLIMP}/c.jsonl", None)]
+
+
+def test_a_file_of_the_users_is_never_overwritten(server: Osf, get: Get, tmp_path: Path) -> None:
+    mine = tmp_path / "out" / "fast_eval" / "blimp_fast" / "h.jsonl"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"H" * 9)  # of the right size
+    with pytest.raises(InputError, match=r"h\.jsonl is there already, with another content"):
+        get("eval_fast")
+    assert mine.read_bytes() == b"H" * 9
+    assert not server.asked, "found out before anything is fetched"
+
+
+def test_a_member_of_an_archive_overwrites_nothing(get: Get, tmp_path: Path) -> None:
+    mine = tmp_path / "out" / "train_10M" / "b.train"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"B\n")
+    with pytest.raises(InputError, match=r"b\.train is there already"):
+        get("strict_small")
+    assert mine.read_bytes() == b"B\n"
+
+
+@pytest.mark.parametrize("fault", ["cut", "short"])
+def test_a_cut_connection_is_resumed_and_no_byte_sent_twice(
+    server: Osf, get: Get, tmp_path: Path, waits: list[float], fault: str
+) -> None:
+    server.faults[ARCHIVE] = [f"{fault}:1000", f"{fault}:500"]
+    get("strict_small")
+    assert server.asked == [
+        (ARCHIVE, None),
+        (ARCHIVE, "bytes=1000-"),
+        (ARCHIVE, "bytes=1500-"),
+    ]
+    size = len(server.files[ARCHIVE])
+    assert sorted(server.sent) == [(ARCHIVE, byte) for byte in range(size)]
+    assert waits == [1, 1], "each attempt got somewhere"
+    assert (tmp_path / "out" / "train_10M.zip").read_bytes() == server.files[ARCHIVE]
+
+
+def test_a_stopped_download_goes_on_with_the_same_command(
+    server: Osf, get: Get, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = tmp_path / "out" / "train_10M.zip.part"
+
+    def stop(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    server.faults[ARCHIVE] = ["cut:1234"]
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "sleep", stop)
+        with pytest.raises(KeyboardInterrupt):
+            get("strict_small")
+    assert part.read_bytes() == server.files[ARCHIVE][:1234]
+    get("strict_small")
+    assert server.asked[1:] == [(ARCHIVE, "bytes=1234-")]
+    assert not part.exists()
+
+
+def test_a_whole_part_is_only_verified(server: Osf, get: Get, tmp_path: Path) -> None:
+    part = tmp_path / "out" / "train_10M.zip.part"
+    part.parent.mkdir()
+    part.write_bytes(server.files[ARCHIVE])
+    get("strict_small")
+    assert not server.asked
+
+
+def test_a_part_longer_than_the_file_is_begun_anew(server: Osf, get: Get, tmp_path: Path) -> None:
+    part = tmp_path / "out" / "train_10M.zip.part"
+    part.parent.mkdir()
+    part.write_bytes(bytes(len(server.files[ARCHIVE]) + 1))
+    get("strict_small")
+    assert server.asked == [(ARCHIVE, None)]
+
+
+def test_a_server_without_ranges_begins_anew(server: Osf, get: Get, tmp_path: Path) -> None:
+    server.faults[ARCHIVE] = ["cut:1000", "plain"]
+    get("strict_small")
+    assert [asked for _, asked in server.asked] == [None, "bytes=1000-"]
+    assert (tmp_path / "out" / "train_10M.zip").read_bytes() == server.files[ARCHIVE]
+
+
+def test_another_content_is_removed_again(server: Osf, get: Get, tmp_path: Path) -> None:
+    server.hashes[ARCHIVE] = "0" * 64
+    with pytest.raises(InputError) as error:
+        get("strict_small")
+    size, got = len(server.files[ARCHIVE]), hashlib.sha256(server.files[ARCHIVE]).hexdigest()
+    for text in (f"{size:,} bytes with sha256 {got}", "0" * 64, "removed", "https://osf.io/y7djq/"):
+        assert text in str(error.value)
+    assert tree(tmp_path / "out") == {}
+
+
+def test_md5_serves_where_there_is_no_sha256(server: Osf, get: Get, tmp_path: Path) -> None:
+    server.kinds = ["md5"]
+    get("strict_small")
+    (tmp_path / "out" / "train_10M.zip").unlink()
+    server.hashes[ARCHIVE] = "0" * 32
+    with pytest.raises(InputError, match="bytes with md5"):
+        get("strict_small")
+
+
+def test_a_passing_failure_is_waited_out(server: Osf, get: Get, waits: list[float]) -> None:
+    server.faults = {"y7djq": ["503", "502"], ARCHIVE: ["503", "429:7", "500"]}
+    get("strict_small")
+    assert waits == [1, 2, 1, 7, 4]
+
+
+def test_a_lasting_failure_says_what_to_do(server: Osf, get: Get, waits: list[float]) -> None:
+    server.faults["y7djq"] = ["503"] * 99
+    with pytest.raises(InputError) as error:
+        get("strict_small")
+    assert waits == [1, 2, 4, 8, 16]
+    for text in ("503", "6 attempts", "download train_10M.zip from https://osf.io/y7djq/"):
+        assert text in str(error.value)
+
+
+def test_a_wait_of_more_than_an_hour_is_left_to_the_user(
+    server: Osf, get: Get, waits: list[float]
+) -> None:
+    server.faults["y7djq"] = ["429:3601"]
+    with pytest.raises(InputError, match="429"):
+        get("strict_small")
+    assert not waits
+
+
+@pytest.mark.parametrize("status", ["403", "404"])
+def test_a_refusal_names_the_address_and_the_way_by_hand(
+    server: Osf, get: Get, tmp_path: Path, waits: list[float], status: str
+) -> None:
+    server.faults["y7djq"] = [status]
+    with pytest.raises(InputError) as error:
+        get("strict_small")
+    layout = f"{tmp_path / 'out'}/train_10M/<source>.train"
+    for text in (f"{server.api}/files/y7djq/ answered {status}", "By hand", layout):
+        assert text in str(error.value)
+    assert "did not answer as" not in str(error.value)
+    assert not waits
+
+
+def test_no_server_at_all_is_said(server: Osf, tmp_path: Path) -> None:
+    gone = Osf()
+    gone.server_close()
+    with pytest.raises(InputError, match=rf"^{gone.api}/files/uyd7v/: .* \(6 attempts\)"):
+        download(Download("dev", str(tmp_path)), api=gone.api)
+
+
+def test_a_file_or_folder_of_another_name_is_noticed(server: Osf, get: Get) -> None:
+    server.guids["y7djq"] = "text/dev.zip"
+    with pytest.raises(InputError, match=r"is dev\.zip and no longer train_10M\.zip"):
+        get("strict_small")
+    server.files = {"evaluation_data/fast/a.jsonl": b"a"}
+    with pytest.raises(InputError, match="has no folder fast_eval; it has: fast"):
+        get("eval_fast")
+
+
+def test_a_strange_answer_is_not_followed(server: Osf, get: Get) -> None:
+    server.kinds = []
+    with pytest.raises(InputError, match="did not answer as OSF's API does"):
+        get("strict_small")
+
+
+@pytest.mark.parametrize("name", ["../mine", "a/../../mine", "/mine", "c:\\mine"])
+def test_no_archive_writes_outside_its_folder(
+    server: Osf, get: Get, tmp_path: Path, name: str
+) -> None:
+    server.files[ARCHIVE] = zipped({"train_10M/a.train": b"a\n", name: b"evil"})
+    with pytest.raises(InputError, match="is no name for a file"):
+        get("strict_small")
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
+    assert set(tree(tmp_path / "out")) == {"train_10M.zip"}, "nothing of it is unpacked"
+
+
+def test_a_broken_archive_is_named(server: Osf, get: Get) -> None:
+    server.files[ARCHIVE] = server.files[ARCHIVE][:-30]  # with the right checksum
+    with pytest.raises(InputError, match=r"train_10M\.zip is no whole zip archive"):
+        get("strict_small")
+
+
+def test_a_protected_archive_is_left_packed(server: Osf, get: Get, tmp_path: Path) -> None:
+    packed = bytearray(zipped({"evaluation_data/fast_eval/ewok_fast/a.jsonl": b"{}\n"}))
+    packed[6] |= 1  # the flag in the member's header ...
+    packed[packed.index(b"PK\x01\x02") + 8] |= 1  # ... and in the directory
+    server.files["evaluation_data/fast_eval/ewok_fast.zip"] = bytes(packed)
+    said = "\n".join(get("eval_fast"))
+    assert "ewok_fast.zip asks for a password" in said and "ewok-core/ewok-core-1.0" in said
+    assert not list((tmp_path / "out").rglob("ewok_fast/*"))
+
+
+def test_too_little_room_is_said_first(
+    server: Osf, get: Get, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = len(server.files[ARCHIVE])
+    part = tmp_path / "out" / "train_10M.zip.part"
+    part.parent.mkdir()
+    part.write_bytes(server.files[ARCHIVE][:1000])
+    usage = shutil.disk_usage(tmp_path)
+
+    def disk(free: int) -> Callable[[Path], Any]:
+        return lambda path: usage._replace(free=free)
+
+    monkeypatch.setattr(shutil, "disk_usage", disk(size - 1001))
+    with pytest.raises(InputError, match=f"needs {size - 1000:,} bytes .* {size - 1001:,} left"):
+        get("strict_small")
+    assert not server.asked
+    monkeypatch.setattr(shutil, "disk_usage", disk(size - 1000))
+    with pytest.raises(InputError, match="needs 5,002 bytes"):  # the archive fits, the text doesn't
+        get("strict_small")
+    assert [asked for _, asked in server.asked] == ["bytes=1000-"]
+
+
+def test_a_disk_that_fills_up_keeps_what_has_come(
+    server: Osf, get: Get, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received: list[bytes] = []
+
+    class Full(io.FileIO):
+        def write(self, content: Any) -> int:
+            if received:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            received.append(bytes(content[:700]))
+            return super().write(received[0])
+
+    real = Path.open
+
+    def open_(path: Path, mode: str = "r", *args: Any, **options: Any) -> Any:
+        return Full(path, mode) if path.suffix == ".part" else real(path, mode, *args, **options)
+
+    server.faults[ARCHIVE] = ["cut:700"]
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", open_)
+        with pytest.raises(InputError, match=r"disk is full: .*train_10M\.zip\.part is kept"):
+            get("strict_small")
+    assert (tmp_path / "out" / "train_10M.zip.part").read_bytes() == server.files[ARCHIVE][:700]
+    get("strict_small")
+    assert server.asked[-1] == (ARCHIVE, "bytes=700-")
+
+
+def test_two_downloads_do_not_share_a_folder(get: Get, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with (
+        FileLock(tmp_path / "out" / ".lock"),
+        pytest.raises(InputError, match="in use by another download"),
+    ):
+        get("dev")
+
+
+def test_out_has_to_be_a_folder(get: Get, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(InputError, match="is not a folder"):
+        get("dev")
+
+
+def test_names_outside_the_catalogue_get_a_hint(get: Get) -> None:
+    with pytest.raises(InputError, match="did you mean strict_small"):
+        get("strict-small")
+
+
+def test_help_lists_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--help"])
+    shown = capsys.readouterr().out
+    for name, source in CATALOGUE.items():
+        assert name in shown and source.layout in shown
+    assert "hub:<owner>/<name>" in shown
+
+
+def test_the_command_line_ends_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["what=nothing", "out=x"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("error: what=nothing is not known")

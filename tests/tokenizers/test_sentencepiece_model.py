@@ -1,0 +1,253 @@
+"""SentencePiece models against the `sentencepiece` library itself: ids of real, generated and any
+text, for models of every kind that can be followed; those that can't are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sentencepiece
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer
+
+from amlm.text.readers import read_texts
+from amlm.tokenizers.bpe import save_tokenizer
+from amlm.tokenizers.charsmap import charsmap_normalizers, rules_of
+from amlm.tokenizers.existing import load_existing
+from amlm.tokenizers.sentencepiece_file import read_sentencepiece
+from amlm.tokenizers.special_tokens import special_ids, special_tokens
+from amlm.tokenizers.word_starts import word_starts
+from amlm.util.errors import InputError
+
+SYMBOLS = ["<turn>", "<turn>s", "ﬁn", "[MASK]"]
+MODELS: dict[str, dict[str, Any]] = {
+    "unigram": {},
+    "unigram_bytes": {"byte_fallback": True, "normalization_rule_name": "identity"},
+    "bpe_bytes": {"model_type": "bpe", "byte_fallback": True},
+    "bpe_spaces": {
+        "model_type": "bpe",
+        "normalization_rule_name": "identity",
+        "remove_extra_whitespaces": False,
+        "add_dummy_prefix": False,
+        "allow_whitespace_only_pieces": True,
+    },
+    "bpe_folded": {"model_type": "bpe", "normalization_rule_name": "nmt_nfkc_cf"},
+    "unigram_symbols": {
+        "user_defined_symbols": ["<turn>", "ﬁn", "[MASK]"],
+        "control_symbols": ["<cls>"],
+        "pad_id": 3,
+    },
+    "bpe_symbols": {
+        "model_type": "bpe",
+        "user_defined_symbols": SYMBOLS,
+        "normalization_rule_name": "identity",
+        "remove_extra_whitespaces": False,
+        "split_by_whitespace": False,
+    },
+}
+NASTY = [
+    *("", " ", "  two  spaces ", "▁", "a▁ ▁b▁", "<s>", "a <s> b</s>", "<unk>", "<0x0A>y", "\x01"),
+    *("e\u0301E\u0301", "e\u0302\u0301", "\u1112\u1161\u11ab", "\xa0\u0301x", "½ ﬁ ™\ufe0f", "¨"),
+    *(
+        "日本 日本é",
+        "a\tb\r\nc",
+        "\u200b",
+        "\u200bda",
+        "a\u00ad b",
+        "🙂🙂 🙂",
+        "<turn>",
+        " <turn> ",
+    ),
+    *("a<turn>s <turn>da ﬁn", "＜turn＞ <turn>\u0338"),
+]
+ALPHABET = "ab  ▁<s>/unk0xAé\u0301\u0302\xa0½ﬁﬁ日\u1112\u1161🙂\u200bE"
+TEXT = st.one_of(
+    st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cn", "Co"])),
+    st.text(ALPHABET, max_size=15),
+    st.lists(st.sampled_from([*SYMBOLS[:3], *ALPHABET]), max_size=8).map("".join),
+)
+ANY_TEXT = settings(max_examples=200, derandomize=True, deadline=None)
+
+
+def trained(path: Path, lines: list[str], **options: Any) -> Path:
+    options = {"vocab_size": 800, "hard_vocab_limit": False, **options}
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines),
+        model_prefix=str(path),
+        minloglevel=2,
+        num_threads=1,
+        **options,
+    )
+    return path.with_suffix(".model")
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def path(
+    request: pytest.FixtureRequest,
+    lines_of: Callable[[int, int], list[str]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    lines = [line.replace("[MASK]", "mask") for line in lines_of(1_500, 8)]
+    folder = tmp_path_factory.mktemp(request.param)
+    return trained(folder / str(request.param), lines, **MODELS[request.param])
+
+
+@pytest.fixture(scope="module")
+def pair(path: Path) -> tuple[Tokenizer, Any]:
+    ours = load_existing(path)
+    ours.encode_special_tokens = True
+    return ours, sentencepiece.SentencePieceProcessor(model_file=str(path))
+
+
+def differing(ours: Tokenizer, theirs: Any, texts: list[str]) -> list[str]:
+    special = special_ids(ours)
+    wrapped = [[special.cls, *theirs.EncodeAsIds(text), special.sep] for text in texts]
+    encodings = ours.encode_batch(texts)
+    for text, encoding in zip(texts, encodings, strict=True):
+        assert word_starts(text, encoding).sum() == len(text.split())
+    return [
+        text
+        for text, encoding, ids in zip(texts, encodings, wrapped, strict=True)
+        if encoding.ids != ids
+    ]
+
+
+def test_ids_are_those_of_sentencepiece(
+    pair: tuple[Tokenizer, Any], lines_of: Callable[[int, int], list[str]]
+) -> None:
+    texts = [line for line in lines_of(400, 9) if "[MASK]" not in line]
+    assert differing(*pair, [*NASTY, *texts]) == []
+
+
+@ANY_TEXT
+@given(text=TEXT)
+def test_ids_of_any_text_are_those_of_sentencepiece(pair: tuple[Tokenizer, Any], text: str) -> None:
+    assert differing(*pair, [text]) == []
+
+
+def test_roles_and_vocabulary(pair: tuple[Tokenizer, Any], path: Path) -> None:
+    ours, theirs = pair
+    tokens = special_tokens(ours)
+    symbols = "symbols" in path.name
+    assert tokens == {
+        "pad": "<pad>" if path.stem == "unigram_symbols" else "[PAD]",
+        "cls": "<cls>" if path.stem == "unigram_symbols" else "<s>",
+        "sep": "</s>",
+        "unk": "<unk>",
+        "mask": "[MASK]",
+    }
+    size = theirs.GetPieceSize()
+    assert special_ids(ours).unk == theirs.unk_id() and special_ids(ours).sep == theirs.eos_id()
+    assert (special_ids(ours).mask < size) == symbols
+    missing = [token for token in tokens.values() if ours.token_to_id(token) >= size]
+    assert ours.get_vocab_size() == size + len(missing)
+    if symbols:  # text that spells it is text, on request
+        assert special_ids(ours).mask not in ours.encode("da [MASK]").ids
+
+
+def test_decoded_text_is_that_of_sentencepiece(pair: tuple[Tokenizer, Any]) -> None:
+    ours, theirs = pair
+    for text in ["da be, don't", "<turn> da<turn>s be", "a be"]:
+        ids = theirs.EncodeAsIds(text)
+        if theirs.unk_id() not in ids:
+            assert ours.decode(ids) == theirs.DecodeIds(ids)
+
+
+def test_saved_model_loads_in_transformers(pair: tuple[Tokenizer, Any], tmp_path: Path) -> None:
+    ours, theirs = pair
+    save_tokenizer(ours, tmp_path, max_length=64)
+    loaded = AutoTokenizer.from_pretrained(tmp_path)
+    for text in ("da be don't", "E\u0301 <turn> ½"):
+        assert loaded(text, add_special_tokens=False)["input_ids"] == theirs.EncodeAsIds(text)
+    assert loaded.mask_token == "[MASK]"
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe", "identity"])
+def test_ids_of_real_text_are_those_of_sentencepiece(
+    kind: str, shared_data: Path, tmp_path: Path
+) -> None:
+    options = {
+        "unigram": {},
+        "bpe": {"model_type": "bpe", "byte_fallback": True},
+        "identity": {"normalization_rule_name": "identity", "byte_fallback": True},
+    }[kind]
+    files = sorted((shared_data / "babylm" / "train").glob("*.train"))
+    lines = {path.stem: list(islice(read_texts(path), 2_500)) for path in files}
+    sample = [line for each in lines.values() for line in each[:1_000]]
+    path = trained(tmp_path / kind, sample, **{**options, "vocab_size": 2_000})
+    ours, theirs = load_existing(path), sentencepiece.SentencePieceProcessor(model_file=str(path))
+    ours.encode_special_tokens = True
+    for source, each in lines.items():
+        # Sums of single-precision scores round: what ties there need not tie here.
+        allowed = 0 if kind == "bpe" else len(each) // 1_000
+        assert len(differing(ours, theirs, each)) <= allowed, source
+
+
+def test_rules_are_followed_but_for_few(tmp_path: Path) -> None:
+    path = trained(tmp_path / "m", ["a b c d"] * 9, vocab_size=10)
+    charsmap = read_sentencepiece(path).charsmap
+    rules = rules_of(charsmap)
+    assert len(rules) > 200_000
+    assert (rules["½"], rules["e\u0302\u0301"], rules["\x01"]) == ("1⁄2", "ế", "")
+    steps = charsmap_normalizers(charsmap)
+    assert len(steps) == 6
+
+
+def test_rules_that_compose_otherwise_are_refused(tmp_path: Path) -> None:
+    table = tmp_path / "rules.tsv"
+    table.write_text("2D 2D\t2014\n41\t61\n", encoding="utf-8")  # "--" to a dash, "A" to "a"
+    path = trained(
+        tmp_path / "m", ["a b c d"] * 9, vocab_size=10, normalization_rule_tsv=str(table)
+    )
+    with pytest.raises(InputError, match="can't be done exactly"):
+        load_existing(path)
+
+
+def test_own_rules_for_single_characters_are_followed(tmp_path: Path) -> None:
+    table = tmp_path / "rules.tsv"
+    table.write_text("2014\t2D 2D\n41\t61\nE9\t65 301\n2C\n", encoding="utf-8")
+    path = trained(
+        tmp_path / "m", ["a e\u0301 b c -- d"] * 9, vocab_size=20, normalization_rule_tsv=str(table)
+    )
+    ours, theirs = load_existing(path), sentencepiece.SentencePieceProcessor(model_file=str(path))
+    texts = ["A—\u0301 é, b", "A\u0301 bA", "A\r\nb, ,c", "—"]
+    assert differing(ours, theirs, texts) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model_type": "word"}, "whole words or single characters"),
+        ({"model_type": "char"}, "whole words or single characters"),
+        ({"treat_whitespace_as_suffix": True}, "behind words"),
+    ],
+)
+def test_other_models_are_refused(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    path = trained(tmp_path / "m", ["a b c d"] * 9, **options)
+    with pytest.raises(InputError, match=message):
+        load_existing(path)
+
+
+@pytest.mark.parametrize("others", [["<turn>s"], ["urn"], ["n>a"], ["a<tu"]])
+def test_overlapping_symbols_of_a_unigram_model_are_refused(
+    tmp_path: Path, lines_of: Callable[[int, int], list[str]], others: list[str]
+) -> None:
+    """SentencePiece takes "<turn>" and "san" from "<turn>san" where the one after the other takes
+    "<turn>s"."""
+    symbols = ["<turn>", *others]
+    path = trained(tmp_path / "u", lines_of(1_500, 8), user_defined_symbols=symbols)
+    with pytest.raises(InputError, match="overlap"):
+        load_existing(path)
+
+
+def test_torn_models_are_refused(path: Path, tmp_path: Path) -> None:
+    whole = path.read_bytes()
+    for size in (1, 100, len(whole) // 2, len(whole) - 1):
+        (tmp_path / "torn.model").write_bytes(whole[:size])
+        with pytest.raises(InputError, match="copy it again"):
+            load_existing(tmp_path / "torn.model")

@@ -1,0 +1,96 @@
+"""A small real run for the tests of whole runs: text files in BabyLM's layout, a tiny model."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from amlm.config.command_line import conf_dir, register_schema, typed
+from amlm.config.schema import Config
+from amlm.train import train
+from amlm.training.run import Result
+
+TINY = (
+    "scale=small",
+    "impl=cpu",
+    "data=babylm",
+    "model.hidden_size=32",
+    "model.layers=2",
+    "model.heads=2",
+    "model.intermediate_size=64",
+    "tokenizer.vocab_size=500",
+    "data.tokens_per_step=512",
+    "data.validation_tokens=1024",
+    "trainer.log_every=1",
+    "trainer.validate_every=0",
+    "trainer.threads=1",
+)
+
+
+def _line(dice: random.Random) -> str:
+    # Agreement between a subject and its verb, words with Zipf-like frequencies.
+    nouns, plural = ["dog", "cat", "bird", "farmer", "teacher", "wug"], dice.random() < 0.5
+    verbs = ["see", "like", "follow", "hear"]
+    subject = nouns[min(int(dice.expovariate(0.7)), 5)] + ("s" if plural else "")
+    verb = verbs[min(int(dice.expovariate(0.9)), 3)] + ("" if plural else "s")
+    tail = dice.choice(
+        ["the small house", "a red ball", "an old tree", "the wuggish dax", "42 mats"]
+    )
+    return f"The {subject} {verb} {tail} {dice.choice(['today', 'again', 'near the river', ''])}."
+
+
+@pytest.fixture(scope="session")
+def text_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sources with train and dev files."""
+    folder = tmp_path_factory.mktemp("text")
+    dice = random.Random(7)
+    for name in ("stories", "talk"):
+        for split, lines in (("train", 1_500), ("dev", 300)):
+            text = "\n".join(_line(dice) for _ in range(lines))
+            (folder / f"{name}.{split}").write_text(text + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def overrides(text_folder: Path, cache: Path, tmp_path: Path) -> list[str]:
+    """What the command line is given for a tiny run."""
+    return [
+        *TINY,
+        f"data.dir={text_folder}",
+        f"paths.cache={cache}",
+        f"paths.outputs={tmp_path / 'outputs'}",
+    ]
+
+
+@pytest.fixture
+def tiny(overrides: list[str]) -> Callable[..., Config]:
+    """Composes a tiny configuration with further overrides, as the command line would."""
+
+    def make(*more: str) -> Config:
+        register_schema()
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            return typed(compose("config", [*overrides, *more]))
+
+    return make
+
+
+@pytest.fixture
+def tiny_run(tiny: Callable[..., Config]) -> Callable[..., Result]:
+    """Trains a tiny configuration with further overrides."""
+    return lambda *more: train(tiny(*more))
+
+
+@pytest.fixture
+def command(overrides: list[str]) -> list[str]:
+    """The command that trains a tiny configuration in a process of its own."""
+    return [sys.executable, "-m", "amlm.train", *overrides]

@@ -1,0 +1,208 @@
+"""One training step against a literal one: Hugging Face's model, full logits, a plain loop over the
+labels. And the initial weights, which depend on the seed and on names alone."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from amlm.config.schema import ModelConfig, NHotConfig, OptimizerConfig
+from amlm.masking.policy import MaskingPolicy
+from amlm.masking.replacement import Replacement
+from amlm.masking.sampler import Bernoulli, Fixed
+from amlm.masking.schedule import Linear
+from amlm.masking.signals import Predictions
+from amlm.masking.signals.hard import Hard
+from amlm.masking.signals.soft import Soft
+from amlm.models.build import build_model, to_hugging_face
+from amlm.models.loss import predictions
+from amlm.models.substrings import build_substring_table
+from amlm.optim.lamb import Lamb
+from amlm.store.datamodule import StepBatch
+from amlm.tokenizers.special_tokens import SpecialIds
+from amlm.training.accumulators import Validation
+from amlm.training.lightning_module import AdaptiveMaskedLM
+
+V, G, L = 60, 8, 16
+SHAPE = ModelConfig(
+    hidden_size=24, layers=2, heads=2, intermediate_size=48, dropout=0.0, max_positions=64
+)
+
+
+def _policy(**choices: Any) -> MaskingPolicy:
+    defaults: dict[str, Any] = {
+        "signal": Hard(),
+        "schedule": Linear(),
+        "sampler": Fixed(),
+        "replacement": Replacement(),
+        "special": SpecialIds(),
+        "seed": 5,
+    }
+    return MaskingPolicy(V, 100, **{**defaults, **choices})
+
+
+def _module(masking: MaskingPolicy, accumulate: int = 1) -> AdaptiveMaskedLM:
+    model = build_model(SHAPE, V, None, seed=1)
+    module = AdaptiveMaskedLM(
+        model, masking, _policy(), OptimizerConfig(), total_steps=100, seed=0, accumulate=accumulate
+    )
+    module._trainer = SimpleNamespace(global_rank=0, world_size=1)  # type: ignore[assignment]
+    return module
+
+
+def _ids() -> torch.Tensor:
+    ids = torch.randint(5, V, (G, L), generator=torch.Generator().manual_seed(3))
+    ids[:, 0], ids[::2, -1] = 1, 2
+    return ids
+
+
+def _batch(ids_GL: torch.Tensor, rows: slice, part: int = 0) -> StepBatch:
+    maskable = tuple((ids_GL[rows] >= 5).sum(1).tolist())
+    return StepBatch(ids_GL, rows, maskable, 7, part, True)
+
+
+@pytest.mark.parametrize("sampler", [Fixed(), Bernoulli()])
+@pytest.mark.parametrize("signal", [Hard(), Soft()])
+def test_a_step_is_the_literal_one(sampler: Any, signal: Any) -> None:
+    masking = _policy(sampler=sampler, signal=signal)
+    module = _module(masking)
+    ids = _ids()
+    loss = module.training_step(_batch(ids, slice(0, G)), 0)
+    loss.backward()  # type: ignore[no-untyped-call]
+
+    twin = to_hugging_face(module.model)
+    corruption = masking.corrupt(ids, 7)
+    logits = twin(corruption.inputs_GL).logits
+    losses, correct, total, loss_sum = [], [0] * V, [0] * V, [0.0] * V
+    for row in range(G):
+        for at in range(L):
+            if not corruption.selected_GL[row, at]:
+                continue
+            label = int(ids[row, at])
+            nll = F.cross_entropy(logits[row, at], ids[row, at])
+            losses.append(nll)
+            if isinstance(signal, Hard):
+                total[label] += 1
+                correct[label] += int(logits[row, at].argmax()) == label
+            elif corruption.inputs_GL[row, at] == SpecialIds.mask:
+                total[label] += 1
+                loss_sum[label] += nll.item()
+    expected = torch.stack(losses).mean()
+    expected.backward()  # type: ignore[no-untyped-call]
+
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+    ours = dict(module.model.named_parameters())
+    for name, parameter in twin.named_parameters():
+        assert parameter.grad is not None and ours[name].grad is not None
+        torch.testing.assert_close(ours[name].grad, parameter.grad, rtol=1e-4, atol=1e-6)
+    assert masking.statistics["total"].tolist() == total
+    if isinstance(signal, Hard):
+        assert masking.statistics["correct"].tolist() == correct
+    else:
+        assert masking.statistics["loss"].tolist() == pytest.approx(loss_sum, rel=1e-5)
+
+
+def test_parts_of_a_step_add_up_to_it() -> None:
+    ids = _ids()
+    whole, parts = _module(_policy()), _module(_policy(), accumulate=4)
+    whole.training_step(_batch(ids, slice(0, G)), 0).backward()  # type: ignore[no-untyped-call]
+    for part in range(4):
+        rows = slice(part * 2, part * 2 + 2)
+        (parts.training_step(_batch(ids, rows, part), part) / 4).backward()  # type: ignore[no-untyped-call]
+    for (name, one), (_, other) in zip(
+        whole.model.named_parameters(), parts.model.named_parameters(), strict=True
+    ):
+        assert one.grad is not None and other.grad is not None
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-6, msg=name)
+    assert torch.equal(whole.masking.statistics["total"], parts.masking.statistics["total"])
+    metrics = whole.window.close(lambda x: x, 1)
+    assert parts.window.close(lambda x: x, 1) == pytest.approx(metrics, rel=1e-6)
+    assert metrics["ratio"] == pytest.approx(0.40 - 0.25 * 7 / 100)
+    assert metrics["realised_ratio"] == pytest.approx(metrics["ratio"], abs=1 / 100)
+
+
+def test_dropout_depends_on_the_step_alone() -> None:
+    module = _module(_policy())
+    module.model.deberta.embeddings.dropout.p = 0.5
+    ids = _ids()
+
+    def loss(step: int) -> float:
+        batch = _batch(ids, slice(0, G))
+        batch.step = step
+        torch.rand(17)  # somebody else draws in between
+        return module.training_step(batch, 0).item()
+
+    first = loss(7)
+    loss(8)
+    assert loss(7) == first
+    module.seed = 1  # the masks are seeded elsewhere
+    assert loss(7) != first
+
+
+def test_a_bfloat16_comparison_takes_neighbours_for_equal() -> None:
+    masking = _policy()
+    ids = torch.full((1, L), 1)
+    rows = masking.rows(ids, masking.corrupt(_ids()[:1], 0), slice(0, 1), [L], 0)
+    wide = torch.zeros(len(rows.labels_M), 600)
+    wide[:, 514] = 1
+    object.__setattr__(rows, "labels_M", torch.full_like(rows.labels_M, 513))
+    valid = int(rows.valid_M.sum())
+    assert int(predictions(wide, rows, "exact").correct_M.sum()) == 0
+    # 513 and 514 are the same number in bfloat16's eight digits.
+    assert int(predictions(wide, rows, "bfloat16").correct_M.sum()) == valid > 0
+
+
+def test_initial_weights_follow_the_seed_and_the_names() -> None:
+    one, same, other = (build_model(SHAPE, V, None, seed) for seed in (1, 1, 2))
+    for (name, a), (_, b), (_, c) in zip(
+        one.named_parameters(), same.named_parameters(), other.named_parameters(), strict=True
+    ):
+        assert torch.equal(a, b)
+        assert torch.equal(a, c) == (a.ndim == 1), name
+    embedding = one.deberta.embeddings.word_embeddings.weight
+    assert embedding[0].abs().sum() == 0  # type: ignore[index]
+    dense = one.cls.predictions.transform.dense.weight
+    assert dense.std().item() == pytest.approx(SHAPE.initializer_range, rel=0.1)
+
+    shape = ModelConfig(**{**vars(SHAPE), "nhot": NHotConfig(fusion="add", dim=8)})
+    table = build_substring_table([None] * 5 + [f"▁{'ab' * (v % 9)}{v}" for v in range(V - 5)])
+    with_nhot = build_model(shape, V, table, seed=1)
+    names = dict(with_nhot.named_parameters())
+    assert all(torch.equal(p, names[name]) for name, p in one.named_parameters())
+
+
+def test_weight_decay_acts_on_matrices_alone() -> None:
+    module = _module(_policy())
+    optimizer = module.configure_optimizers()["optimizer"]
+    assert isinstance(optimizer, Lamb)
+    matrices, rest = optimizer.param_groups
+    assert (matrices["weight_decay"], rest["weight_decay"]) == (0.1, 0.0)
+    assert all(p.ndim > 1 for p in matrices["params"])
+    assert all(p.ndim == 1 for p in rest["params"])
+    counted = sum(len(group["params"]) for group in optimizer.param_groups)
+    assert counted == len(list(module.model.parameters()))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_validation_is_the_mean_over_labels_whatever_the_models_type(dtype: torch.dtype) -> None:
+    validation = Validation().to(dtype)
+    generator = torch.Generator().manual_seed(0)
+    nll_sum, correct, labels = 0.0, 0, 0
+    for _ in range(40):
+        valid_M = torch.rand(300, generator=generator) < 0.9
+        correct_M = (torch.rand(300, generator=generator) < 0.3) & valid_M
+        nll_M = torch.rand(300, generator=generator) * valid_M
+        validation.add(Predictions(valid_M.long(), correct_M, nll_M, valid_M, valid_M))
+        nll_sum += nll_M.double().sum().item()
+        correct += int(correct_M.sum())
+        labels += int(valid_M.sum())
+    found = validation.close()
+    assert found["loss"] == pytest.approx(nll_sum / labels, rel=1e-7)
+    assert found["accuracy"] == pytest.approx(correct / labels, rel=1e-7)
+    validation.add(Predictions(valid_M.long(), correct_M, nll_M * math.nan, valid_M, valid_M))
+    assert math.isnan(validation.close()["loss"])

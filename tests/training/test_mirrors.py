@@ -1,0 +1,127 @@
+"""Loggers show what the run's own log holds: W&B offline runs, TensorBoard events and CSV files are
+read back and compared with it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import struct
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amlm.config.schema import Config
+from amlm.training.mirrors import check_logger
+from amlm.training.record import read_log, scalars
+from amlm.training.run import Result
+from amlm.util.errors import InputError
+
+STEPS = ("experiment=hard_decay", "trainer.max_steps=6", "masking.update_every=2")
+
+
+BLOCK, HEADER = 32_768, 7
+
+
+def _log_records(data: bytes) -> Iterator[bytes]:
+    """Records of a W&B file: LevelDB's log format (blocks of 32 KiB; checksum, length, part)."""
+    whole, at = b"", HEADER  # the file begins with a header of its own
+    while at + HEADER <= len(data):
+        if BLOCK - at % BLOCK < HEADER:
+            at += BLOCK - at % BLOCK
+            continue
+        _, length, part = struct.unpack_from("<IHB", data, at)
+        whole += data[at + HEADER : at + HEADER + length]
+        at += HEADER + length
+        if part in (1, 4):  # the only, or the last part of a record
+            yield whole
+            whole = b""
+
+
+def _wandb_records(folder: Path) -> tuple[list[dict[str, Any]], Any]:
+    """History rows and the run record of the offline run in a folder."""
+    from wandb.proto import wandb_internal_pb2
+
+    def read() -> list[Any]:
+        (file,) = (folder / "wandb").glob("offline-run-*/run-*.wandb")
+        data = list(_log_records(file.read_bytes()))
+        return [wandb_internal_pb2.Record.FromString(each) for each in data]
+
+    # The process that writes the file goes on for a moment after the run.
+    deadline = time.monotonic() + 30
+    while not any(record.WhichOneof("record_type") == "exit" for record in read()):
+        assert time.monotonic() < deadline, "the W&B file has no end"
+        time.sleep(0.1)
+    history: list[dict[str, Any]] = []
+    run = None
+    for record in read():
+        if record.WhichOneof("record_type") == "history":
+            items = record.history.item
+            history.append(
+                {(i.key or "/".join(i.nested_key)): json.loads(i.value_json) for i in items}
+            )
+        elif record.WhichOneof("record_type") == "run" and run is None:
+            run = record.run
+    return history, run
+
+
+def test_wandb_offline_holds_what_was_promised(
+    tiny_run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("WANDB_API_KEY", "WANDB_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    result = tiny_run(*STEPS, "logger=wandb", "sweep=grid-7", "logger.project=babies")
+    history, run = _wandb_records(result.folder)
+    assert (run.project, run.run_group, run.job_type) == ("babies", "grid-7", "hard_decay")
+    config = {item.key: json.loads(item.value_json) for item in run.config.update}
+    assert config["masking"]["smoothing"] == 0.2 and config["seed"] == 0
+
+    rows = {row["_step"]: row for row in history}
+    for record in read_log(result.folder):
+        if record["kind"] in ("summary", "checkpoint"):
+            continue
+        for name, value in scalars(record).items():
+            assert rows[record["step"]][name] == pytest.approx(value), name
+    updates = [row for row in history if "mask_update/entropy" in row]
+    assert len(updates) == 3
+    for row in updates:
+        assert row["mask_update/table/_type"] == "histogram"
+        assert row["mask_update/extreme_types/_type"] == "table-file"
+        assert {"mask_update/kl_previous", "mask_update/kl_first"} <= set(row)
+        assert any("rank_curves" in key for key in row)
+        assert any(key.startswith("mask_update/by_kind/") for key in row)
+
+
+def test_tensorboard_holds_every_number(tiny_run: Callable[..., Result]) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    folder = tiny_run(*STEPS, "logger=tensorboard").folder
+    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"histograms": 0})
+    events.Reload()
+    for record in read_log(folder):
+        for name, value in scalars(record).items():
+            found = {e.step: e.value for e in events.Scalars(name)}
+            assert found[record.get("step", 0)] == pytest.approx(value, rel=1e-5)
+    assert len(events.Histograms("mask_update/table")) == 3
+
+
+def test_csv_holds_every_number(tiny_run: Callable[..., Result]) -> None:
+    folder = tiny_run(*STEPS, "logger=csv").folder
+    with (folder / "metrics.csv").open() as file:
+        found = {(r["step"], r["name"]): float(r["value"]) for r in csv.DictReader(file)}
+    for record in read_log(folder):
+        for name, value in scalars(record).items():
+            assert found[str(record.get("step", "")), name] == value
+
+
+def test_a_logger_whose_package_is_missing_is_named_before_any_work(
+    tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from amlm.training import mirrors
+
+    monkeypatch.setattr(mirrors, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'amlm\[wandb\]'"):
+        check_logger(tiny("logger=wandb"))
+    check_logger(tiny("logger=csv"))

@@ -1,0 +1,84 @@
+"""Whole commands in processes of their own: a sweep, two data-parallel processes, any folder.
+Two processes are compared with one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from amlm.training.record import read_log, read_tables
+
+COMPLETE = {"config.yaml", "run.json", "log.jsonl", "tables.f32", "checkpoints", "hf"}
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} - {".lock"}
+
+
+def test_a_sweep_of_four_makes_four_complete_folders(command: list[str], tmp_path: Path) -> None:
+    steps = ("trainer.max_steps=2", "masking.update_every=1", "logger=csv")
+    done = subprocess.run(
+        [*command, *steps, "experiment=mlm,hard", "seed=0,1", "--multirun"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    folders = sorted((tmp_path / "outputs").glob("[mh]*[dm]/*"))
+    assert sorted(folder.parent.name for folder in folders) == ["hard", "hard", "mlm", "mlm"]
+    assert all(_names(folder) >= COMPLETE | {"metrics.csv"} for folder in folders)
+    assert all(json.loads((f / "run.json").read_text())["finished"] for f in folders)
+    sweeps = {line for f in folders for line in (f / "config.yaml").read_text().splitlines()
+              if line.startswith("sweep:")}  # fmt: skip
+    assert len(sweeps) == 1 and sweeps != {"sweep: null"}
+
+
+def test_a_sweep_into_a_given_folder(command: list[str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*command, "trainer.max_steps=1", "seed=3,4", f"run_dir={tmp_path / 'mine'}", "-m"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert _names(tmp_path / "mine") == {"0-hard_decay-seed3", "1-hard_decay-seed4"}
+
+
+def test_two_processes_give_what_one_gives(command: list[str], tmp_path: Path) -> None:
+    steps = (
+        "experiment=hard_decay",
+        "trainer.max_steps=6",
+        "masking.update_every=2",
+        "model.dropout=0",
+    )
+    two = ("impl=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.accumulate=2")
+    for name, more in (("one", ()), ("two", two)):
+        done = subprocess.run(
+            [*command, *steps, *more, f"run_dir={tmp_path / name}"], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+    losses = {
+        name: [r["loss"] for r in read_log(tmp_path / name) if r["kind"] in ("train", "validation")]
+        for name in ("one", "two")
+    }
+    assert losses["two"] == pytest.approx(losses["one"], rel=1e-5)
+    np.testing.assert_array_equal(
+        read_tables(tmp_path / "two")[1], read_tables(tmp_path / "one")[1]
+    )
+    assert _names(tmp_path / "two") == COMPLETE
+
+
+def test_no_gpu_is_said_at_once(command: list[str], tmp_path: Path) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        assert torch.cuda.device_count()
+        return
+    done = subprocess.run([*command, "impl=gpu"], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "use impl=cpu" in done.stderr
+    assert not (tmp_path / "outputs").exists()

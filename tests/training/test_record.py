@@ -1,0 +1,134 @@
+"""The run's record: what is written comes back, also after a crash in the middle of a line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from amlm.training.record import Record, RunLog, read_log, read_tables, scalars
+from amlm.util.errors import InputError
+
+
+def _table(value: float) -> NDArray[np.float32]:
+    return np.full(5, value, dtype=np.float32)
+
+
+def _filled(folder: Path) -> RunLog:
+    log = RunLog(folder)
+    for step in (2, 4, 6):
+        log.write("train", {"step": step, "loss": 1.0 / step})
+        log.write("mask_update", {"step": step, "vocab_size": 5}, _table(step / 10))
+    return log
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    log = _filled(tmp_path)
+    assert [record["kind"] for record in read_log(tmp_path)] == ["train", "mask_update"] * 3
+    assert read_log(tmp_path)[2] == {"kind": "train", "step": 4, "loss": 0.25}
+    steps, tables = read_tables(tmp_path)
+    assert steps == [2, 4, 6]
+    np.testing.assert_array_equal(tables, np.stack([_table(s / 10) for s in steps]))
+    assert log.latest["train"]["step"] == 6
+
+
+def test_rewinding_drops_what_comes_after_a_step(tmp_path: Path) -> None:
+    log = _filled(tmp_path)
+    log.write("summary", {"done": True})
+    log.rewind(4, vocab_size=5)
+    assert [record["step"] for record in read_log(tmp_path)] == [2, 2, 4, 4]
+    log.write("mask_update", {"step": 6, "vocab_size": 5}, _table(0.9))
+    steps, tables = read_tables(tmp_path)
+    assert (steps, tables[-1, 0]) == ([2, 4, 6], np.float32(0.9))
+
+
+def test_a_line_cut_short_at_the_end_is_left_out(tmp_path: Path) -> None:
+    _filled(tmp_path)
+    path = tmp_path / "log.jsonl"
+    whole = path.read_bytes()
+    for cut in range(1, 30):
+        path.write_bytes(whole[:-cut])
+        assert len(read_log(tmp_path)) == (6 if cut == 1 else 5)
+
+
+def test_a_table_without_its_line_is_left_out(tmp_path: Path) -> None:
+    _filled(tmp_path)
+    with (tmp_path / "tables.f32").open("ab") as file:
+        file.write(b"\0" * 13)
+    assert read_tables(tmp_path)[1].shape == (3, 5)
+
+
+def test_a_broken_line_in_the_middle_is_named(tmp_path: Path) -> None:
+    _filled(tmp_path)
+    path = tmp_path / "log.jsonl"
+    lines = path.read_text().splitlines()
+    lines[2] = lines[2][:-4]
+    path.write_text("\n".join(lines))
+    with pytest.raises(InputError, match=r"log\.jsonl, line 3"):
+        read_log(tmp_path)
+
+
+def test_a_folder_without_a_log_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a run folder"):
+        read_log(tmp_path)
+
+
+def test_not_a_number_becomes_null(tmp_path: Path) -> None:
+    RunLog(tmp_path).write("train", {"step": 1, "loss": float("nan"), "by": {"x": float("inf")}})
+    text = (tmp_path / "log.jsonl").read_text()
+    assert json.loads(text) == {"kind": "train", "step": 1, "loss": None, "by": {"x": None}}
+
+
+def test_other_ranks_write_nothing(tmp_path: Path) -> None:
+    log = RunLog(tmp_path, enabled=False)
+    log.write("train", {"step": 1})
+    assert log.latest["train"] == {"kind": "train", "step": 1}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mirrors_see_every_record_and_its_table(tmp_path: Path) -> None:
+    seen: list[tuple[str, float | None]] = []
+
+    class Mirror:
+        def write(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
+            seen.append((record["kind"], None if table_V is None else float(table_V[0])))
+
+        def close(self, failed: bool) -> None:
+            seen.append(("failed" if failed else "closed", None))
+
+    log = RunLog(tmp_path, [Mirror()])
+    log.write("train", {"step": 1})
+    log.write("mask_update", {"step": 1}, _table(0.5))
+    log.close()
+    assert seen == [("train", None), ("mask_update", 0.5), ("closed", None)]
+
+
+def test_scalars_are_numbers_under_flat_names() -> None:
+    record = {"kind": "k", "step": 3, "a": 1, "b": {"c": 2.5, "d": {"e": 4}}, "f": [1], "g": True}
+    assert scalars(record) == {"k/a": 1, "k/b/c": 2.5, "k/b/d/e": 4}
+
+
+def test_a_mirror_that_fails_is_dropped_and_the_log_goes_on(tmp_path: Path) -> None:
+    class Broken:
+        def write(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
+            raise ConnectionError("no network")
+
+        def close(self, failed: bool) -> None:
+            raise AssertionError
+
+    log = RunLog(tmp_path, [Broken()])
+    log.write("train", {"step": 1})
+    log.write("train", {"step": 2})
+    log.close()
+    assert len(read_log(tmp_path)) == 2
+
+
+def test_a_line_cut_inside_a_character_is_left_out(tmp_path: Path) -> None:
+    RunLog(tmp_path).write("train", {"step": 1, "highest": "▁the"})
+    RunLog(tmp_path).write("train", {"step": 2, "highest": "▁"})
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(path.read_bytes()[:-5])
+    assert [record["step"] for record in read_log(tmp_path)] == [1]

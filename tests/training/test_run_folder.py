@@ -1,0 +1,170 @@
+"""Runs never overwrite each other, and a run that was stopped goes on to the bits it would have
+reached: a killed process's result against that of a run left alone."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from filelock import FileLock
+
+from amlm.config.schema import Config
+from amlm.train import train
+from amlm.training.record import read_log, read_tables
+from amlm.training.run_folder import claim, describe
+from amlm.util.errors import InputError
+
+# Updates, checkpoints and validations fall on the same steps and on different ones.
+STEPS = (
+    "experiment=hard_decay",
+    "trainer.max_steps=24",
+    "checkpoints.every=5",
+    "masking.update_every=6",
+    "trainer.validate_every=10",
+)
+
+
+def _same_run(one: Path, other: Path) -> None:
+    def weights(folder: Path) -> dict[str, torch.Tensor]:
+        path = folder / "checkpoints" / "last.ckpt"
+        return dict(torch.load(path, weights_only=False)["state_dict"])
+
+    ours, theirs = weights(one), weights(other)
+    assert ours.keys() == theirs.keys()
+    for name, value in ours.items():
+        same = torch.equal(value, theirs[name]) if torch.is_tensor(value) else value == theirs[name]
+        assert same, name
+    np.testing.assert_array_equal(read_tables(one)[1], read_tables(other)[1])
+
+    def timeless(folder: Path) -> list[dict[str, object]]:
+        drop = ("tokens_per_second", "seconds")
+        return [{k: v for k, v in r.items() if k not in drop} for r in read_log(folder)]
+
+    assert timeless(one) == timeless(other)
+
+
+def test_folders_are_new_each_time(tiny: Callable[..., Config]) -> None:
+    claims = [claim(tiny("experiment=mlm", "seed=5")) for _ in range(5)]
+    assert len({each.path for each in claims}) == 5
+    assert all(each.path.parent.name == "mlm" and "seed5" in each.path.name for each in claims)
+
+
+@pytest.mark.parametrize(
+    ("stop_at", "log_every"),
+    [(10, 1), (16, 1), (16, 3)],
+    ids=["after a validation", "in the middle of a window", "between two log lines"],
+)
+def test_a_stopped_run_goes_on_to_the_same_bits(
+    stop_at: int,
+    log_every: int,
+    tiny: Callable[..., Config],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = (*STEPS, f"trainer.log_every={log_every}")
+    whole = train(tiny(*steps, f"run_dir={tmp_path / 'whole'}")).folder
+
+    from amlm.training.callbacks.metrics import Metrics
+
+    original = Metrics.on_step_end
+
+    def stops(self: Metrics, trainer: Any, module: Any, step: int) -> None:
+        original(self, trainer, module, step)
+        if step == stop_at + 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Metrics, "on_step_end", stops)
+    config = tiny(*steps, f"run_dir={tmp_path / 'stopped'}")
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        train(config)
+    assert not json.loads((tmp_path / "stopped" / "run.json").read_text())["finished"]
+    monkeypatch.setattr(Metrics, "on_step_end", original)
+    _same_run(train(config).folder, whole)
+
+
+def test_a_checkpoint_is_written_where_a_validation_falls_on_its_step(
+    tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from amlm.training.callbacks.checkpoints import Checkpoints
+
+    saved: list[int] = []
+    original = Checkpoints.save
+
+    def save(self: Checkpoints, trainer: Any, module: Any) -> None:
+        saved.append(trainer.global_step)
+        original(self, trainer, module)
+
+    monkeypatch.setattr(Checkpoints, "save", save)
+    train(tiny(*STEPS, "checkpoints.every=4", "trainer.validate_every=8"))
+    assert saved == [4, 8, 12, 16, 20, 24, 24]  # the last one at the end
+
+
+def test_a_killed_process_goes_on_with_the_same_command(command: list[str], tmp_path: Path) -> None:
+    def start(name: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*command, *STEPS, f"run_dir={tmp_path / name}"], stdout=subprocess.DEVNULL
+        )
+
+    assert start("whole").wait(120) == 0
+    process = start("killed")
+    checkpoint = tmp_path / "killed" / "checkpoints" / "last.ckpt"
+    deadline = time.monotonic() + 60
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not json.loads((tmp_path / "killed" / "run.json").read_text())["finished"]
+    assert start("killed").wait(120) == 0
+    _same_run(tmp_path / "killed", tmp_path / "whole")
+
+
+def test_a_run_stopped_before_its_first_checkpoint_starts_anew(
+    tiny: Callable[..., Config], tmp_path: Path
+) -> None:
+    config = tiny(*STEPS, f"run_dir={tmp_path / 'run'}")
+    claimed = claim(config)
+    describe(claimed.path, config)
+    (claimed.path / "log.jsonl").write_text('{"kind": "train", "step": 1}\n{"torn')
+    claimed.release()
+    records = read_log(train(config).folder)
+    assert [r["step"] for r in records if r["kind"] == "train"] == list(range(1, 25))
+
+
+def test_a_finished_run_is_left_alone(tiny: Callable[..., Config], tmp_path: Path) -> None:
+    config = tiny("trainer.max_steps=2", f"run_dir={tmp_path / 'run'}")
+    train(config)
+    before = (tmp_path / "run" / "log.jsonl").read_bytes()
+    with pytest.raises(InputError, match="finished"):
+        train(config)
+    assert (tmp_path / "run" / "log.jsonl").read_bytes() == before
+
+
+def test_other_configurations_and_other_files_are_refused(
+    tiny: Callable[..., Config], tmp_path: Path
+) -> None:
+    config = tiny("seed=1", f"run_dir={tmp_path / 'run'}")
+    claimed = claim(config)
+    describe(claimed.path, config)
+    claimed.release()
+    with pytest.raises(InputError, match=r"seed was 1 and is now 2"):
+        claim(tiny("seed=2", f"run_dir={tmp_path / 'run'}"))
+    claim(tiny("seed=1", "logger=csv", f"run_dir={tmp_path / 'run'}")).release()
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "love.txt").write_text("dear")
+    with pytest.raises(InputError, match="holds no run"):
+        claim(tiny(f"run_dir={tmp_path / 'letters'}"))
+
+
+def test_a_folder_in_use_is_refused(tiny: Callable[..., Config], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with FileLock(folder / ".lock"), pytest.raises(InputError, match="in use"):
+        claim(tiny(f"run_dir={folder}"))
