@@ -85,8 +85,6 @@ class MaskingPolicy(KeepDtype):
         smoothing, floor: see `amlm.masking.table.update_table`.
         normalization: ``exact`` or ``clipped`` (see `amlm.masking.marginals`).
         mask_special_tokens: whether special tokens other than padding may be selected.
-        counters: ``exact``, or ``bfloat16`` to count as the authors' script does (a sum of ones
-            stalls at 256).
         seed: together with the step, determines the masks.
     """
 
@@ -109,7 +107,6 @@ class MaskingPolicy(KeepDtype):
         floor: float = 0.005,
         normalization: str = "exact",
         mask_special_tokens: bool = False,
-        counters: str = "exact",
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -128,7 +125,6 @@ class MaskingPolicy(KeepDtype):
         self.register_buffer("table_V", start_V)
         self.register_buffer("first_V", start_V.clone())
         for name, dtype in signal.counters().items():
-            dtype = torch.bfloat16 if counters == "bfloat16" else dtype
             self.register_buffer(f"statistics_{name}", torch.zeros(vocab_size, dtype=dtype))
 
         maskable_V = torch.ones(vocab_size, dtype=torch.bool)

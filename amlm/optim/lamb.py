@@ -87,10 +87,27 @@ class Layers:
         ]
 
 
+def trust_ratio(param_norms: Tensor, update_norms: Tensor) -> Tensor:
+    """The trust ratio of Algorithm 2: |x| / |u|, and 1 where either is 0."""
+    both = (param_norms > 0) & (update_norms > 0)
+    return torch.where(both, param_norms / update_norms, 1.0)
+
+
 def lamb_(
-    layers: Layers, *, lr: float, betas: tuple[float, float], eps: float, weight_decay: float
+    layers: Layers,
+    *,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    weight_decay: float,
+    trust: Callable[[Tensor, Tensor], Tensor] | None = trust_ratio,
 ) -> None:
-    """One LAMB step, in place on parameters and moments; gradients are only read."""
+    """One LAMB step, in place on parameters and moments; gradients are only read.
+
+    Args:
+        trust: the trust ratio of each layer from the norms of its parameters and of its update;
+            None takes 1, which makes it Adam with decay inside the update.
+    """
     beta1, beta2 = betas
     for batch in layers.batches():
         parts, norms, updates = batch.parts(), [], []
@@ -99,11 +116,13 @@ def lamb_(
             torch._foreach_mul_(part.exp_avg_sqs, beta2)
             torch._foreach_addcmul_(part.exp_avg_sqs, part.grads, part.grads, value=1.0 - beta2)
             updates = _updates(part, betas, eps, weight_decay)
-            norms.append([*torch._foreach_norm(part.params), *torch._foreach_norm(updates)])
-        param_norms, update_norms = _norms_of_whole(norms).view(2, -1)
-        trust_ratios = torch.where(
-            (param_norms > 0) & (update_norms > 0), param_norms / update_norms, 1.0
-        )
+            if trust is None:
+                torch._foreach_add_(part.params, updates, alpha=-lr)
+            else:
+                norms.append([*torch._foreach_norm(part.params), *torch._foreach_norm(updates)])
+        if trust is None:
+            continue
+        trust_ratios = trust(*_norms_of_whole(norms).view(2, -1))
         for part in parts:
             if len(parts) > 1:  # made again from what it follows from: it would not fit the cache
                 updates = _updates(part, betas, eps, weight_decay)
@@ -138,8 +157,8 @@ def _norms_of_whole(norms: list[list[Tensor]]) -> Tensor:
 class Lamb(Optimizer):
     """LAMB (You et al. 2020, Algorithm 2); the formulas are at the top of this module.
 
-    Keep the parameters in float32 and run the model under autocast: moments and updates have the
-    dtype of their parameter. bfloat16 parameters work with the rounding that this entails.
+    Keep the parameters in float32 and run the model under autocast. The update of bfloat16
+    parameters is computed in float32, with float32 moments, and rounded when it is applied.
     Parameters without a gradient are skipped and their step count stands still. Every parameter
     group may have its own values of the options below.
 
@@ -150,6 +169,9 @@ class Lamb(Optimizer):
         eps: added to the root of the averaged square, at least 1e-30.
         weight_decay: weight of the parameter in its own update, at least 0. It enters the update
             before the trust ratio, so it is neither L2 on the loss nor the decay of AdamW.
+        adapt: whether the trust ratio scales the update. BERT's, timm's and gpt-bert's LAMB leave
+            it out for biases and norms: one that starts at zero would hardly move otherwise, since
+            its norm bounds its steps.
 
     Raises:
         ValueError: an option is out of its range; at `step`, a gradient is sparse or a parameter
@@ -163,10 +185,10 @@ class Lamb(Optimizer):
         betas: tuple[float, float] = (0.9, 0.98),
         eps: float = 1e-8,
         weight_decay: float = 0.1,
+        adapt: bool = True,
     ) -> None:
-        super().__init__(
-            params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        )
+        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, {**defaults, "adapt": adapt})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group as every torch optimizer does, after checking the range of its options."""
@@ -194,30 +216,39 @@ class Lamb(Optimizer):
             for params in _with_gradient(group["params"], f"Lamb, parameter group {index}")
         ]
         for group, params in batches:
-            states = [self._advanced_state(param) for param in params]
-            layers = Layers(
-                params,
-                [param.grad for param in params if param.grad is not None],
-                [state["exp_avg"] for state in states],
-                [state["exp_avg_sq"] for state in states],
-                [state["step"] for state in states],
-            )
-            lamb_(
-                layers,
-                lr=group["lr"],
-                betas=group["betas"],
-                eps=group["eps"],
-                weight_decay=group["weight_decay"],
-            )
+            self._update(params, group)
         return loss
+
+    def _update(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        states = [self._advanced_state(param) for param in params]
+        grads = [param.grad for param in params if param.grad is not None]
+        weights, narrow = params, params[0].dtype == torch.bfloat16
+        if narrow:
+            weights, grads = [param.float() for param in params], [grad.float() for grad in grads]
+        layers = Layers(
+            weights,
+            grads,
+            [state["exp_avg"] for state in states],
+            [state["exp_avg_sq"] for state in states],
+            [state["step"] for state in states],
+        )
+        lamb_(layers, lr=group["lr"], betas=group["betas"], eps=group["eps"], **self._rule(group))
+        if narrow:
+            torch._foreach_copy_(params, weights)
+
+    def _rule(self, group: dict[str, Any]) -> dict[str, Any]:
+        """Decay and trust ratio of a group."""
+        trust = trust_ratio if group["adapt"] else None
+        return {"weight_decay": group["weight_decay"], "trust": trust}
 
     def _advanced_state(self, param: Tensor) -> dict[str, Any]:
         """The state of `param`, made at its first gradient, with the step counted one up."""
         state: dict[str, Any] = self.state[param]
         if not state:
             state["step"] = 0
-            state["exp_avg"] = torch.zeros_like(param)
-            state["exp_avg_sq"] = torch.zeros_like(param)
+            dtype = torch.float32 if param.dtype == torch.bfloat16 else param.dtype
+            state["exp_avg"] = torch.zeros_like(param, dtype=dtype)
+            state["exp_avg_sq"] = torch.zeros_like(param, dtype=dtype)
         state["step"] += 1
         return state
 

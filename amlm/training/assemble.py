@@ -18,6 +18,7 @@ from amlm.masking.policy import MaskingPolicy
 from amlm.masking.replacement import Replacement
 from amlm.masking.sampler import Systematic
 from amlm.masking.schedule import Constant
+from amlm.masking.signals.authors import authors_counters
 from amlm.masking.signals.uniform import Uniform
 from amlm.models.build import build_model
 from amlm.models.substrings import cached_substring_table
@@ -33,16 +34,18 @@ def make_policy(
     config: MaskingConfig, store: TokenStore, total_steps: int, seed: int
 ) -> MaskingPolicy:
     """The masking policy of a configuration."""
+    parts = build_masking(config)
+    if config.counters == "bfloat16":
+        parts["signal"] = authors_counters(parts["signal"])
     return MaskingPolicy(
         store.vocab_size,
         total_steps,
-        **build_masking(config),
+        **parts,
         special=store.special,
         smoothing=config.smoothing,
         floor=config.floor,
         normalization=config.normalization,
         mask_special_tokens=config.mask_special_tokens,
-        counters=config.counters,
         seed=seed,
     )
 
