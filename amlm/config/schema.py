@@ -132,6 +132,9 @@ class MaskingConfig:
     )
     update_every: int = option(200, "optimizer steps between two updates of the table", ge=1)
     first_update: int = option(0, "no update before this many optimizer steps", ge=0)
+    update_offset: int = option(
+        0, "optimizer steps by which every update comes later; 1 in the authors' script", ge=0
+    )
     normalization: str = option(
         "exact", "probabilities above 1: redistributed, or cut off", choices=("exact", "clipped")
     )
@@ -145,13 +148,30 @@ class MaskingConfig:
 
 @dataclass
 class OptimizerConfig:
-    name: str = option("lamb", "optimizer", choices=("lamb", "adamw"))
+    name: str = option(
+        "lamb",
+        "optimizer: LAMB as published, as bitsandbytes computes it (the authors' script), or AdamW",
+        choices=("lamb", "lamb_bnb", "adamw"),
+    )
     lr: float = option(7e-3, "peak learning rate", gt=0)
     beta1: float = option(0.9, "decay of the first moment", ge=0, lt=1)
     beta2: float = option(0.98, "decay of the second moment", ge=0, lt=1)
     eps: float = option(1e-8, "added to the root of the second moment", ge=1e-30)
-    weight_decay: float = option(0.1, "decoupled weight decay of matrices", ge=0)
+    weight_decay: float = option(
+        0.1, "decoupled weight decay of matrices; lamb_bnb decays biases and norms too", ge=0
+    )
+    adapt_vectors: bool = option(
+        True,
+        "lamb: whether biases and norms are scaled by the trust ratio, as Algorithm 2 of the LAMB "
+        "paper has it, or exempt, as in BERT's LAMB",
+    )
     warmup: float = option(0.01, "share of all steps with a rising learning rate", ge=0, lt=1)
+    warmup_from: str = option(
+        "positive",
+        "learning rate of the first step: one warm-up step's worth, or zero (and warm-up steps "
+        "rounded down), as in the authors' script",
+        choices=("positive", "zero"),
+    )
     clip: float = option(1.0, "largest gradient norm; 0 switches clipping off", ge=0)
 
 

@@ -7,8 +7,8 @@ It differs from Algorithm 2 of You et al. 2020 (see `amlm.optim.lamb`) in three 
 * weight decay takes no part in the update `u`; afterwards `x = (1 - lr weight_decay) x`, rounded to
   the dtype of the weights, in which it is lost when they are bfloat16.
 
-Moments are float32. Source: METHOD.md 2.5 and 4.1, and the 32-bit optimizer kernel of bitsandbytes
-(``kOptimizer32bit2State`` with ``max_unorm=1``).
+Moments are float32. Source: the 32-bit optimizer kernel of bitsandbytes (``kOptimizer32bit2State``
+with ``max_unorm=1``).
 """
 
 from __future__ import annotations

@@ -32,6 +32,18 @@ def warmup_steps(total_steps: int, share: float) -> int:
     return math.ceil(total_steps * Fraction(str(share)))
 
 
+def cosine_from_zero(step: int, total_steps: int, share: float) -> float:
+    """The multiplier of the authors' script: rate 0 at step 0, warm-up of ``floor(share · steps)``.
+
+    Warm-up step `s` (counted from 0) gives `s / warmup`; the cosine falls to 0 at the last step's
+    end, as in `cosine_with_warmup`. This is `transformers.get_cosine_schedule_with_warmup`.
+    """
+    warmup = math.floor(total_steps * Fraction(str(share)))
+    if step < warmup:
+        return step / warmup
+    return cosine_with_warmup(min(step, total_steps), total_steps, warmup)
+
+
 def cosine_with_warmup(
     step: int, total_steps: int, warmup_steps: int, final_ratio: float = 0.0
 ) -> float:

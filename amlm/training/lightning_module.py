@@ -21,7 +21,7 @@ from amlm.masking.policy import Corruption, MaskedRows, MaskingPolicy
 from amlm.masking.signals import Predictions
 from amlm.models.deberta import DebertaV2MaskedLM
 from amlm.models.loss import predictions
-from amlm.optim.learning_rate import cosine_with_warmup, warmup_steps
+from amlm.optim.learning_rate import cosine_from_zero, cosine_with_warmup, warmup_steps
 from amlm.optim.optimizers import make_optimizer
 from amlm.store.datamodule import StepBatch, ValidationBatch
 from amlm.training.accumulators import Validation, Window
@@ -116,13 +116,16 @@ class AdaptiveMaskedLM(L.LightningModule):
         self.window.add_gradient_norm(norm)
         self.learning_rate = float(optimizer.param_groups[0]["lr"])
 
+    def _rate(self, step: int) -> float:
+        """Learning-rate multiplier of a step."""
+        total, share = self.total_steps, self.optimizer_config.warmup
+        if self.optimizer_config.warmup_from == "zero":
+            return cosine_from_zero(step, total, share)
+        return cosine_with_warmup(min(step, total), total, warmup_steps(total, share))
+
     def configure_optimizers(self) -> Any:
         optimizer = make_optimizer(self.optimizer_config, self.model.parameters())
-        warmup = warmup_steps(self.total_steps, self.optimizer_config.warmup)
-        scheduler = LambdaLR(
-            optimizer,
-            lambda step: cosine_with_warmup(min(step, self.total_steps), self.total_steps, warmup),
-        )
+        scheduler = LambdaLR(optimizer, self._rate)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},

@@ -92,7 +92,11 @@ def _callbacks(
     longest = config.model.max_positions
     scored = config.evaluation
     return [
-        MaskUpdate(config.masking.update_every, config.masking.first_update),
+        MaskUpdate(
+            config.masking.update_every,
+            config.masking.first_update,
+            config.masking.update_offset,
+        ),
         MaskDrift(run_log, store.tokenizer, store.type_counts("train")),
         Metrics(run_log, plan, words, config.trainer.log_every),
         WordCheckpoints(

@@ -1,4 +1,4 @@
-"""The authors' counters against a literal transcription of METHOD.md 2.1, 2.2 and 2.5, over a stream
+"""The authors' counters against a literal transcription of their script's arithmetic, over a stream
 with the type frequencies of text: whole tables after every update, in float32 and bfloat16."""
 
 from __future__ import annotations

@@ -336,3 +336,38 @@ def test_float16_parameters_are_refused() -> None:
     param.grad = torch.ones_like(param)
     with pytest.raises(ValueError, match=r"is torch.float16; keep parameters in float32"):
         Lamb([param]).step()
+
+
+def test_without_adaptation_a_tensor_takes_adams_steps() -> None:
+    # A bias that starts at zero, beside a matrix that is adapted: 300 steps of each rule.
+    dice = np.random.default_rng(3)
+    bias, matrix = np.zeros(9), dice.normal(size=(4, 3)) * 0.1
+    params = [nn.Parameter(torch.tensor(x, dtype=torch.float64)) for x in (bias, matrix)]
+    groups: list[dict[str, Any]] = [
+        {"params": params[:1], "adapt": False, "weight_decay": 0.0},
+        {"params": params[1:]},
+    ]
+    optimizer = Lamb(groups, lr=1e-2, weight_decay=0.1)
+    adapted, m, v = Algorithm2(matrix), np.zeros(9), np.zeros(9)
+    for t in range(1, 301):
+        gradients = [dice.normal(size=9) + 0.5, dice.normal(size=(4, 3))]
+        for param, gradient in zip(params, gradients, strict=True):
+            param.grad = torch.tensor(gradient)
+        m = 0.9 * m + 0.1 * gradients[0]
+        v = 0.98 * v + 0.02 * gradients[0] ** 2
+        bias = bias - 1e-2 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.98**t)) + 1e-8)
+        adapted.step(gradients[1], 1e-2, 0.9, 0.98, 1e-8, 0.1)
+        optimizer.step()
+    np.testing.assert_allclose(params[0].detach().numpy(), bias, rtol=1e-9)
+    np.testing.assert_allclose(params[1].detach().numpy(), adapted.x, rtol=1e-9)
+
+
+def test_moments_of_bfloat16_weights_are_float32() -> None:
+    param = nn.Parameter(torch.ones(4, dtype=torch.bfloat16))
+    optimizer = Lamb([param])
+    for step in range(1, 4):
+        param.grad = torch.full((4,), 0.1 * step, dtype=torch.bfloat16)
+        optimizer.step()
+    state = optimizer.state[param]
+    assert state["exp_avg"].dtype == state["exp_avg_sq"].dtype == torch.float32
+    assert param.dtype == torch.bfloat16

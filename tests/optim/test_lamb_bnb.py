@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ LR, BETA1, BETA2, EPS, DECAY = 7e-3, 0.9, 0.98, 1e-8, 0.1
 Array = NDArray[np.float32]
 
 
-def rounded(x: Array, dtype: torch.dtype) -> Array:
+def rounded(x: NDArray[Any], dtype: torch.dtype) -> Array:
     """The nearest numbers of a dtype, as float32."""
     result: Array = torch.from_numpy(np.asarray(x, dtype=np.float32)).to(dtype).float().numpy()
     return result

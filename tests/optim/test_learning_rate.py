@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import pytest
 import torch
+from transformers import get_cosine_schedule_with_warmup
 
-from amlm.optim.learning_rate import cosine_with_warmup, warmup_steps
+from amlm.optim.learning_rate import cosine_from_zero, cosine_with_warmup, warmup_steps
 
 
 def test_values_worked_out_by_hand() -> None:
@@ -93,3 +94,14 @@ def test_lambda_lr_runs_every_step_at_its_own_multiplier() -> None:
     assert used == [2.0 * cosine_with_warmup(step, 6, 2, 0.1) for step in range(6)]
     assert used[0] == 1.0
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(("total", "share"), [(8_325, 0.01), (250, 0.01), (40, 0.1), (30, 0.0)])
+def test_the_authors_rates_are_those_of_transformers(total: int, share: float) -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    theirs = get_cosine_schedule_with_warmup(optimizer, math.floor(total * share), total)
+    for step in range(total):
+        assert theirs.get_last_lr()[0] == pytest.approx(cosine_from_zero(step, total, share))
+        optimizer.step()
+        theirs.step()
+    assert share == 0 or cosine_from_zero(0, total, share) == 0.0

@@ -14,14 +14,17 @@ class MaskUpdate(StepCallback):
     Args:
         every: optimizer steps between two updates.
         first: no update before this many steps.
+        offset: steps by which every update comes later.
     """
 
-    def __init__(self, every: int, first: int = 0) -> None:
+    def __init__(self, every: int, first: int = 0, offset: int = 0) -> None:
         self.every = every
         self.first = first
+        self.offset = offset
 
     def on_step_end(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> None:
-        if step % self.every or step < self.first:
+        counted = step - self.offset
+        if counted <= 0 or counted % self.every or step < self.first:
             return
 
         policy = module.masking
