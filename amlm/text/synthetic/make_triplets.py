@@ -37,9 +37,13 @@ class TripletOptions:
     )
     seed: int = option(0, "seed of the choices", ge=0)
     synonyms: str | None = option(
-        None, "list for the positives, word<TAB>other a line or JSON; null is a short built-in one"
+        None,
+        "words to exchange in positives, word<TAB>other a line or JSON; null is a short built-in "
+        "list (mother, mom)",
     )
-    antonyms: str | None = option(None, "list for the negatives, in the same form")
+    antonyms: str | None = option(
+        None, "words to exchange in negatives, in the same form; null is a short list (hot, cold)"
+    )
 
 
 def make_triplets(options: TripletOptions) -> Counter[str]:

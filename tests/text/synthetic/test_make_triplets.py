@@ -14,7 +14,7 @@ from amlm.text.synthetic.make_triplets import TripletOptions, main, make_triplet
 from amlm.text.synthetic.paraphrase import corpus_triplets
 from amlm.util.errors import InputError
 
-LINES = ["I don't know.", "It is a big dog.", "I don't know.", "The dog chased the cat.", "Well."]
+LINES = ["I don't know.", "It is a big dog.", "I don't know.", "He didn't see two cats.", "Well."]
 
 
 @pytest.fixture
