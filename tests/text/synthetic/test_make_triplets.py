@@ -48,6 +48,13 @@ def test_a_texts_triplets_each_once(tmp_path: Path, text: Path) -> None:
     assert [tuple(line.split("\t")) for line in lines] == expected
 
 
+def test_speaker_codes_are_no_part_of_a_sentence(tmp_path: Path) -> None:
+    text, out = tmp_path / "childes.train", tmp_path / "t.jsonl"
+    text.write_text("*MOT: it's a dog.\nA:\tI don't know.\n")
+    make(f"out={out}", f"source={text}")
+    assert [row["anchor"] for row in rows(out)] == ["it's a dog.", "I don't know."]
+
+
 def test_sources_take_turns(tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "t.jsonl"
     main([f"out={out}", f"source=[grammar,{text}]", "count=5"])
