@@ -331,7 +331,7 @@ LIMITED = """
 import resource
 from pathlib import Path
 from amlm.config import DataConfig, TokenizerConfig
-from amlm.data.store import open_store
+from amlm.store.token_store import open_store
 from amlm.errors import InputError
 
 config = DataConfig(sources={{"babylm": {{"path": {path!r}}}}})
@@ -418,7 +418,7 @@ BUILDER = """
 import sys
 from pathlib import Path
 from amlm.config import DataConfig, TokenizerConfig
-from amlm.data.store import open_store
+from amlm.store.token_store import open_store
 
 said = []
 print("ready", flush=True)

@@ -28,8 +28,10 @@ def test_a_sweep_of_four_makes_four_complete_folders(command: list[str], tmp_pat
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    folders = sorted((tmp_path / "outputs").glob("[mh]*[dm]/*"))
-    assert sorted(folder.parent.name for folder in folders) == ["hard", "hard", "mlm", "mlm"]
+    folders = sorted((tmp_path / "outputs").glob("[mh]*/*"))
+    folders = [folder for folder in folders if folder.parent.name != "multirun"]
+    experiments = sorted(folder.parent.name.partition("-")[0] for folder in folders)
+    assert experiments == ["hard", "hard", "mlm", "mlm"]
     assert all(_names(folder) >= COMPLETE | {"metrics.csv"} for folder in folders)
     assert all(json.loads((f / "run.json").read_text())["finished"] for f in folders)
     sweeps = {line for f in folders for line in (f / "config.yaml").read_text().splitlines()
