@@ -19,6 +19,7 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from amlm.config.checks import check
 from amlm.config.options import option_lines, options
+from amlm.config.place import place
 from amlm.config.schema import Config
 from amlm.util.errors import ENVIRONMENT_ERRNOS, InputError, RunFinished
 from amlm.util.nearest import nearest
@@ -244,17 +245,13 @@ def run(
     def start(cfg: DictConfig) -> None:
         job = HydraConfig.get()
         config = typed(cfg)
-        if job.mode == RunMode.MULTIRUN:
-            config.sweep = config.sweep or Path(job.sweep.dir).name
-            if config.run_dir is not None:
-                name = f"{job.job.num}-{config.name}-seed{config.seed}"
-                config.run_dir = str(Path(config.run_dir) / name)
+        place(config, job, job.mode == RunMode.MULTIRUN)
         try:
             task(config)
         except RunFinished as error:
             if job.mode != RunMode.MULTIRUN:
                 fail(error)
-            print(f"passed by: {error}")  # noqa: T201
+            print(f"skipped: {error}")  # noqa: T201
         except InputError as error:
             if job.mode != RunMode.MULTIRUN:
                 fail(error)

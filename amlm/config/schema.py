@@ -13,6 +13,7 @@ typed and documented options (see `amlm.config.components`). Everything else is 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -267,7 +268,12 @@ class PathsConfig:
 
 @dataclass
 class Config:
-    name: str = option("unnamed", "name of the experiment; run folders are grouped under it")
+    name: str | None = option(
+        None, "name of the run; run folders are grouped under it. null makes it from the choices"
+    )
+    choices: str = option(
+        "", "what the run is: its name made from the choices, whatever name= says; set for you"
+    )
     seed: int = option(0, "seed of weights, masks, dropout and data order", ge=0, lt=2**31)
     run_dir: str | None = option(
         None, "this run's folder; null makes a new one under paths.outputs"
@@ -292,3 +298,10 @@ class Config:
 def as_dict(config: Config) -> dict[str, Any]:
     """A configuration as plain nested dictionaries."""
     return dataclasses.asdict(config)
+
+
+def flat(container: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested dictionaries as one with dotted keys."""
+    if isinstance(container, Mapping) and container:
+        return {k: v for key, x in container.items() for k, v in flat(x, f"{prefix}.{key}").items()}
+    return {prefix.lstrip("."): container}

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
 from amlm import __version__
-from amlm.config.schema import Config, as_dict
+from amlm.config.schema import Config, as_dict, flat
 from amlm.util.errors import InputError, RunFinished
 from amlm.util.files import write_aside, write_json
 
@@ -24,7 +24,7 @@ CONFIG_FILE = "config.yaml"
 RUN_FILE = "run.json"
 CHECKPOINT = Path("checkpoints") / "last.ckpt"
 # Where a run is watched from does not change what it computes.
-NOT_COMPARED = ("run_dir", "sweep", "logger", "paths", "trainer.threads")
+NOT_COMPARED = ("name", "choices", "run_dir", "sweep", "logger", "paths", "trainer.threads")
 PACKAGES = ("torch", "lightning", "transformers", "tokenizers", "hydra-core", "numpy", "wandb")
 
 
@@ -47,7 +47,7 @@ class RunFolder:
 
 
 def _new_folder(config: Config) -> Path:
-    parent = Path(config.paths.outputs).expanduser() / config.name
+    parent = Path(config.paths.outputs).expanduser() / (config.name or "unnamed")
     name = f"{datetime.now():%Y%m%d-%H%M%S}-seed{config.seed}"
     for attempt in range(1, 1_000):
         path = parent / (name if attempt == 1 else f"{name}-{attempt}")
@@ -57,14 +57,6 @@ def _new_folder(config: Config) -> Path:
         except FileExistsError:
             continue
     raise InputError(f"{parent} is full of folders named {name}: give run_dir=<folder>")
-
-
-def _flat(container: Any, prefix: str = "") -> dict[str, Any]:
-    if isinstance(container, dict) and container:
-        return {
-            k: v for key, x in container.items() for k, v in _flat(x, f"{prefix}.{key}").items()
-        }
-    return {prefix.lstrip("."): container}
 
 
 def _first_difference(old: dict[str, Any], new: dict[str, Any]) -> str | None:
@@ -98,7 +90,7 @@ def claim(config: Config) -> RunFolder:
         if CONFIG_FILE not in entries:
             raise InputError(f"run_dir={path} is not empty and holds no run: choose another folder")
         old = OmegaConf.to_container(OmegaConf.load(path / CONFIG_FILE))
-        difference = _first_difference(_flat(old), _flat(as_dict(config)))
+        difference = _first_difference(flat(old), flat(as_dict(config)))
         if difference:
             raise InputError(
                 f"run_dir={path} holds a run of another configuration ({difference}): "

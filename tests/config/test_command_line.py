@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
 
 from amlm.config import command_line as cli
 from amlm.config.checks import check
@@ -23,6 +23,7 @@ from amlm.config.command_line import (
     typed,
 )
 from amlm.config.options import check_ranges, options
+from amlm.config.place import compose_run, place
 from amlm.config.schema import Config
 from amlm.training.checks import check_run
 from amlm.util.errors import InputError
@@ -44,7 +45,8 @@ def schema() -> None:
 
 def composed(*overrides: str) -> Config:
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return typed(compose("config", list(overrides)))
+        composed, hydra = compose_run(overrides)
+        return place(typed(composed), hydra)
 
 
 def test_all_promised_experiments_are_shipped() -> None:
@@ -74,6 +76,22 @@ def test_an_experiment_is_what_its_name_says(name: str) -> None:
     assert signal == {"mlm": "Uniform", "hard": "Hard", "soft": "Soft"}[first]
     assert schedule == ("Linear" if "decay" in name else "Constant")
     assert config.model.nhot.fusion == ("add" if name.endswith("nhot") else "none")
+
+
+def test_a_run_is_named_by_what_it_is() -> None:
+    assert composed("experiment=mlm", "masking/signal=hard").name == "hard"
+    assert composed("masking/signal=soft", "model/nhot=add").name == "soft_decay_nhot"
+    assert composed("scale=paper", "impl=gpu", "debug=fast", "seed=3").name == "hard_decay"
+    assert composed("optimizer=adamw", "optimizer.lr=0.002").name == "hard_decay-adamw-lr_0.002"
+    assert composed("masking.signal._target_=amlm.masking.signals.soft.Soft").name == (
+        "hard_decay-target__Soft"
+    )
+    assert composed("~experiment", "masking/schedule=constant").name == "hard"
+
+
+def test_a_given_name_is_kept_with_what_the_run_is_beside_it() -> None:
+    config = composed("experiment=mlm", "masking/signal=hard", "name=mlm")
+    assert (config.name, config.choices) == ("mlm", "hard")
 
 
 def test_the_command_line_wins_over_the_experiment() -> None:

@@ -330,9 +330,9 @@ def test_a_file_size_limit_of_the_system_is_a_full_disk(tmp_path: Path, tiny: Da
 LIMITED = """
 import resource
 from pathlib import Path
-from amlm.config import DataConfig, TokenizerConfig
-from amlm.data.store import open_store
-from amlm.errors import InputError
+from amlm.config.schema import DataConfig, TokenizerConfig
+from amlm.store.token_store import open_store
+from amlm.util.errors import InputError
 
 config = DataConfig(sources={{"babylm": {{"path": {path!r}}}}})
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
@@ -417,8 +417,8 @@ def test_threads_that_start_together_build_once(
 BUILDER = """
 import sys
 from pathlib import Path
-from amlm.config import DataConfig, TokenizerConfig
-from amlm.data.store import open_store
+from amlm.config.schema import DataConfig, TokenizerConfig
+from amlm.store.token_store import open_store
 
 said = []
 print("ready", flush=True)

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
 
 from amlm.config.command_line import conf_dir, register_schema, typed
+from amlm.config.place import compose_run, place
 from amlm.config.schema import Config
 from amlm.train import train
 from amlm.training.run import Result
@@ -79,7 +80,8 @@ def tiny(overrides: list[str]) -> Callable[..., Config]:
     def make(*more: str) -> Config:
         register_schema()
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            return typed(compose("config", [*overrides, *more]))
+            composed, hydra = compose_run([*overrides, *more])
+            return place(typed(composed), hydra)
 
     return make
 

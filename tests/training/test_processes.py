@@ -28,8 +28,10 @@ def test_a_sweep_of_four_makes_four_complete_folders(command: list[str], tmp_pat
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    folders = sorted((tmp_path / "outputs").glob("[mh]*[dm]/*"))
-    assert sorted(folder.parent.name for folder in folders) == ["hard", "hard", "mlm", "mlm"]
+    folders = sorted((tmp_path / "outputs").glob("[mh]*/*"))
+    folders = [folder for folder in folders if folder.parent.name != "multirun"]
+    experiments = sorted(folder.parent.name.partition("-")[0] for folder in folders)
+    assert experiments == ["hard", "hard", "mlm", "mlm"]
     assert all(_names(folder) >= COMPLETE | {"metrics.csv"} for folder in folders)
     assert all(json.loads((f / "run.json").read_text())["finished"] for f in folders)
     sweeps = {line for f in folders for line in (f / "config.yaml").read_text().splitlines()
@@ -38,14 +40,27 @@ def test_a_sweep_of_four_makes_four_complete_folders(command: list[str], tmp_pat
 
 
 def test_a_sweep_into_a_given_folder(command: list[str], tmp_path: Path) -> None:
-    done = subprocess.run(
-        [*command, "trainer.max_steps=1", "seed=3,4", f"run_dir={tmp_path / 'mine'}", "-m"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
+    def sweep(seeds: str) -> str:
+        done = subprocess.run(
+            [*command, "trainer.max_steps=1", seeds, f"run_dir={tmp_path / 'mine'}", "-m"],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    sweep("seed=3,4")
+    first = _names(tmp_path / "mine")
+    assert {name.split(",")[1] for name in first} == {"seed=3", "seed=4"}
+    stamps = {name: (tmp_path / "mine" / name / "run.json").stat().st_mtime_ns for name in first}
+    printed = sweep("seed=5,4,3")
+    assert printed.count("skipped: ") == 2
+    assert len(_names(tmp_path / "mine")) == 3
+    assert all(
+        (tmp_path / "mine" / name / "run.json").stat().st_mtime_ns == stamp
+        for name, stamp in stamps.items()
     )
-    assert done.returncode == 0, done.stderr
-    assert _names(tmp_path / "mine") == {"0-hard_decay-seed3", "1-hard_decay-seed4"}
 
 
 def test_two_processes_give_what_one_gives(command: list[str], tmp_path: Path) -> None:

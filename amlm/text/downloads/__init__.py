@@ -3,7 +3,8 @@
 | module | holds |
 | --- | --- |
 | `download` | the command and its catalogue |
-| `osf`, `hub` | what lies there, and where |
-| `remote` | one file: fetched in parts, checked, put into place |
+| `osf` | what lies on OSF, and where |
+| `remote` | its files: those that are missing fetched, resumed, verified |
 | `archive` | zip files unpacked safely |
+| `hub_repository` | a dataset repository of the Hugging Face Hub |
 """

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from amlm.text.downloads.remote import READ_BYTES, check_space, place
+from amlm.text.downloads.remote import READ_BYTES, check_space, in_the_way, place
 from amlm.util.errors import InputError
 
 PROTECTED = 0x1  # bit of a member's flags: it needs a password
@@ -27,35 +27,29 @@ def unpack(archive: Path) -> bool:
     try:
         with zipfile.ZipFile(archive) as opened:
             # A Mac adds a shadow of every file, with the same ending.
-            members = [
-                each
+            members = {
+                place(archive.parent, each.filename): each
                 for each in opened.infolist()
                 if not each.is_dir() and not each.filename.startswith("__MACOSX/")
-            ]
-            if any(each.flag_bits & PROTECTED for each in members):
+            }
+            if any(each.flag_bits & PROTECTED for each in members.values()):
                 return False
-            missing = [
-                each
-                for each in members
-                if not _is_there(place(archive.parent, each.filename), each)
-            ]
-            check_space(archive.parent, sum(each.file_size for each in missing))
-            for each in missing:
-                _write(opened, each, place(archive.parent, each.filename))
+            missing = {path: each for path, each in members.items() if not path.exists()}
+            for path in members.keys() - missing:
+                if not path.is_file() or _crc(path) != members[path].CRC:
+                    raise in_the_way(path)
+            check_space(archive.parent, sum(each.file_size for each in missing.values()))
+            for path, each in missing.items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part = path.with_name(f"{path.name}.part")
+                with opened.open(each) as packed, part.open("wb") as out:
+                    shutil.copyfileobj(packed, out)
+                    out.flush()
+                    os.fsync(out.fileno())
+                part.rename(path)
     except zipfile.BadZipFile as error:
         raise InputError(f"{archive} is no whole zip archive ({error})") from error
     return True
-
-
-def _is_there(path: Path, member: zipfile.ZipInfo) -> bool:
-    if not path.exists():
-        return False
-    if path.is_file() and path.stat().st_size == member.file_size and _crc(path) == member.CRC:
-        return True
-    raise InputError(
-        f"{path} is there already, with another content than in the archive: move it away, or "
-        "choose another out=<folder>"
-    )
 
 
 def _crc(path: Path) -> int:
@@ -64,17 +58,3 @@ def _crc(path: Path) -> int:
         while part := file.read(READ_BYTES):
             crc = zlib.crc32(part, crc)
     return crc
-
-
-def _write(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        with opened.open(member) as packed, part.open("wb") as out:
-            shutil.copyfileobj(packed, out, READ_BYTES)
-            out.flush()
-            os.fsync(out.fileno())
-        part.rename(path)
-    except BaseException:
-        part.unlink(missing_ok=True)  # the archive is kept
-        raise

@@ -6,60 +6,42 @@ each, found by its address; the evaluation items as a folder of files, found by 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-import httpx2
 from filelock import FileLock, Timeout
-from tqdm import tqdm
 
 from amlm.config import small_commands as commands
 from amlm.config.options import option
 from amlm.text.downloads import osf
 from amlm.text.downloads.archive import unpack
 from amlm.text.downloads.hub_repository import fetch_repository
-from amlm.text.downloads.remote import RemoteFile, Unreachable, begun, fetch, missing, place
+from amlm.text.downloads.remote import Unreachable, fetch, place
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
 from amlm.util.terminal import say
 
-PROJECT = "ryjfm"
 HUB = "hub:"
 EWOK = "ewok-core/ewok-core-1.0"
-TIMEOUT = 60.0  # seconds without an answer, or without a further byte
 
 
-@dataclass(frozen=True)
-class Source:
-    """A part of the release.
-
-    Attributes:
-        about: one line.
-        layout: what the folder then holds.
-        guid: five letters of the address of its archive, or of the project.
-        archive: name of the archive, or None for a folder of files.
-        folder: names from the root of the project's storage down to that folder.
-    """
+class Source(NamedTuple):
+    """A part of the release."""
 
     about: str
-    layout: str
-    guid: str
-    archive: str | None = None
-    folder: tuple[str, ...] = ()
-
-    @property
-    def page(self) -> str:
-        return f"https://osf.io/{self.guid}/"
+    layout: str  # what the folder then holds
+    guid: str  # five letters of the address of its archive, or of the project
+    path: tuple[str, ...]  # the archive's name, or names from the root of the project's storage
 
 
 def _text(about: str, guid: str, folder: str, ending: str) -> Source:
-    return Source(about, f"{folder}/<source>.{ending}", guid, archive=f"{folder}.zip")
+    return Source(about, f"{folder}/<source>.{ending}", guid, (f"{folder}.zip",))
 
 
 def _items(about: str, folder: str) -> Source:
-    return Source(about, f"{folder}/<task>/...", PROJECT, folder=("evaluation_data", folder))
+    return Source(about, f"{folder}/<task>/...", "ryjfm", ("evaluation_data", folder))
 
 
 CATALOGUE = {
@@ -75,7 +57,7 @@ CATALOGUE = {
 
 ABOUT = "\n".join(
     [
-        "Fetches BabyLM text or evaluation items; stopped, it goes on with the same command.",
+        "Fetches BabyLM text or evaluation items; after a stop, the same command resumes.",
         "",
         "  what=          brings into <out>",
         *(f"  {name:<14} {each.layout}: {each.about}" for name, each in CATALOGUE.items()),
@@ -102,7 +84,7 @@ def download(
     hub: str | None = None,
     say: Callable[[str], None] = say,
 ) -> None:
-    """Fetches what is not in the folder yet, verifies it, unpacks archives, says how to go on.
+    """Fetches what is not in the folder yet, verifies it, unpacks archives, says what comes next.
 
     Args:
         options: what, and where to.
@@ -126,12 +108,9 @@ def download(
         out.mkdir(parents=True, exist_ok=True)
         with FileLock(out / ".lock", timeout=0):
             if source:
-                files = _fetch_source(source, out, api)
+                _fetch_source(source, out, api, say)
             else:
-                files = fetch_repository(options.what.removeprefix(HUB), out, hub)
-            say(f"{len(files)} files, {_size(files)}, verified: {out}")
-            if source:
-                _unpack_all([place(out, each.path) for each in files], say)
+                _tell(fetch_repository(options.what.removeprefix(HUB), out, hub), out, say)
     except (FileExistsError, NotADirectoryError):
         raise InputError(f"out={out} is not a folder, or a file is where it has one") from None
     except Timeout:
@@ -140,40 +119,18 @@ def download(
         say(line)
 
 
-def _size(files: Sequence[RemoteFile]) -> str:
-    return f"{sum(each.size for each in files) / 1e6:,.1f} MB"
-
-
-def _fetch_source(source: Source, out: Path, api: str) -> list[RemoteFile]:
+def _fetch_source(source: Source, out: Path, api: str, say: Callable[[str], None]) -> None:
     try:
-        with httpx2.Client(timeout=TIMEOUT, follow_redirects=True) as client:
-            if source.archive:
-                files = [osf.file_called(client, api, source.guid, source.archive)]
-            else:
-                files = osf.files_below(client, api, source.guid, source.folder)
-            wanted = missing(files, out)
-            with tqdm(
-                total=sum(each.size for each in wanted),
-                initial=sum(begun(each, out) for each in wanted),
-                unit="B",
-                unit_scale=True,
-                disable=not wanted,
-                file=sys.stderr,
-            ) as bar:
-                for each in wanted:
-                    bar.set_description(each.path)
-                    fetch(client, each, out, bar)
+        files = osf.find(api, source.guid, source.path)
+        fetch(files, out)
     except Unreachable as error:
-        where = source.archive or "/".join(source.folder)
         raise InputError(
-            f"{error}. What is complete stays in {out}. By hand: download {where} from "
-            f"{source.page} and lay it out as {out}/{source.layout}"
+            f"{error}. What has arrived stays in {out}: give the same command again later. By "
+            f"hand: download {'/'.join(source.path)} from https://osf.io/{source.guid}/ and lay it "
+            f"out as {out}/{source.layout}"
         ) from error
-    return files
-
-
-def _unpack_all(paths: Sequence[Path], say: Callable[[str], None]) -> None:
-    for path in paths:
+    _tell([each.size for each in files], out, say)
+    for path in (place(out, each.path) for each in files):
         if path.suffix == ".zip" and not unpack(path):
             say(
                 f"{path} asks for a password and is left packed. If it is EWoK: accept the terms "
@@ -181,6 +138,10 @@ def _unpack_all(paths: Sequence[Path], say: Callable[[str], None]) -> None:
                 "README of https://github.com/babylm/evaluation-pipeline-2025, and never pass its "
                 "items on unpacked"
             )
+
+
+def _tell(sizes: Sequence[int], out: Path, say: Callable[[str], None]) -> None:
+    say(f"{len(sizes)} files, {sum(sizes) / 1e6:,.1f} MB, verified: {out}")
 
 
 def _next_steps(what: str, out: Path) -> list[str]:

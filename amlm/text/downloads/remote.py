@@ -1,220 +1,180 @@
-"""Files on a server: which of them are here, and the others fetched, resumed where they stopped.
+"""Files on a server: those that are not here yet are fetched, resumed where they stopped.
 
-A file is written to ``<name>.part`` and gets its name when its checksum is right, so a file that
-has its name is whole.
+`pooch` verifies a file and then renames it into place, so a file that has its name is whole. By
+itself it would start every download over and overwrite a user's file.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 import sys
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
 
-import httpx2
+import pooch
+import requests
+import urllib3
+from tenacity import RetryCallState
 from tqdm import tqdm
 
 from amlm.util.errors import InputError
+from amlm.util.retry import retrying
 
 T = TypeVar("T")
 
 ATTEMPTS = 6  # in a row, without a byte of progress
-PASSING = (408, 429, 500, 502, 503, 504)  # statuses of a server that may answer later
-LONGEST_WAIT = 3_600.0  # seconds; OSF counts requests by the hour
-READ_BYTES = 1 << 20
+TIMEOUT = 60.0  # seconds without an answer, or without further bytes
+READ_BYTES = 1 << 16
+FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError)
+
+pooch.get_logger().setLevel("WARNING")  # there is a progress bar
 
 
 class Unreachable(InputError):
     """A server did not give what it was asked for."""
 
 
-@dataclass(frozen=True)
-class RemoteFile:
-    """What a download must bring.
+class RemoteFile(NamedTuple):
+    """What a download must bring."""
 
-    Attributes:
-        path: relative to the folder it goes to, divided by ``/``.
-        size: its bytes.
-        algorithm: of the checksum: ``sha256``, ``md5`` ..., or ``git`` for the id of a git blob.
-        checksum: in hexadecimal digits.
-        url: where it is fetched.
-    """
-
-    path: str
+    path: str  # relative to the folder it goes to, divided by "/"
     size: int
-    algorithm: str
-    checksum: str
+    checksum: str  # "sha256:<digits>" or "md5:<digits>"
     url: str
 
 
 def place(folder: Path, name: str) -> Path:
     """Where a file goes that somebody else has named: never out of the folder."""
-    parts = PurePosixPath(name).parts
-    if not parts or {"..", ""} & set(name.split("/")) or any(sign in name for sign in "\\:\0"):
+    if {"..", ""} & set(name.split("/")) or any(sign in name for sign in "\\:\0"):
         raise InputError(f"{name!r} is no name for a file in {folder}: nothing was written there")
-    return folder.joinpath(*parts)
+    return folder / name
 
 
-def checksum(path: Path, algorithm: str) -> str:
-    """Checksum of a file; ``git`` is SHA-1 over git's header of a blob and the content."""
-    digest = hashlib.new("sha1" if algorithm == "git" else algorithm, usedforsecurity=False)
-    if algorithm == "git":
-        digest.update(f"blob {path.stat().st_size}\0".encode())
-    with path.open("rb") as file:
-        while part := file.read(READ_BYTES):
-            digest.update(part)
-    return digest.hexdigest()
-
-
-def is_whole(path: Path, file: RemoteFile) -> bool:
-    """Whether this file is there with the right size and checksum."""
-    return (
-        path.is_file()
-        and path.stat().st_size == file.size
-        and checksum(path, file.algorithm) == file.checksum.lower()
+def in_the_way(path: Path) -> InputError:
+    return InputError(
+        f"{path} is there already, with another content: move it away, or choose another "
+        "out=<folder>"
     )
 
 
-def missing(files: Iterable[RemoteFile], folder: Path) -> list[RemoteFile]:
-    """The files that are not in a folder yet.
-
-    Raises:
-        InputError: one is there with another content (no file of a user's is overwritten), or the
-            disk has no room for the missing ones.
-    """
-    found = []
-    for file in files:
-        path = place(folder, file.path)
-        if not is_whole(path, file):
-            if path.exists():
-                raise InputError(
-                    f"{path} is there already, with another content ({file.size:,} bytes with "
-                    f"{file.algorithm} {file.checksum} were expected): move it away, or choose "
-                    "another out=<folder>"
-                )
-            found.append(file)
-    check_space(folder, sum(file.size - begun(file, folder) for file in found))
-    return found
-
-
 def check_space(folder: Path, size: int) -> None:
-    """Raises InputError if the disk of a folder, there or not yet, has less than so many bytes."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(there).free
-    if size > free:
+    """Raises InputError if the disk of a folder has less than so many bytes left."""
+    if size > (free := shutil.disk_usage(folder).free):
         raise InputError(
             f"{folder} needs {size:,} bytes and its disk has {free:,} left: make room, or choose "
             "another out=<folder>"
         )
 
 
-def begun(file: RemoteFile, folder: Path) -> int:
-    """Bytes of a file that an earlier download left behind to go on with."""
-    size = _size(_part(place(folder, file.path)))
-    return size if size <= file.size else 0
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(path.name + ".part")
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0
-
-
-def persistently(task: Callable[[], T], address: str, progress: Callable[[], int] = int) -> T:
-    """Does a request again, after longer and longer waits, while its failure may pass.
+def repeatedly(task: Callable[[], T], url: str, progress: Callable[[], int] = int) -> T:
+    """Makes a request, and makes it again while its failure may pass.
 
     Args:
-        task: the request; raises `httpx2.HTTPStatusError` or `httpx2.TransportError`.
-        address: what is asked, for messages.
-        progress: what grows when an attempt gets somewhere; the count of failures then starts anew.
+        task: the request; raises one of `FAILURES`.
+        url: what is asked, for messages.
+        progress: what grows when an attempt gets somewhere; failures are then counted anew.
 
     Raises:
         Unreachable: it failed for good, or `ATTEMPTS` times in a row.
     """
-    failures = 0
-    while True:
-        before, asked = progress(), 0.0
-        try:
-            return task()
-        except httpx2.HTTPStatusError as error:
-            answer = error.response
-            trouble = f"{address} answered {answer.status_code} {answer.reason_phrase}"
-            if answer.status_code not in PASSING:
-                raise Unreachable(trouble) from error
-            if answer.headers.get("Retry-After", "").isdecimal():
-                asked = float(answer.headers["Retry-After"])
-        except httpx2.TransportError as error:
-            trouble = f"{address}: {str(error) or type(error).__name__}"
-        failures = 1 if progress() > before else failures + 1
-        wait = max(asked, 2.0 ** (failures - 1))
-        if failures == ATTEMPTS or wait > LONGEST_WAIT:
-            raise Unreachable(f"{trouble} ({failures} attempts): try again later")
-        tqdm.write(f"{trouble}; again in {wait:,.0f} s", file=sys.stderr)
-        time.sleep(wait)
+    reached = progress()
+
+    def count_anew(state: RetryCallState) -> None:
+        nonlocal reached
+        if progress() > reached:
+            reached, state.attempt_number = progress(), 1
+
+    def tell(state: RetryCallState) -> None:
+        why = _why(url, state.outcome.exception() if state.outcome else None)
+        tqdm.write(f"{why}; again in {state.upcoming_sleep:,.0f} s", file=sys.stderr)
+
+    patient = retrying(FAILURES, ATTEMPTS, 1.0, after=count_anew, before_sleep=tell)
+    try:
+        return patient(task)
+    except FAILURES as error:
+        attempts = patient.statistics["attempt_number"]
+        tried = f" ({attempts} attempts)" if attempts > 1 else ""
+        raise Unreachable(_why(url, error) + tried) from error
 
 
-def fetch(client: httpx2.Client, file: RemoteFile, folder: Path, bar: tqdm[None]) -> None:
-    """Brings a file into a folder, going on with what an earlier attempt has left.
+def _why(url: str, error: BaseException | None) -> str:
+    """The failure in a few words; requests wraps what it is told by the library below it."""
+    answer = getattr(error, "response", None)
+    if answer is not None:
+        return f"{url} answered {answer.status_code} {answer.reason}"
+    inner = error.args[0] if error and error.args else error
+    return f"{url}: {getattr(inner, 'reason', inner)}"
 
-    Args:
-        client: makes the requests.
-        file: is not in the folder.
-        folder: where it goes.
-        bar: advanced by the bytes that arrive.
+
+def fetch(files: Sequence[RemoteFile], folder: Path) -> None:
+    """Brings those files into a folder that it lacks; resumes what an earlier command has left.
 
     Raises:
-        Unreachable: the server does not give it, or gives something else; that is removed again.
-        InputError: the disk is full; what has arrived is kept.
+        Unreachable: the server does not give one, or gives something else; that is removed again.
+        InputError: a file of the user's is in the way, or there is no room; what has arrived stays.
     """
-    path = place(folder, file.path)
-    part = _part(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    missing = []
+    for file in files:
+        path = place(folder, file.path)
+        if not path.exists():
+            missing.append((file, path, path.with_name(f"{path.name}.part")))
+        elif not (path.is_file() and pooch.hashes.hash_matches(path, file.checksum)):
+            raise in_the_way(path)
+    total = sum(file.size for file, _, _ in missing)
+    begun = sum(_begun(file, part) for file, _, part in missing)
+    check_space(folder, total - begun)
+    with tqdm(
+        total=total, initial=begun, unit="B", unit_scale=True, disable=not missing, file=sys.stderr
+    ) as bar:
+        for file, path, part in missing:
+            bar.set_description(file.path)
+            _fetch(file, path, part, bar)
+
+
+def _fetch(file: RemoteFile, path: Path, part: Path, bar: tqdm[None]) -> None:
+    def resume(url: str, output: str, _: object) -> None:
+        repeatedly(lambda: _request_rest(file, part, bar), url, lambda: _begun(file, part))
+        part.replace(output)
+
     try:
-        persistently(lambda: _go_on(client, file, part, bar), file.url, lambda: _size(part))
+        pooch.retrieve(file.url, file.checksum, path.name, path.parent, downloader=resume)
+    except InputError:
+        raise
+    except ValueError as error:  # another checksum
+        raise Unreachable(f"{file.url}: {str(error).removesuffix('.')}") from error
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise InputError(
             f"the disk is full: {part} is kept; make room and give the same command again"
         ) from error
-    if not is_whole(part, file):
-        got = f"{_size(part):,} bytes with {file.algorithm} {checksum(part, file.algorithm)}"
-        part.unlink()
-        raise Unreachable(
-            f"{file.url} brought {got} instead of {file.size:,} with {file.checksum}; they were "
-            "removed again: give the same command again"
-        )
-    part.rename(path)
 
 
-def _go_on(client: httpx2.Client, file: RemoteFile, part: Path, bar: tqdm[None]) -> None:
-    start = _size(part)
+def _begun(file: RemoteFile, part: Path) -> int:
+    """Bytes that an earlier attempt has left; more than there can be are of something else."""
+    size = part.stat().st_size if part.is_file() else 0
+    return size if size <= file.size else 0
+
+
+def _request_rest(file: RemoteFile, part: Path, bar: tqdm[None]) -> None:
+    start = _begun(file, part)
     if start == file.size > 0:
         return
-    if start > file.size:  # no beginning of this file
-        part.unlink()
-        start = 0
     headers = {"Accept-Encoding": "identity"}  # byte numbers are those of the file
     if start:
         headers["Range"] = f"bytes={start}-"
-    with client.stream("GET", file.url, headers=headers) as response:
-        response.raise_for_status()
-        if start and response.status_code != 206:  # the server begins at the beginning
-            bar.update(-start)
-            start = 0
-        with part.open("ab" if start else "wb") as out:
-            for received in response.iter_raw():
+    with requests.get(file.url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+        answer.raise_for_status()
+        resumed = answer.status_code == requests.codes.partial_content
+        bar.update(0 if resumed else -start)  # a server without ranges begins at the beginning
+        with part.open("ab" if resumed else "wb") as out:
+            while received := answer.raw.read(READ_BYTES):
                 out.write(received)
                 bar.update(len(received))
             out.flush()
             os.fsync(out.fileno())
-    if _size(part) < file.size:
-        raise httpx2.RemoteProtocolError("the answer ended early")
+    if _begun(file, part) < file.size:
+        raise requests.ConnectionError("the answer ended early")

@@ -36,8 +36,8 @@ LOOKALIKES = {
 }
 
 
-def optional(module: str, purpose: str) -> Any:
-    """A module of the extra ``data``.
+def optional(module: str, purpose: str, extra: str = "data") -> Any:
+    """A module of one of the package's extras.
 
     Raises:
         InputError: it isn't installed.
@@ -45,7 +45,7 @@ def optional(module: str, purpose: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise InputError(f"{purpose} needs more packages: pip install 'amlm[data]'") from error
+        raise InputError(f"{purpose} needs more packages: pip install 'amlm[{extra}]'") from error
 
 
 @contextmanager

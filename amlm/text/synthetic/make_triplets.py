@@ -14,6 +14,7 @@ from tqdm import tqdm
 from amlm.config.options import option
 from amlm.config.small_commands import NEEDED, run
 from amlm.sample import Triplet, triplets
+from amlm.text.cleaning.spoken import without_speaker_codes
 from amlm.text.readers import read_texts
 from amlm.text.synthetic.paraphrase import ANTONYMS, SYNONYMS, corpus_triplets, read_exchange
 from amlm.util.errors import InputError
@@ -37,9 +38,13 @@ class TripletOptions:
     )
     seed: int = option(0, "seed of the choices", ge=0)
     synonyms: str | None = option(
-        None, "list for the positives, word<TAB>other a line or JSON; null is a short built-in one"
+        None,
+        "words to exchange in positives, word<TAB>other a line or JSON; null is a short built-in "
+        "list (mother, mom)",
     )
-    antonyms: str | None = option(None, "list for the negatives, in the same form")
+    antonyms: str | None = option(
+        None, "words to exchange in negatives, in the same form; null is a short list (hot, cold)"
+    )
 
 
 def make_triplets(options: TripletOptions) -> Counter[str]:
@@ -99,14 +104,15 @@ def _of_text(path: Path, options: TripletOptions) -> Iterator[Triplet]:
     synonyms = read_exchange(Path(options.synonyms).expanduser()) if options.synonyms else SYNONYMS
     antonyms = read_exchange(Path(options.antonyms).expanduser()) if options.antonyms else ANTONYMS
     seen: set[str] = set()
-    for triplet in corpus_triplets(read_texts(path), options.seed, synonyms, antonyms):
+    lines = map(without_speaker_codes, read_texts(path))
+    for triplet in corpus_triplets(lines, options.seed, synonyms, antonyms):
         if triplet.anchor not in seen:
             seen.add(triplet.anchor)
             yield triplet
     if not seen:
         raise InputError(
             f"source={path} gave no triplet: it needs lines of one plain sentence each, with a "
-            "full stop and without speaker codes or quotation marks"
+            "full stop and without quotation marks"
         )
 
 

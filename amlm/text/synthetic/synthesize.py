@@ -23,6 +23,7 @@ from amlm.config.options import option
 from amlm.config.small_commands import NEEDED, run
 from amlm.text.lines import normalised
 from amlm.text.readers import read_texts
+from amlm.text.readers.text_files import optional
 from amlm.text.synthetic.completers import Completer, Request, Sampling
 from amlm.text.synthetic.make_triplets import listed
 from amlm.text.synthetic.resumable import Progress, open_rows
@@ -201,6 +202,7 @@ def _completer(options: SynthesizeOptions) -> Completer:
         from amlm.text.synthetic.local_model import LocalModel
 
         return LocalModel(options.model, sampling)
+    optional("openai", f"url={options.url}", "synthesize")
     from amlm.text.synthetic.chat_server import Server
 
     assert options.url and options.api_model, "checked before"

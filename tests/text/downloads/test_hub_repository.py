@@ -18,7 +18,6 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from amlm.text.downloads.download import Download, download
-from amlm.text.downloads.remote import checksum
 from amlm.util.errors import InputError
 
 COMMIT = "c" * 40
@@ -126,12 +125,6 @@ def test_a_revision_is_asked_for(hub: Hub, tmp_path: Path) -> None:
     get(hub, tmp_path, "hub:owner/name@v2")
     assert hub.asked == ["/api/datasets/owner/name/revision/v2"]
     assert (tmp_path / LARGE).read_bytes() == hub.files[LARGE]
-
-
-def test_the_id_of_a_blob_is_gits(tmp_path: Path) -> None:
-    (tmp_path / "hello").write_bytes(b"hello\n")
-    # printf 'hello\n' | git hash-object --stdin
-    assert checksum(tmp_path / "hello", "git") == "ce013625030ba8dba906f756967f9e9ca394464a"
 
 
 @pytest.mark.parametrize("name", ["README.md", LARGE])

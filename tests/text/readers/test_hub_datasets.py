@@ -149,7 +149,7 @@ class Hub(BaseHTTPRequestHandler):
 
 CHILD = """
 import json, sys
-import amlm.data.readers as readers
+import amlm.text.readers as readers
 for name, *arguments in json.loads(sys.argv[1]):
     found = []
     try:

@@ -14,7 +14,7 @@ from amlm.text.synthetic.make_triplets import TripletOptions, main, make_triplet
 from amlm.text.synthetic.paraphrase import corpus_triplets
 from amlm.util.errors import InputError
 
-LINES = ["I don't know.", "It is a big dog.", "I don't know.", "The dog chased the cat.", "Well."]
+LINES = ["I don't know.", "It is a big dog.", "I don't know.", "He didn't see two cats.", "Well."]
 
 
 @pytest.fixture
@@ -46,6 +46,13 @@ def test_a_texts_triplets_each_once(tmp_path: Path, text: Path) -> None:
     header, *lines = out.read_text().splitlines()
     assert header.split("\t") == ["anchor", "positive", "negative", "kind"]
     assert [tuple(line.split("\t")) for line in lines] == expected
+
+
+def test_speaker_codes_are_no_part_of_a_sentence(tmp_path: Path) -> None:
+    text, out = tmp_path / "childes.train", tmp_path / "t.jsonl"
+    text.write_text("*MOT: it's a dog.\nA:\tI don't know.\n")
+    make(f"out={out}", f"source={text}")
+    assert [row["anchor"] for row in rows(out)] == ["it's a dog.", "I don't know."]
 
 
 def test_sources_take_turns(tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from amlm.sample.words import Dice
 from amlm.text.synthetic.paraphrase import ANTONYMS, SYNONYMS, corpus_triplets, read_exchange
-from amlm.text.synthetic.paraphrase.contraction import contraction
-from amlm.text.synthetic.paraphrase.exchange import exchanged
-from amlm.text.synthetic.paraphrase.negation import negation
-from amlm.text.synthetic.paraphrase.number import number
-from amlm.text.synthetic.paraphrase.order import order
-from amlm.text.synthetic.paraphrase.passive import passive, roles
-from amlm.text.synthetic.paraphrase.sentences import Change, takes
+from amlm.text.synthetic.paraphrase.contraction import contraction_edits
+from amlm.text.synthetic.paraphrase.corpus_triplets import is_plain
+from amlm.text.synthetic.paraphrase.edits import Edit
+from amlm.text.synthetic.paraphrase.exchange import exchange_edits
+from amlm.text.synthetic.paraphrase.negation import negation_edits
+from amlm.text.synthetic.paraphrase.number import number_edits
 from amlm.util.errors import InputError
 
-SEEDS = range(30)
+Change = Callable[[str], Iterator[Edit]]
 
 
 def by(exchange: Mapping[str, Sequence[str]]) -> Change:
-    return lambda dice, sentence: exchanged(dice, sentence, exchange)
+    return lambda sentence: exchange_edits(sentence, exchange)
 
 
 CHANGES: dict[str, Change] = {
-    "contraction": contraction,
-    "order": order,
-    "passive": passive,
-    "roles": roles,
-    "negation": negation,
-    "number": number,
+    "contraction": contraction_edits,
+    "negation": negation_edits,
+    "number": number_edits,
     "synonym": by(SYNONYMS),
     "antonym": by(ANTONYMS),
 }
@@ -52,55 +47,30 @@ contraction / You'd better run. / You had better run.
 contraction / Let's go home. / Let us go home.
 contraction / I’m sure he does not know. / I am sure he does not know. | I’m sure he doesn’t know.
 contraction / You like it, don't you, I'm sure. / You like it, don't you, I am sure.
-order / Because it rained, we left. / We left because it rained.
-order / We left because it rained. / Because it rained, we left.
-order / If the dog barks, I will go. / I will go if the dog barks.
-order / When he saw her, he smiled at her. / He smiled at her when he saw her.
-order / Tom was tired when he came home. / When he came home, Tom was tired.
-passive / The dog chased the cat. / The cat was chased by the dog.
-passive / The cats were chased by the dog. / The dog chased the cats.
-passive / He wrote this book in 1990. / This book was written by him in 1990.
-passive / It was directed by Jane Smith. / Jane Smith directed it.
-passive / I will open the window. / The window will be opened by me.
-passive / Anna helps the old men. / The old men are helped by Anna.
-passive / The company built the tower of London. / The tower of London was built by the company.
-roles / The dog chased the cat. / The cat chased the dog.
-roles / She loves him. / He loves her.
-roles / I saw them. / They saw me.
-roles / You know her. / She knows you.
-roles / Tom loves the cats. / The cats love Tom.
-roles / He was helped by a woman. / A woman was helped by him.
-roles / The king can see you. / You can see the king.
-negation / She is tall. / She is not tall. | She isn't tall.
+negation / She is tall. / She is not tall.
 negation / She isn't tall. / She is tall.
 negation / I'm a king. / I'm not a king.
-negation / He went home. / He did not go home. | He didn't go home.
-negation / He didn't go home. / He went home.
-negation / She doesn't like it. / She likes it.
-negation / She likes it. / She does not like it. | She doesn't like it.
+negation / That’s my dog. / That’s not my dog.
+negation / He didn't go home. / He did go home.
+negation / She doesn't like it. / She does like it.
 negation / I don't know. / I know.
-negation / They have a dog. / They do not have a dog. | They don't have a dog.
-negation / He can swim. / He cannot swim. | He can't swim.
-negation / You'll see it. / You will not see it.
+negation / They won't come. / They will come.
+negation / He can swim. / He cannot swim.
+negation / He cannot swim. / He can swim.
 negation / Don't open the door. / Open the door.
-negation / A dog slept here. / A dog did not sleep here. | A dog didn't sleep here.
-negation / There is a dog in it. / There is not a dog in it. | There isn't a dog in it.
-number / He fed this dog. / He fed these dogs.
-number / He fed those old dogs. / He fed that old dog.
-number / He walked with the girl to school. / He walked with the girls to school.
+negation / The old mine was closed in 1910. / The old mine was not closed in 1910.
+negation / I think the will is lost. / I think the will is not lost.
+negation / There is a dog in it. / There is not a dog in it.
 antonym / It is a big dog. / It is a small dog.
 antonym / It was an easy game. / It was a difficult game.
 antonym / It was a difficult game. / It was an easy game.
 antonym / An ugly bird came. / A beautiful bird came.
-antonym / The old women came. / The young women came.
 antonym / It's too hot. / It's too cold.
 antonym / The water is hot. / The water is cold.
-synonym / It is a big dog. / It is a large dog.
-synonym / It was a strange dog. / It was an odd dog.
-synonym / I fix the car. / I repair the car.
-synonym / She repaired the clock. / She fixed the clock.
+antonym / It is a small dog. / It is a big dog. | It is a large dog.
 synonym / I saw your father. / I saw your dad.
 synonym / He sat on the sofa. / He sat on the couch.
+synonym / My mom is here. / My mother is here.
 """
 LEFT_ALONE = """
 contraction / Isn't he tall?
@@ -114,61 +84,37 @@ contraction / I'd put it there.
 contraction / He will not only sing but dance.
 contraction / You and I will go.
 contraction / What could we have done?
-order / When John came, he was tired.
-order / I do not know when he came.
-order / I left, because it rained, and slept.
-order / He didn't go because it rained.
-order / After dinner, please wash up.
-order / I was wondering if you could come.
-order / After all, he came.
-passive / The dog saw the cat.
-passive / He washed his hands.
-passive / He opened the door and left.
-passive / The house was built by the river.
-passive / He watched the boy play.
-passive / Birds like the trees.
-passive / He helped him.
-passive / He saw the fish.
-passive / He went home.
-roles / The dog chased the ball.
-roles / I opened the door.
-roles / He knew him.
-roles / She met him.
-roles / I asked him to help me.
-roles / He told the boy that it rained.
 negation / He has never been there.
 negation / I don't see any dogs.
 negation / Isn't she tall?
-negation / He opened the door and left.
+negation / Is she tall?
+negation / What is his name.
 negation / It's good isn't it.
 negation / We can't help it.
 negation / They put it there.
-negation / I know some people.
+negation / I can see some people.
 negation / Why don't you come.
-number / I saw the dog and it barked.
-number / It was a dog.
-number / The dog is big.
+negation / I don't know if he came.
+negation / She don't like it.
+negation / Yes, it is.
+negation / He's gone away.
+negation / I don't.
 number / One of the Nokia 6300 phones.
 number / There is one or two left.
-number / I went to the house party.
 number / It is thirty five miles off.
-synonym / They had shut the door.
-synonym / The repair was long.
-synonym / Frightened you think he came.
+number / About two thirds of them came.
+number / It was Figgy Two Socks again.
+synonym / Look out, mother!
+synonym / They like the mother tongue.
+synonym / The father and the dad came.
 antonym / She is ten years old.
-antonym / They built the old house.
 antonym / I waited for so long.
 antonym / It won't be long.
-order / I will come when I am old if he will let me.
-order / Because he was in hiding, a poor refugee.
-antonym / They live in New York.
-antonym / That's it in a nutshell, old boy.
+antonym / They live in Big Bend.
 antonym / It took a long time to come.
-synonym / I like the dog.
-synonym / The close-up was good.
-synonym / It is a big deal.
-synonym / It is a big, large dog.
-synonym / They picture the house.
+antonym / The close-up was good.
+antonym / It is a big deal.
+antonym / It is a big and a small dog.
 """
 
 
@@ -176,19 +122,47 @@ def rows(table: str) -> list[tuple[str, ...]]:
     return [tuple(map(str.strip, row.split(" / "))) for row in table.strip().splitlines()]
 
 
-def outcomes(change: str, sentence: str) -> set[str | None]:
-    return {CHANGES[change](Dice(str(seed)), sentence) for seed in SEEDS}
+def outcomes(change: Change, sentence: str) -> set[str]:
+    return {edit.apply(sentence) for edit in change(sentence)}
 
 
 @pytest.mark.parametrize(("change", "sentence", "expected"), rows(CHANGED))
 def test_is_changed(change: str, sentence: str, expected: str) -> None:
-    assert takes(sentence)
-    assert outcomes(change, sentence) == set(expected.split(" | "))
+    assert is_plain(sentence)
+    assert outcomes(CHANGES[change], sentence) == set(expected.split(" | "))
 
 
 @pytest.mark.parametrize(("change", "sentence"), rows(LEFT_ALONE))
 def test_is_left_alone(change: str, sentence: str) -> None:
-    assert outcomes(change, sentence) == {None}
+    assert outcomes(CHANGES[change], sentence) == set()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("He died in 1945.", {f"He died in {year}." for year in range(1936, 1955) if year != 1945}),
+        ("He came on 26 May.", {f"He came on {day} May." for day in range(17, 29) if day != 26}),
+        # Never "5 of 3".
+        (
+            "I saw 3 of 5.",
+            {"I saw 2 of 5.", "I saw 4 of 5."} | {f"I saw 3 of {n}." for n in (4, *range(6, 15))},
+        ),
+        (
+            "Two men came.",
+            {
+                f"{numeral} men came."
+                for numeral in (
+                    *("Three", "Four", "Five", "Six", "Seven"),
+                    *("Eight", "Nine", "Ten", "Eleven", "Twelve"),
+                )
+            },
+        ),
+    ],
+)
+def test_a_number_becomes_each_one_near_it_that_keeps_their_order(
+    sentence: str, expected: set[str]
+) -> None:
+    assert outcomes(number_edits, sentence) == expected
 
 
 @pytest.mark.parametrize(
@@ -211,7 +185,7 @@ def test_is_left_alone(change: str, sentence: str) -> None:
     ],
 )
 def test_other_lines_than_plain_sentences_are_not_taken(line: str) -> None:
-    assert not takes(line)
+    assert not is_plain(line)
 
 
 # --- lists of words -----------------------------------------------------------------------------
@@ -238,11 +212,10 @@ def test_a_given_list_goes_one_way_and_keeps_capitals_and_articles(
     written: Callable[[str, str], Path],
 ) -> None:
     own = by(read_exchange(written("a.tsv", "expert\tspecialist\nhumans\tpeople\n")))
-    assert own(Dice("0"), "An expert came.") == "A specialist came."
-    assert own(Dice("0"), "Humans are tall.") == "People are tall."
-    assert own(Dice("0"), "A specialist came.") is None
-    assert own(Dice("0"), "The experts came.") is None
-    assert own(Dice("0"), "He is an expert-to-be.") is None
+    assert outcomes(own, "An expert came.") == {"A specialist came."}
+    assert outcomes(own, "Humans are tall.") == {"People are tall."}
+    for other in ("A specialist came.", "The experts came.", "He is an expert-to-be."):
+        assert outcomes(own, other) == set()
 
 
 @pytest.mark.parametrize(
@@ -271,37 +244,34 @@ def test_a_missing_list_is_named(tmp_path: Path) -> None:
 # --- the changes together -----------------------------------------------------------------------
 
 LINES = [
-    "It is a big dog.",
-    "The dog  chased the cat.",
+    "It is a  big dog.",
+    "The dog chased the cat.",  # nothing keeps its meaning
+    "I don't see any dogs.",  # nothing changes it
     "Well.",
     "He didn't see two cats.",
-    "If the dog barks, I don't go.",
+    "Your mother is happy.",
     "I'm a king.",
 ]
+TAKEN = ["It is a big dog.", "He didn't see two cats.", "Your mother is happy.", "I'm a king."]
 
 
 def test_a_triplet_depends_on_its_sentence_and_the_seed_alone() -> None:
     all_of_them = list(corpus_triplets(LINES, 0))
-    assert [triplet.anchor for triplet in all_of_them] == [
-        "It is a big dog.",
-        "The dog chased the cat.",
-        "He didn't see two cats.",
-        "If the dog barks, I don't go.",
-        "I'm a king.",
-    ]
+    assert [triplet.anchor for triplet in all_of_them] == TAKEN
     assert list(corpus_triplets(LINES[::-1], 0)) == all_of_them[::-1]
     assert [t for line in LINES for t in corpus_triplets([line], 0)] == all_of_them
     assert any(list(corpus_triplets(LINES, seed)) != all_of_them for seed in range(1, 5))
 
 
-def test_the_kind_says_what_was_done() -> None:
-    for seed in range(10):
+def test_the_kind_says_what_was_done_and_each_kind_is_drawn() -> None:
+    drawn = set()
+    for seed in range(30):
         for anchor, positive, negative, kind in corpus_triplets(LINES, seed):
             same, different = kind.split("/")
-            assert positive in outcomes(same, anchor)
-            assert different in ("roles", "negation", "number", "antonym")
-            if different != "number":  # of numbers there are many
-                assert negative in outcomes(different, anchor)
+            assert positive in outcomes(CHANGES[same], anchor)
+            assert negative in outcomes(CHANGES[different], anchor)
+            drawn |= {same, different}
+    assert drawn == set(CHANGES)
 
 
 def test_triplets_of_real_text(shared_data: Path) -> None:
@@ -313,7 +283,8 @@ def test_triplets_of_real_text(shared_data: Path) -> None:
     ]
     made = list(corpus_triplets(lines, 0))
     assert len(made) > 150
-    assert len({triplet.kind for triplet in made}) >= 8
+    negatives = {triplet.kind.partition("/")[2] for triplet in made}
+    assert negatives == {"antonym", "number", "negation"}
     for *texts, _ in made:
         assert len(set(texts)) == 3
         assert all(text == " ".join(text.split()) for text in texts)

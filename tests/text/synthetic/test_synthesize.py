@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -37,7 +40,7 @@ class Stub:
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
+        self.headers: list[Message] = []
         self.answer: Callable[[int, dict[str, Any]], Answer] = lambda _, body: self.good(body)
         self.lock = threading.Lock()
         stub = self
@@ -48,7 +51,7 @@ class Stub:
                 with stub.lock:
                     number = len(stub.bodies)
                     stub.bodies.append({**body, "path": self.path})
-                    stub.headers.append(dict(self.headers))
+                    stub.headers.append(self.headers)
                 status, headers, content = stub.answer(number, body)
                 self.send_response(status)
                 for name, value in {**headers, "Content-Length": str(len(content))}.items():
@@ -210,6 +213,34 @@ def test_it_gives_up_in_the_end(stub: Stub) -> None:
     assert pauses == [0.5, 1.0, 2.0]
 
 
+def test_a_server_that_asks_for_more_than_an_hour_is_not_waited_for(stub: Stub) -> None:
+    stub.answer = lambda *_: (429, {"Retry-After": "3601"}, b"")
+    server, pauses = asking(stub)
+    with pytest.raises(InputError, match="status 429, after 1 tries: start the same command"):
+        ask(server)
+    assert pauses == []
+
+
+def test_nobody_waits_or_asks_after_the_end(stub: Stub) -> None:
+    waiting = threading.Event()
+
+    def busy(number: int, body: dict[str, Any]) -> Answer:
+        if LINES[0] in body["messages"][0]["content"]:
+            waiting.wait(5)
+            return stub.good(body)
+        waiting.set()
+        return 503, {"Retry-After": "60"}, b""
+
+    stub.answer = busy
+    server = Server(stub.url, "m", SAMPLING, workers=2)
+    replies = server.replies([Request(line, 7) for line in LINES[:2]], 0)
+    next(replies)
+    start = time.monotonic()
+    replies.close()
+    assert time.monotonic() - start < 30
+    assert len(stub.bodies) == 2
+
+
 def test_a_silent_server_is_asked_again(stub: Stub) -> None:
     heard = threading.Event()
 
@@ -250,6 +281,16 @@ def test_no_server_at_the_address(stub: Stub) -> None:
     server, _ = asking(stub)
     with pytest.raises(InputError, match=r"cannot be reached.*is the server running"):
         ask(server)
+
+
+def test_a_missing_client_is_named(
+    prompts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openai", None)
+    with pytest.raises(InputError, match=r"url=http://b needs .*pip install 'amlm\[synthesize\]'"):
+        make(
+            f"prompts={prompts}", f"out={tmp_path / 'o'}", "words=5", "url=http://b", "api_model=c"
+        )
 
 
 # --- stops --------------------------------------------------------------------------------------

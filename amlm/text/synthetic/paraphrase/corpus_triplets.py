@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
-from amlm.sample.sample_triplets import Triplet
-from amlm.sample.words import Dice, Pool
+from amlm.sample import Triplet
+from amlm.sample.words import Dice
 from amlm.text.lines import normalised
-from amlm.text.synthetic.paraphrase.contraction import contraction
-from amlm.text.synthetic.paraphrase.exchange import ANTONYMS, SYNONYMS, Exchange, exchanged
-from amlm.text.synthetic.paraphrase.negation import negation
-from amlm.text.synthetic.paraphrase.number import number
-from amlm.text.synthetic.paraphrase.order import order
-from amlm.text.synthetic.paraphrase.passive import passive, roles
-from amlm.text.synthetic.paraphrase.sentences import Change, takes
+from amlm.text.synthetic.paraphrase.contraction import contraction_edits
+from amlm.text.synthetic.paraphrase.edits import Edit
+from amlm.text.synthetic.paraphrase.exchange import ANTONYMS, SYNONYMS, Exchange, exchange_edits
+from amlm.text.synthetic.paraphrase.negation import negation_edits
+from amlm.text.synthetic.paraphrase.number import number_edits
 
-# Nearly every line has something to contract or to negate, and few anything else.
-RARITY = {
-    "voice": 16.0,
-    "order": 16.0,
-    "synonym": 4.0,
-    "roles": 16.0,
-    "antonym": 4.0,
-    "number": 4.0,
-}
+MIN_WORDS, MAX_WORDS = 3, 30
+# One sentence to its one mark; no quotation, bracket or speaker's code, apostrophes in words only.
+SENTENCE = re.compile(r"[^\W\d_](?:[\w ,;–—-]|(?<=\w)['’](?=\w))*[.!?]")
+
+
+def is_plain(text: str) -> bool:
+    """Whether a line is one plain sentence of 3 to 30 words."""
+    return bool(
+        MIN_WORDS <= len(text.split()) <= MAX_WORDS
+        and SENTENCE.fullmatch(text)
+        and not re.search(r"\b[A-Z]{2,}\b.*\b[A-Z]{2,}\b|_|\bxxx\b", text)  # shouted
+        and not re.search(r" [^\w]|[–—-](?!\w)", text)  # broken off, or marks apart
+        and not re.search(r"\b(?:Mrs?|Ms|Dr|St|[A-Z])\.$", text)  # broken at an abbreviation
+        and not re.search(r"(?i)\b([\w'’]+)[ ,-]+\1\b", text)  # stammered
+    )
 
 
 def corpus_triplets(
@@ -46,35 +51,31 @@ def corpus_triplets(
     Yields:
         Triplets of three distinct texts with white space normalised.
     """
-    same: dict[str, Change] = {
-        "passive": passive,
-        "order": order,
-        "synonym": lambda dice, text: exchanged(dice, text, synonyms),
-        "contraction": contraction,
-    }
-    different: dict[str, Change] = {
-        "roles": roles,
-        "antonym": lambda dice, text: exchanged(dice, text, antonyms),
-        "number": number,
-        "negation": negation,
-    }
-    for sentence in map(normalised, sentences):
-        if not takes(sentence):
-            continue
+    for sentence in filter(is_plain, map(normalised, sentences)):
         dice = Dice(f"{seed} {sentence}")
-        first = _draw(dice, sentence, same)
-        second = first and _draw(dice, sentence, different)
+        same = {
+            "synonym": exchange_edits(sentence, synonyms),
+            "contraction": contraction_edits(sentence),
+        }
+        different = {
+            "antonym": exchange_edits(sentence, antonyms),
+            "number": number_edits(sentence),
+            "negation": negation_edits(sentence),
+        }
+        first, second = _draw(dice, sentence, same), _draw(dice, sentence, different)
         if first and second and first[1] != second[1]:
             yield Triplet(sentence, first[1], second[1], f"{first[0]}/{second[0]}")
 
 
-def _draw(dice: Dice, sentence: str, changes: dict[str, Change]) -> tuple[str, str] | None:
-    """The name and the result of a change that applies; of several the rare ones more often."""
-    left = list(changes)
-    while left:
-        name = dice.draw(Pool(left, [RARITY.get(each, 1.0) for each in left]))
-        text = changes[name](dice, sentence)
-        if text and text != sentence:
-            return name, text
-        left.remove(name)
-    return None
+def _draw(
+    dice: Dice, sentence: str, changes: Mapping[str, Iterator[Edit]]
+) -> tuple[str, str] | None:
+    """The name and the result of one of the changes that apply; None where none does."""
+    results = {}
+    for name, edits in changes.items():
+        if texts := sorted({edit.apply(sentence) for edit in edits} - {sentence}):
+            results[name] = texts
+    if not results:
+        return None
+    name = dice.one(list(results))
+    return name, dice.one(results[name])

@@ -8,40 +8,47 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from amlm.sample import lexicon
 from amlm.sample.morphology import article
-from amlm.sample.words import NOUN, VERB, Dice
-from amlm.text.synthetic.paraphrase.frames import fits
-from amlm.text.synthetic.paraphrase.sentences import Edit, one_of, words_of
+from amlm.text.synthetic.paraphrase.edits import (
+    AUXILIARIES,
+    DETERMINERS,
+    Edit,
+    word_after,
+    word_before,
+    words_of,
+)
 from amlm.util.errors import InputError
 
 Exchange: TypeAlias = Mapping[str, Sequence[str]]
 
-# In the sample world these have one meaning; in other text most often another one.
-SEVERAL_MEANINGS = words_of(
-    "like little close kind light start begin rock ship store road good bad mad new cool full tall"
-)
 
-
-def default(pairs: str) -> Exchange:
-    """The exchanges of one of the grammar's tables, both ways, in every form both words have."""
+def _both_ways(pairs: str) -> Exchange:
     found: dict[str, list[str]] = {}
     for pair in pairs.split():
-        left, _, right = pair.partition("/")
-        if {left, right} & SEVERAL_MEANINGS:
-            continue
-        forms = [(left, right)]
-        if left in NOUN and right in NOUN:
-            forms.append((NOUN[left].plural, NOUN[right].plural))
-        if left in VERB and right in VERB:
-            one, other = VERB[left], VERB[right]
-            forms += [(one.third, other.third), (one.past, other.past), (one.ing, other.ing)]
-        for word, partner in [*forms, *((other, one) for one, other in forms)]:
-            found.setdefault(word, []).append(partner)
+        left, right = pair.split("/")
+        found.setdefault(left, []).append(right)
+        found.setdefault(right, []).append(left)
     return found
 
 
-SYNONYMS, ANTONYMS = default(lexicon.SYNONYMS), default(lexicon.ANTONYMS)
+# Few, because most words have several meanings; chosen by reading what they do to real text.
+SYNONYMS = _both_ways("mother/mom father/dad grandmother/grandma grandfather/grandpa sofa/couch")
+ANTONYMS = _both_ways(
+    "big/small large/small huge/tiny hot/cold happy/sad long/short clean/dirty interesting/boring "
+    "expensive/cheap beautiful/ugly difficult/easy quiet/noisy"
+)
+# Do not belong to the phrase of the word before them.
+AFTER_PHRASES = AUXILIARIES | DETERMINERS | words_of(
+    "in on at with from into for to by of and or but so because if when while as than who now too "
+    "here there again"
+)  # fmt: skip
+BE = words_of("am is are was were be been")
+DEGREE = words_of("very so too really quite")
+# Nouns that make a turn of their own with the adjective: a long time, a big deal.
+FIXED = words_of(
+    "deal boy boys girl girls guy guys part question bit while time times ago one ones year years "
+    "way term run day days mistake help cut haul suit breath breaths money break name"
+)
 
 
 def read_exchange(path: Path) -> Exchange:
@@ -88,28 +95,36 @@ def _rows(text: str) -> dict[str, list[str]]:
     return found
 
 
-def exchanged(dice: Dice, sentence: str, exchange: Exchange) -> str | None:
-    """The sentence with one word of the list exchanged, a or an before it put right."""
-    return one_of(dice, sentence, list(_edits(sentence, exchange)))
-
-
-def _edits(sentence: str, exchange: Exchange) -> Iterator[Edit]:
+def exchange_edits(sentence: str, exchange: Exchange) -> Iterator[Edit]:
+    """One word of the list exchanged, a or an before it put right."""
     said = set(re.findall(r"[^\W\d_]+", sentence.lower()))
     for found in re.finditer(r"(?<![\w'’-])[^\W\d_]+(?:['’-][^\W\d_]+)*(?![\w'’-])", sentence):
         start, end = found.span()
         word = found[0].lower()
-        if start and found[0] != word:  # a name
+        others = exchange.get(word, ())
+        name = start and found[0] != word
+        # Not "big and large".
+        if name or said & {other.lower() for other in others} or not _fits(sentence, start, end):
             continue
-        for other in exchange.get(word, ()):
-            # Not "big and large".
-            if other.lower() not in said and fits(sentence, start, end, other):
-                yield _with_article(sentence, Edit(start, end, other))
+        for other in others:
+            if before := re.search(r"\b([Aa])n? $", sentence[:start]):
+                text = f"{before[1]}{article(other.lower())[1:]} {other}"
+                yield Edit(before.start(), end, text)
+            else:
+                yield Edit(start, end, other)
 
 
-def _with_article(sentence: str, edit: Edit) -> Edit:
-    """The edit, with the article before it where there is one."""
-    found = re.search(r"\b([Aa])n? $", sentence[: edit.start])
-    if not found:
-        return edit
-    text = f"{found[1]}{article(edit.text.lower())[1:]} {edit.text}"
-    return Edit(found.start(), edit.end, text)
+def _fits(sentence: str, start: int, end: int) -> bool:
+    """Whether a word of the built-in lists is sure to have its meaning; others fit everywhere."""
+    word, before = sentence[start:end].lower(), word_before(sentence, start)
+    after, ended = word_after(sentence, end), bool(re.match("[.!?,]", sentence[end:]))
+    if word in SYNONYMS:  # nouns
+        return before in DETERMINERS and (ended or after in AFTER_PHRASES)
+    if word not in ANTONYMS:  # adjectives
+        return True
+    if before in DETERMINERS:
+        return after not in {"", *AFTER_PHRASES, *FIXED} and sentence[end + 1].islower()
+    if before in DEGREE:
+        before = word_before(sentence, sentence[: start - 1].rfind(" ") + 1)
+    is_said = before in BE or re.search("['’](?:s|re|m)$", before)
+    return bool(is_said) and ended and word != "long"  # "It won't be long."

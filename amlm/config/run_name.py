@@ -1,0 +1,110 @@
+"""Names made from what a run is: of its folder, its W&B run, its card, and its place in a sweep."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from amlm.config.schema import flat
+
+# Config groups that say where or how long a run trains, not what is compared. Departures from
+# their files are named all the same, e.g. `-max_steps_3000`.
+NOT_NAMED = ("experiment", "scale", "impl", "debug", "logger", "data", "data/cleaning")
+FACTORS = ("masking/signal", "masking/schedule", "model/nhot")
+# Options that are compared between runs; the others are cadence, places and hardware.
+COMPARED = re.compile(
+    r"masking\.|model\.|optimizer\.|tokenizer\.vocab_size|trainer\.(max_steps|overfit)"
+    r"|data\.(words|shares|sequence_length|tokens_per_step|epochs|seed|cleaning)"
+)
+# Options that do not tell the runs of a sweep apart.
+NOT_IN_KEY = re.compile(r"run_dir|sweep|paths\.|logger|trainer\.threads|hydra")
+LONGEST = 100  # characters of a name; a folder's name may have 255 bytes
+
+
+def grid_name(choices: Mapping[str, str]) -> str:
+    """The name of a signal, schedule and n-hot fusion: ``hard``, ``mlm_decay``, ``soft_nhot``."""
+    signal, schedule, nhot = (choices[group] for group in FACTORS)
+    parts = [
+        {"uniform": "mlm"}.get(signal, signal),
+        {"constant": "", "linear": "decay"}.get(schedule, schedule),
+        {"none": "", "add": "nhot"}.get(nhot, f"nhot_{nhot}"),
+    ]
+    return "_".join(part for part in parts if part)
+
+
+def run_name(
+    experiment: str | None,
+    choices: Mapping[str, str],
+    usual: Mapping[str, str],
+    departures: Mapping[str, Any],
+) -> str:
+    """The name of a run.
+
+    Args:
+        experiment: the choice of ``experiment=``.
+        choices: the choice of every config group.
+        usual: what the experiment's file alone chooses.
+        departures: options that have another value than those choices give them.
+
+    Returns: e.g. ``hard_decay``, ``hard_decay-adamw-lr_0.001``, ``paper_parity-soft``.
+    """
+    changed = [
+        group
+        for group, choice in choices.items()
+        if group not in NOT_NAMED and not group.startswith("hydra/") and choice != usual.get(group)
+    ]
+    if experiment is None or experiment == grid_name(usual):
+        base = grid_name(choices)
+        changed = [group for group in changed if group not in FACTORS]
+    else:
+        base = experiment
+    parts = [base, *(choices[group] for group in changed)]
+    parts += [f"{key.rpartition('.')[2]}_{_shown(value)}" for key, value in departures.items()]
+    return _shortened("-".join(_clean(part) for part in parts))
+
+
+def departures(config: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that are compared between runs and have another value than in a reference."""
+    ours, theirs = flat(config), flat(reference)
+    return {
+        key: value
+        for key, value in ours.items()
+        if COMPARED.match(key) and value != theirs.get(key)
+    }
+
+
+def sweep_key(overrides: Iterable[str], experiment: str | None, seed: int) -> str:
+    """The folder of a run in a sweep: its overrides, in an order that does not depend on how they
+    were typed, so that a sweep that is extended finds its finished runs.
+
+    Args:
+        overrides: ``key=value`` of this run.
+        experiment, seed: always part of the key, overridden or not.
+    """
+    given = dict(text.lstrip("+~").partition("=")[::2] for text in overrides)
+    given |= {"experiment": str(experiment), "seed": str(seed)}
+    others = sorted(given.keys() - {"experiment", "seed"})
+    order = ["experiment", "seed", *others]  # what is cut off a long name comes last
+    parts = [f"{key}={given[key]}" for key in order if not NOT_IN_KEY.match(key)]
+    text = ",".join(parts)
+    clean = ",".join(_clean(part) for part in parts)
+    return _shortened(clean, text) if clean != text else _shortened(clean)
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).rpartition(".")[2]
+
+
+def _clean(text: str) -> str:
+    # What every file system takes, and a shell and Hydra take unquoted.
+    return re.sub(r"[^\w.=+-]+", "_", text).strip("_.")
+
+
+def _shortened(name: str, distinct: str | None = None) -> str:
+    """At most `LONGEST` characters; a digest tells apart what cleaning or cutting made alike."""
+    if len(name) <= LONGEST and distinct is None:
+        return name
+    digest = hashlib.blake2b((distinct or name).encode(), digest_size=4).hexdigest()
+    return f"{name[: LONGEST - 9]}-{digest}"
