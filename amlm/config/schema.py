@@ -44,6 +44,7 @@ class SourceConfig:
         "with [SEP] between them",
         choices=("separate", "pair", "joined"),
     )
+    exclude: list[str] = option([], "sources of a folder to leave out, e.g. [childes]")
     columns: list[str] = option(
         ["anchor", "positive", "negative"], "columns of a triplet, in this order"
     )
@@ -53,6 +54,7 @@ class SourceConfig:
 class DataConfig:
     sources: dict[str, Any] = option({}, "where the text comes from: a name and a path for each")
     dir: str | None = option(None, "folder with <source>.train and <source>.dev files (babylm)")
+    triplets: str | None = option(None, "file of triplets for data=paper")
     sample_words: int = option(300_000, "words of the built-in sample corpus", ge=1_000)
     cleaning: dict[str, dict[str, bool]] = option(
         {}, "cleaning rules by source, on or off (config group data/cleaning)"
@@ -61,7 +63,9 @@ class DataConfig:
         None, "words to train on, sampled from the sources; null is all that the shares allow", ge=1
     )
     shares: dict[str, float] = option(
-        {}, "share of the words by source, adding up to 1; empty takes the sources as they are"
+        {},
+        "share of the words by source, adding up to 1; rest is all sources not named; empty takes the "
+        "sources as they are",
     )
     allow_repeat: bool = option(
         False, "whether a source with too few words for its share is repeated"

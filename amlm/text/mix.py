@@ -37,6 +37,18 @@ class Selection:
         return self.repeats * int(words_S.sum(dtype=np.int64)) + once_more
 
 
+REST = "rest"  # a share of this name is that of all other sources together
+
+
+def _each_share(available: Mapping[str, int], shares: Mapping[str, float]) -> dict[str, float]:
+    """Shares with that of the rest divided over the other sources in proportion to their words."""
+    others = {name: words for name, words in available.items() if name not in shares}
+    total = max(sum(others.values()), 1)
+    named = {name: share for name, share in shares.items() if name != REST}
+    rest = shares.get(REST, 0.0)
+    return {**named, **{name: rest * words / total for name, words in others.items()}}
+
+
 def word_targets(
     available: Mapping[str, int], shares: Mapping[str, float], words: int | None, repeat: bool
 ) -> dict[str, int]:
@@ -44,18 +56,18 @@ def word_targets(
 
     Args:
         available: words of each source.
-        shares: adding up to 1, by source; empty: in proportion to what there is.
+        shares: adding up to 1, by source or for the `REST`; empty: in proportion to what there is.
         words: to take in all; None: as many as the shares allow without repeating any.
         repeat: whether a source may give more words than it has.
 
     Raises:
         InputError: a source has too few words; says how many are missing.
     """
-    total = sum(available.values())
     if not shares:
         if words is None:
             return dict(available)
-        shares = {name: count / max(total, 1) for name, count in available.items()}
+        shares = {REST: 1.0}
+    shares = _each_share(available, shares)
     if words is None:
         words = min(math.floor(available[name] / share) for name, share in shares.items() if share)
     # Rounded so that the sum is exact: the largest remainders are rounded up.

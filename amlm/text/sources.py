@@ -12,6 +12,7 @@ from amlm.config.components import typed_options
 from amlm.config.options import check_ranges
 from amlm.config.schema import DataConfig, SourceConfig
 from amlm.text.corpora import Corpus, FileCorpus, HubCorpus, PartCorpus, SampleCorpus
+from amlm.text.mix import REST
 from amlm.text.readers import HUB
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
@@ -87,7 +88,14 @@ def _of_source(
     path = source.path
     if path is None:
         if name == "babylm":
-            raise InputError("data=babylm needs data.dir=<folder with the *.train and *.dev files>")
+            raise InputError(
+                "data=babylm needs data.dir=<folder with the *.train and *.dev files>, and so does "
+                "data=paper"
+            )
+        if name == "triplets":
+            raise InputError(
+                "data=paper needs data.triplets=<file>: make one with `python -m amlm.data triplets`"
+            )
         raise InputError(f"data.sources.{name}.path=<file, folder or hub:owner/name> is needed")
     if path == SAMPLE:
         dev_words = int(config.sample_words * SAMPLE_DEV_SHARE)
@@ -96,6 +104,13 @@ def _of_source(
         return {name: train}, {name: dev}
     said = "data.dir" if path == config.dir else f"data.sources.{name}.path"
     trained = _of_path(name, source, path, "train", said)
+    for each in source.exclude:
+        if each not in trained:
+            raise InputError(
+                f"data.sources.{name}.exclude={each} is not in {path}{nearest(each, trained)}: "
+                f"there are {', '.join(trained)}"
+            )
+        del trained[each]
     if not trained:
         raise InputError(
             f"{said}={path} has no *.train file in it or below: expected <source>.train, for "
@@ -106,7 +121,7 @@ def _of_source(
         held_out = _of_path(name, source, source.dev, "dev", where)
         if not held_out:
             raise InputError(f"{where}={source.dev} has no *.dev file in it or below")
-        return trained, held_out
+        return trained, {k: v for k, v in held_out.items() if k not in source.exclude}
     folder = Path(path).expanduser()
     beside = _of_path(name, source, path, "dev", said) if folder.is_dir() else {}
     held_out = {}
@@ -151,12 +166,12 @@ def find_corpora(config: DataConfig) -> dict[str, list[Corpus]]:
                 splits[split][each] = corpus
     train, dev = splits["train"], splits["dev"]
     for name in config.shares:
-        if name not in train:
+        if name not in train and name != REST:
             raise InputError(
                 f"data.shares.{name} names no source{nearest(name, train)}: there are "
-                f"{', '.join(train)}"
+                f"{', '.join(train)}, and {REST} for all others"
             )
-    if config.shares:
+    if config.shares and not config.shares.get(REST):
         # Held-out text goes with its source; what has a name of its own was asked for.
         dev = {k: v for k, v in dev.items() if config.shares.get(k) or k not in train}
         train = {k: v for k, v in train.items() if config.shares.get(k)}

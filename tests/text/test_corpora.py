@@ -260,6 +260,25 @@ def test_shares_leave_the_other_sources_out(
     assert [[c.name for c in many] for many in corpora.values()] == [["childes"], ["childes"]]
 
 
+def test_sources_of_a_folder_are_excluded_by_name(tmp_path: Path, write_text: Write) -> None:
+    names = [f"{name}.{split}" for name in ("childes", "wiki") for split in ("train", "dev")]
+    write_text(tmp_path, dict.fromkeys(names, "one two\n"))
+    source: dict[str, Any] = {"path": str(tmp_path), "exclude": ["childes"]}
+    found = find_corpora(DataConfig(sources={"babylm": source}))
+    assert [[each.name for each in split] for split in found.values()] == [["wiki"], ["wiki"]]
+    source["exclude"] = ["childs"]
+    with pytest.raises(InputError, match=r"exclude=childs is not in .*did you mean childes"):
+        find_corpora(DataConfig(sources={"babylm": source}))
+
+
+def test_a_share_for_the_rest_keeps_every_source(tmp_path: Path, write_text: Write) -> None:
+    names = [f"{name}.{split}" for name in ("childes", "wiki") for split in ("train", "dev")]
+    write_text(tmp_path, dict.fromkeys(names, "one two\n"))
+    sources = {"babylm": {"path": str(tmp_path)}}
+    found = find_corpora(DataConfig(sources=sources, shares={"wiki": 0.5, "rest": 0.5}))
+    assert [each.name for each in found["train"]] == ["childes", "wiki"]
+
+
 def print_of(folder: Path) -> str:
     return str(fingerprint(find_corpora(DataConfig(sources={"x": {"path": str(folder)}}))))
 

@@ -23,6 +23,9 @@ AVAILABLE = {"childes": 600, "wiki": 300, "triplets": 100}
         # As many as the scarcest source allows: 100 / 0.2 = 500.
         ({"childes": 0.5, "wiki": 0.3, "triplets": 0.2}, None, False, (250, 150, 100)),
         ({"childes": 1.0}, None, False, (600, 0, 0)),
+        # The rest, 900 words, in proportion: 2 to 1. As many as 100 / 0.25 allows.
+        ({"triplets": 0.25, "rest": 0.75}, None, False, (200, 100, 100)),
+        ({"triplets": 0.1, "rest": 0.9}, 100, False, (60, 30, 10)),
         ({"wiki": 0.5, "triplets": 0.5}, 1_000, True, (0, 500, 500)),
         # 100 / 3: the largest remainders are rounded up, the sum is exact.
         ({"childes": 1 / 3, "wiki": 1 / 3, "triplets": 1 / 3}, 100, False, (34, 33, 33)),
