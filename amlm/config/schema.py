@@ -64,8 +64,8 @@ class DataConfig:
     )
     shares: dict[str, float] = option(
         {},
-        "share of the words by source, adding up to 1; rest is all sources not named; empty takes the "
-        "sources as they are",
+        "share of the words by source, adding up to 1; rest is all sources not named; empty takes "
+        "the sources as they are",
     )
     allow_repeat: bool = option(
         False, "whether a source with too few words for its share is repeated"

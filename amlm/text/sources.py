@@ -94,7 +94,7 @@ def _of_source(
             )
         if name == "triplets":
             raise InputError(
-                "data=paper needs data.triplets=<file>: make one with `python -m amlm.data triplets`"
+                "data=paper needs data.triplets=<file>: `python -m amlm.data triplets` makes one"
             )
         raise InputError(f"data.sources.{name}.path=<file, folder or hub:owner/name> is needed")
     if path == SAMPLE:
