@@ -45,18 +45,24 @@ class WandbMirror(Mirror, WandbLogger):
     def __init__(self, run_log: RunLog, history: Sequence[Record], **options: Any) -> None:
         import wandb
 
-        settings = wandb.Settings(silent=True, console="off")
-        super().__init__(run_log, settings=settings, **options)
+        # Lightning's own call gives a setting that W&B warns of.
+        experiment = wandb.init(
+            dir=str(run_log.folder),
+            id=hashlib.blake2b(str(run_log.folder.resolve()).encode(), digest_size=6).hexdigest(),
+            resume="allow",
+            settings=wandb.Settings(silent=True, console="off"),
+            **options,
+        )
+        super().__init__(run_log, experiment=experiment, save_dir=run_log.folder)
         self._curves = {
             f"step {record['step']}": list(record["by_frequency_rank"].values())
             for record in history
             if record["kind"] == "mask_update"
         }
-        _ = self.experiment  # starts the run
 
     def put(self, values: dict[str, Any], step: int) -> None:
         # By step, so that what a resumed run has logged before is not logged again.
-        self.experiment.log({**values, "trainer/global_step": step}, step=step)
+        self.experiment.log(values, step=step)
 
     def show(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
         if record["kind"] == "summary":
@@ -104,35 +110,22 @@ def make_mirrors(
     Raises:
         InputError: W&B can't be reached or wants an account.
     """
-    folder = run_log.folder
-    common: dict[str, Any] = {"save_dir": folder, "version": ""}
+    folder: dict[str, Any] = {"save_dir": run_log.folder, "version": ""}
     if options.name == "csv":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that the folder is not empty
-            csv = CsvMirror(run_log, name="", flush_logs_every_n_steps=1, **common)
+            csv = CsvMirror(run_log, name="", flush_logs_every_n_steps=1, **folder)
             for record in history:
                 csv.log_record(record, None)
         return [csv]
     if options.name == "tensorboard":
         # A resumed run hides what was written beyond its checkpoint.
         purge = run_log.step + 1 if history else None
-        return [TensorBoardMirror(run_log, name="tensorboard", purge_step=purge, **common)]
+        return [TensorBoardMirror(run_log, name="tensorboard", purge_step=purge, **folder)]
     if options.name == "wandb":
-        common["version"] = hashlib.blake2b(
-            str(folder.resolve()).encode(), digest_size=6
-        ).hexdigest()
+        account = {"project": options.project, "entity": options.entity, "mode": options.mode}
         try:
-            return [
-                WandbMirror(
-                    run_log,
-                    history,
-                    project=options.project,
-                    entity=options.entity,
-                    mode=options.mode,
-                    **common,
-                    **about,
-                )
-            ]
+            return [WandbMirror(run_log, history, **account, **about)]
         except Exception as error:
             raise InputError(
                 f"logger=wandb did not start ({error}): log in with `wandb login`, or use "

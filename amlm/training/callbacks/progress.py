@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from amlm.training.callbacks import StepCallback
 from amlm.training.lightning_module import AdaptiveMaskedLM
 from amlm.training.run_log import RunLog
-from amlm.util.progress import Minutes
+from amlm.util.progress_bar import Minutes
 from amlm.util.terminal import say
 
 

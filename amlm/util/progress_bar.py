@@ -10,10 +10,9 @@ from typing import Any
 from tqdm import tqdm
 
 MINUTE = 60.0  # seconds
-LINE = (
-    "{desc}: {percentage:.0f}% ({n_fmt} of {total_fmt}{unit}, {rate_fmt}, {remaining} left){postfix}"
-)
-ENDLESS_LINE = "{desc}: {n_fmt}{unit}, {rate_fmt}{postfix}"
+RATE = "{rate_fmt}{postfix}"
+LINE = "{desc}: {percentage:.0f}% ({n_fmt} of {total_fmt}{unit}, {remaining} left), " + RATE
+ENDLESS_LINE = "{desc}: {n_fmt}{unit}, " + RATE
 
 
 class Minutes:
@@ -44,7 +43,7 @@ class _Lines(tqdm):  # type: ignore[misc]
         return False
 
 
-def progress(
+def progress_bar(
     iterable: Iterable[Any] | None = None,
     *,
     total: int | None = None,
