@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterable
+from time import monotonic
 from typing import Any
 
 from tqdm import tqdm
@@ -19,10 +19,10 @@ class Minutes:
     """Says when a minute has passed since it last did, or since it was made."""
 
     def __init__(self) -> None:
-        self._last = time.monotonic()
+        self._last = monotonic()
 
     def passed(self) -> bool:
-        now = time.monotonic()
+        now = monotonic()
         if now - self._last < MINUTE:
             return False
         self._last = now

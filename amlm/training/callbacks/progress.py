@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from time import monotonic
 from typing import Any
 
 import lightning as L
@@ -54,12 +54,12 @@ class ProgressLines(StepCallback):
         self.total_steps = total_steps
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._minutes, self._started = Minutes(), time.monotonic()
+        self._minutes, self._started = Minutes(), monotonic()
         self._first = trainer.global_step
 
     def on_step_end(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> None:
         if trainer.is_global_zero and self._minutes.passed():
-            per_step = (time.monotonic() - self._started) / (step - self._first)
+            per_step = (monotonic() - self._started) / (step - self._first)
             say(self.line(step, per_step * (self.total_steps - step)))
 
     def line(self, step: int, left: float) -> str:
