@@ -19,7 +19,7 @@ from amlm.models.build import to_hugging_face
 from amlm.optim.optimizers import make_optimizer
 from amlm.store.datamodule import StepBatch
 from amlm.store.token_store import TokenStore
-from amlm.training.assemble import make_data, make_module, make_plan_of, make_trainer
+from amlm.training.assemble import make_parts, make_trainer
 from amlm.training.lightning_module import AdaptiveMaskedLM
 
 if TYPE_CHECKING:
@@ -44,13 +44,12 @@ class OurStep:
         self.options = options
         constant = ("masking/schedule=constant", f"masking.schedule.value={options.ratio}")
         self.config = configuration(options, *constant, "trainer.max_steps=1000", *more)
-        plan = make_plan_of(self.config, store)
-        trainer = make_trainer(self.config, plan, Path(), [])
-        module = make_module(self.config, store, plan.total_steps)
-        self.module: AdaptiveMaskedLM = module.to(options.torch_device).train()
+        parts = make_parts(self.config, store)
+        trainer = make_trainer(self.config.trainer, parts.plan, Path())
+        self.module: AdaptiveMaskedLM = parts.module.to(options.torch_device).train()
         self.module.trainer = trainer
         self.optimizer: Optimizer = self.module.configure_optimizers()["optimizer"]
-        self.data = make_data(self.config, store, plan)
+        self.data = parts.data
         self.data.trainer = trainer
         fetched = iter(self.data.train_dataloader())
         self.batches: list[StepBatch] = [

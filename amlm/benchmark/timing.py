@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
-from tqdm import tqdm
+
+from amlm.util.progress_bar import progress_bar
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def in_turn(
     slows them all.
     """
     results: dict[str, list[float]] = {name: [] for name in tasks}
-    with tqdm(total=(rounds + 1) * len(tasks), desc=note, leave=False) as bar:
+    with progress_bar(total=(rounds + 1) * len(tasks), desc=note, unit=" runs") as bar:
         for number in range(rounds + 1):
             for name, task in tasks.items():
                 result = task()

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer
-from tqdm import tqdm
 
 from amlm.config.schema import DataConfig, TokenizerConfig
 from amlm.store.encode import Encoder, segments
@@ -26,6 +25,7 @@ from amlm.text.mix import Selection, select_lines, word_targets
 from amlm.text.spool import Spooled, spool
 from amlm.tokenizers.bpe import save_tokenizer, train_tokenizer
 from amlm.tokenizers.existing import load_existing
+from amlm.util.progress_bar import progress_bar
 
 META_FILE = "meta.json"
 MAX_LENGTH = 1_024  # that the saved tokenizer declares; models declare their own at export
@@ -72,7 +72,7 @@ def _write_split(
     found = []
     counts_V = np.zeros(encoder.vocab_size, dtype=np.int64)
     total = sum(len(source.words_S) if which is None else which.lines for source, which in chosen)
-    with tqdm(desc=f"tokenising {split}", total=total, unit=" lines", leave=False) as bar:
+    with progress_bar(desc=f"tokenizing {split}", total=total, unit=" lines") as bar:
         for source, which in chosen:
             before = bar.n
             for written in encoder.write(source.lines(which), folder, split):

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from amlm.text.cleaning import Removed, clean
 from amlm.text.corpora import Corpus
 from amlm.text.lines import words_in
 from amlm.text.mix import Selection
 from amlm.util.errors import InputError
+from amlm.util.progress_bar import progress_bar
 
 COUNT_TYPE = np.dtype("<i4")
 
@@ -74,7 +74,7 @@ def spool(corpus: Corpus, rules: Sequence[str], path: Path) -> Spooled:
     made = Spooled(corpus.name, path)
 
     def counted(lines: Iterator[str]) -> Iterator[str]:
-        with tqdm(desc=f"reading {corpus.name}", unit=" lines", leave=False) as bar:
+        with progress_bar(desc=f"reading {corpus.name}", unit=" lines") as bar:
             for line in lines:
                 made.lines_read += 1
                 made.words_read += words_in(line)

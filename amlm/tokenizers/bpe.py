@@ -28,9 +28,9 @@ from tokenizers import (
     pre_tokenizers,
     trainers,
 )
-from tqdm import tqdm
 
 from amlm.tokenizers.special_tokens import NAMES, set_roles, special_tokens
+from amlm.util.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -106,10 +106,10 @@ def train_tokenizer(lines: Callable[[], Iterable[str]], vocab_size: int) -> Toke
     learner = _pipeline(Tokenizer(models.BPE()))
     room = vocab_size - RESERVED
     alphabet_size = min(max(64, int(vocab_size * ALPHABET_SHARE)), room)
-    counting = tqdm(lines(), desc="counting characters", unit=" lines", leave=False)
+    counting = progress_bar(lines(), desc="counting characters", unit=" lines")
     alphabet = _alphabet(learner.normalizer, counting, alphabet_size)
     learner.train_from_iterator(
-        tqdm(lines(), desc="counting words", unit=" lines", leave=False),
+        progress_bar(lines(), desc="counting words", unit=" lines"),
         trainers.BpeTrainer(
             vocab_size=room,
             min_frequency=2,

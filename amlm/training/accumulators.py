@@ -1,4 +1,4 @@
-"""Sums behind the lines of metrics, kept on the device until a line is written.
+"""Sums behind the metrics of a run, kept on the device until a record is written.
 
 Shapes: M labelled positions.
 """
@@ -16,7 +16,7 @@ from amlm.masking.signals import Predictions
 
 
 class Window(KeepDtype):
-    """Training since the last line of metrics; part of a checkpoint.
+    """Sums over training since the last ``train`` record; part of a checkpoint.
 
     What the host knows anyway (maskable positions, steps) is counted there.
     """
@@ -40,7 +40,7 @@ class Window(KeepDtype):
     def add(
         self, seen: Predictions, maskable: int, ratio: float, saturated: Tensor, share: float
     ) -> None:
-        """Adds a part of a step; ``share`` is how much of the step it is."""
+        """Adds a micro-batch; ``share`` is its fraction of the step."""
         sums = [seen.nll_M.sum(), seen.correct_M.sum(), seen.valid_M.sum(), saturated * share]
         self.sums_5[:4] += torch.stack([each.double() for each in sums])
         self.maskable += maskable
@@ -53,18 +53,18 @@ class Window(KeepDtype):
         self.sums_5[4] += norm.double()
 
     def is_finite(self) -> bool:
-        """Whether every loss and gradient so far was a number. Asks the device."""
+        """Whether every loss and gradient so far was finite. Synchronizes with the device."""
         return bool(self.sums_5.isfinite().all())
 
     def close(self, reduce: Callable[[Tensor], Tensor], ranks: int) -> dict[str, float]:
-        """Means over the window, which then starts anew.
+        """Means over the window, which is then reset.
 
         Args:
             reduce: sums a tensor over ranks.
             ranks: their number.
 
-        Returns: loss (nats per label), accuracy, wanted and realised mask ratio, share of maskable
-            positions that were selected for certain, norm of the gradient before clipping.
+        Returns: loss (nats per label), accuracy, target and realised mask ratio, fraction of
+            maskable positions with masking probability 1, norm of the gradient before clipping.
         """
         host_3 = torch.tensor([self.maskable, self.expected, self.steps], dtype=torch.float64)
         totals = reduce(torch.cat([self.sums_5, host_3.to(self.sums_5.device)])).tolist()
@@ -87,8 +87,8 @@ class Validation(KeepDtype):
 
     def __init__(self) -> None:
         super().__init__()
-        # Sums, not means: torchmetrics 1.9 ignores the weights of a mean that is to leave numbers
-        # that are none alone, and those must show.
+        # Sums, not means: torchmetrics 1.9 ignores the weights of a mean that is told to keep NaN,
+        # and a NaN must show.
         self.nll, self.correct, self.labelled = (self._sum() for _ in range(3))
 
     @staticmethod
@@ -103,7 +103,7 @@ class Validation(KeepDtype):
         self.labelled.update(seen.valid_M.double().sum())
 
     def close(self) -> dict[str, float]:
-        """The means over all ranks; the next validation starts anew."""
+        """The means over all ranks; the sums are then reset."""
         nll, correct, labelled = (
             float(each.compute()) for each in (self.nll, self.correct, self.labelled)
         )

@@ -1,19 +1,21 @@
-"""Puts a run's parts together from its configuration. Each function makes one part.
+"""Puts a run together from its configuration: the only place that knows all of it.
 
 Shapes: V token types.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import lightning as L
-import torch
-from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.loggers.logger import Logger
 
-from amlm.config.components import build_masking
-from amlm.config.schema import Config, MaskingConfig
+from amlm.config.components import build_callbacks, build_masking
+from amlm.config.schema import Config, MaskingConfig, TrainerConfig, ValidationConfig
 from amlm.masking.policy import MaskingPolicy
 from amlm.masking.replacement import Replacement
 from amlm.masking.sampler import Systematic
@@ -25,15 +27,59 @@ from amlm.models.substrings import cached_substring_table
 from amlm.store.datamodule import TextDataModule
 from amlm.store.plan import BatchPlan, make_plan
 from amlm.store.token_store import TokenStore
+from amlm.store.words_seen import WordCounter
 from amlm.tokenizers.surfaces import surfaces_of
+from amlm.training import devices
+from amlm.training.callbacks.checkpoints import Checkpoints
+from amlm.training.callbacks.evaluation import Evaluation
+from amlm.training.callbacks.mask_drift import MaskDrift
+from amlm.training.callbacks.mask_update import MaskUpdate
+from amlm.training.callbacks.metrics import Metrics
+from amlm.training.callbacks.order import check_order, in_order
+from amlm.training.callbacks.profile import Profile
+from amlm.training.callbacks.progress import Progress, ProgressLines
+from amlm.training.callbacks.word_checkpoints import WordCheckpoints
 from amlm.training.lightning_module import AdaptiveMaskedLM
-from amlm.util.errors import InputError
+from amlm.training.run_log import RunLog
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What is trained, and on what."""
+
+    store: TokenStore
+    plan: BatchPlan
+    module: AdaptiveMaskedLM
+    data: TextDataModule
+
+
+def make_parts(config: Config, store: TokenStore) -> Parts:
+    """Batch plan, model with its masking policy, and data of a configuration over a store."""
+    plan = make_plan(
+        store.tokens("train"),
+        sequence_length=config.data.sequence_length,
+        tokens_per_step=config.data.tokens_per_step,
+        epochs=config.data.epochs,
+        max_steps=config.trainer.max_steps,
+        seed=config.seed,
+    )
+    data = TextDataModule(
+        store,
+        plan,
+        config.data,
+        not_maskable=store.special.not_maskable(config.masking.mask_special_tokens),
+        validation_not_maskable=store.special.not_maskable(False),
+        batch_tokens=config.validation.batch_tokens,
+        accumulate=config.trainer.accumulate,
+        overfit=config.trainer.overfit,
+    )
+    return Parts(store, plan, make_module(config, store, plan.total_steps), data)
 
 
 def make_policy(
     config: MaskingConfig, store: TokenStore, total_steps: int, seed: int
 ) -> MaskingPolicy:
-    """The masking policy of a configuration."""
+    """The masking policy of training."""
     parts = build_masking(config)
     if config.counters == "bfloat16":
         parts["signal"] = authors_counters(parts["signal"])
@@ -50,22 +96,22 @@ def make_policy(
     )
 
 
-def validation_policy(config: Config, store: TokenStore) -> MaskingPolicy:
+def validation_policy(config: ValidationConfig, store: TokenStore) -> MaskingPolicy:
     """Plain masked language modeling with 80/10/10 and masks of its own seed."""
     return MaskingPolicy(
         store.vocab_size,
         total_steps=1,
         signal=Uniform(),
-        schedule=Constant(config.validation.ratio),
+        schedule=Constant(config.ratio),
         sampler=Systematic(),
         replacement=Replacement(),
         special=store.special,
-        seed=config.validation.seed,
+        seed=config.seed,
     )
 
 
 def make_module(config: Config, store: TokenStore, total_steps: int) -> AdaptiveMaskedLM:
-    """Model, masking policy and optimizer of a configuration, with weights drawn from its seed."""
+    """Model, masking policy and optimizer, with weights drawn from the seed."""
     substrings = None
     if config.model.nhot.fusion != "none":
         substrings = cached_substring_table(
@@ -76,7 +122,7 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
     module = AdaptiveMaskedLM(
         build_model(config.model, store.vocab_size, substrings, config.seed, store.special),
         make_policy(config.masking, store, total_steps, config.seed),
-        validation_policy(config, store),
+        validation_policy(config.validation, store),
         config.optimizer,
         total_steps=total_steps,
         seed=config.seed,
@@ -88,91 +134,72 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
     return module
 
 
-def make_data(config: Config, store: TokenStore, plan: BatchPlan) -> TextDataModule:
-    """Batches of a configuration over a store."""
-    special = store.special
-    return TextDataModule(
-        store,
-        plan,
-        config.data,
-        not_maskable=special.not_maskable(config.masking.mask_special_tokens),
-        validation_not_maskable=special.not_maskable(False),
-        batch_tokens=config.validation.batch_tokens,
-        accumulate=config.trainer.accumulate,
-        overfit=config.trainer.overfit,
-    )
+def make_callbacks(config: Config, parts: Parts, run_log: RunLog) -> list[L.Callback]:
+    """The callbacks of a run, a user's included, in their order.
 
-
-def make_plan_of(config: Config, store: TokenStore) -> BatchPlan:
-    """The batch plan of a configuration over a store."""
-    return make_plan(
-        store.tokens("train"),
-        sequence_length=config.data.sequence_length,
-        tokens_per_step=config.data.tokens_per_step,
-        epochs=config.data.epochs,
-        max_steps=config.trainer.max_steps,
-        seed=config.seed,
-    )
-
-
-def check_device(config: Config) -> None:
-    """Raises InputError if the configuration asks for a GPU and there is none."""
-    if config.trainer.accelerator == "gpu" and not torch.cuda.is_available():
-        raise InputError("impl=gpu asks for a GPU and torch sees none: use impl=cpu")
-
-
-def _accelerator(config: Config) -> str:
-    # Lightning's own choice can be one without float64, which the masking arithmetic needs.
-    choice = {"gpu": "cuda", "auto": "cuda" if torch.cuda.is_available() else "cpu"}
-    return choice.get(config.trainer.accelerator, config.trainer.accelerator)
-
-
-def world_size(config: Config) -> int:
-    """Number of processes that a configuration trains with."""
-    everything = torch.cuda.device_count() if _accelerator(config) == "cuda" else 1
-    return config.trainer.devices or max(everything, 1)
-
-
-def _precision(config: Config) -> Any:
-    choice = config.trainer.precision
-    if choice != "auto":
-        return {"32": "32-true"}.get(choice, choice)
-    able = _accelerator(config) == "cuda" and torch.cuda.is_bf16_supported(False)
-    return "bf16-mixed" if able else "32-true"
-
-
-def _strategy(config: Config) -> Any:
-    if world_size(config) == 1:
-        return "auto"
-    # Left to itself, data-parallel training copies the first rank's buffers to all others at every
-    # step: each would lose the statistics of its own share.
-    return DDPStrategy(broadcast_buffers=False)
+    Raises:
+        InputError: an evaluation task has no data.
+    """
+    store, plan, folder, trainer = parts.store, parts.plan, run_log.folder, config.trainer
+    words = WordCounter(store, plan, trainer.overfit)
+    longest, masking = config.model.max_positions, config.masking
+    callbacks: list[L.Callback] = [
+        MaskUpdate(masking.update_every, masking.first_update, masking.update_offset),
+        MaskDrift(run_log, store.tokenizer, store.type_counts("train")),
+        Metrics(run_log, plan, words, trainer.log_every),
+        WordCheckpoints(
+            folder, run_log, store.tokenizer, plan, words, config.checkpoints.words_by, longest
+        ),
+        Checkpoints(folder, config.checkpoints.every, trainer.validate_every),
+        *build_callbacks(config.callbacks),
+    ]
+    if config.evaluation.tasks:
+        callbacks.append(
+            Evaluation(config.evaluation, run_log, store.tokenizer, plan.total_steps, longest)
+        )
+    if trainer.profile:
+        callbacks.append(Profile(folder))
+    if not sys.stdout.isatty():
+        callbacks.append(ProgressLines(run_log, plan.total_steps))
+    elif not any(isinstance(each, ProgressBar) for each in callbacks):
+        callbacks.append(
+            Progress(run_log, plan.total_steps * trainer.accumulate, trainer.log_every)
+        )
+    return in_order(callbacks)
 
 
 def make_trainer(
-    config: Config, plan: BatchPlan, folder: Path, callbacks: list[L.Callback]
+    options: TrainerConfig,
+    plan: BatchPlan,
+    folder: Path,
+    callbacks: Sequence[L.Callback] = (),
+    loggers: Sequence[Logger] = (),
 ) -> L.Trainer:
-    """The Lightning trainer of a configuration."""
-    options = config.trainer
-    micro_steps = plan.total_steps * options.accumulate
-    return L.Trainer(
-        accelerator=_accelerator(config),
-        devices=world_size(config),
-        strategy=_strategy(config),
-        precision=_precision(config),
+    """The Lightning trainer."""
+    micro_batches = plan.total_steps * options.accumulate
+    trainer = L.Trainer(
+        accelerator=devices.accelerator(options),
+        devices=devices.world_size(options),
+        strategy=devices.strategy(options),
+        precision=devices.precision(options),
         max_steps=plan.total_steps,
         max_epochs=-1,
         accumulate_grad_batches=options.accumulate,
         # One "epoch" is the whole run; past its end means never.
-        val_check_interval=options.validate_every * options.accumulate or micro_steps + 1,
+        val_check_interval=options.validate_every * options.accumulate or micro_batches + 1,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         # Validation comes first, and what the encoder caches in it is used in training.
         inference_mode=False,
-        logger=False,
-        enable_checkpointing=False,
+        logger=list(loggers),
+        log_every_n_steps=options.log_every,
+        # Lightning would add its own where there is none.
+        enable_checkpointing=any(isinstance(each, Checkpoints) for each in callbacks),
+        enable_progress_bar=any(isinstance(each, ProgressBar) for each in callbacks),
         enable_model_summary=False,
-        callbacks=callbacks,
+        callbacks=list(callbacks),
         default_root_dir=folder,
     )
+    check_order(trainer)
+    return trainer

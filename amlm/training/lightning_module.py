@@ -38,7 +38,7 @@ class AdaptiveMaskedLM(L.LightningModule):
         optimizer: the ``optimizer`` section.
         total_steps: optimizer steps of the run.
         seed: source of dropout, with the step.
-        accumulate: accumulation parts per step.
+        accumulate: micro-batches per optimizer step (gradient accumulation).
         compare: how validation compares ids (see `amlm.models.loss.predictions`).
     """
 
@@ -79,7 +79,7 @@ class AdaptiveMaskedLM(L.LightningModule):
         return predictions(logits_MV, rows, compare)
 
     def training_step(self, batch: StepBatch, batch_idx: int) -> Tensor:
-        # Dropout depends on (seed, step, part, rank) alone, so a resumed run draws the same.
+        # Dropout depends only on (seed, step, micro-batch, rank), so a resumed run draws the same.
         torch.manual_seed(
             derived_seed(self.seed, "dropout", batch.step, batch.part, self.trainer.global_rank)
         )
@@ -96,8 +96,8 @@ class AdaptiveMaskedLM(L.LightningModule):
             corruption.saturated,
             1 / self.accumulate,
         )
-        # The mean over all labels of the step. Lightning divides by the number of parts and
-        # averages over ranks, whose shares need not have equally many labels.
+        # The mean over all labels of the step. Lightning divides by the number of micro-batches and
+        # averages over ranks, which need not have equally many labels.
         labels = corruption.selected_GL.sum().clamp(min=1)
         return seen.nll_M.sum() / labels * (self.accumulate * self.trainer.world_size)
 

@@ -1,150 +1,131 @@
-"""Mirrors of the run's log: CSV, TensorBoard and Weights & Biases (none of them is needed)."""
+"""The record shown elsewhere, by Lightning's loggers for CSV, TensorBoard and Weights & Biases.
+
+None of them is needed: what one loses is still in the log, and one that fails gets nothing more
+while the run goes on.
+"""
 
 from __future__ import annotations
 
-import csv
 import hashlib
+import warnings
+from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger, WandbLogger
 from numpy.typing import NDArray
 
-from amlm.config.schema import Config, as_dict
-from amlm.training.record import Mirror, Record, scalars
+from amlm.config.schema import LoggerConfig
+from amlm.training.record import Record, scalars
+from amlm.training.run_log import Mirror, RunLog
 from amlm.util.errors import InputError
 
 
-class CsvMirror:
-    """``metrics.csv`` in long form: step, name, value.
-
-    ``history`` is what the log holds already, when a run goes on.
-    """
-
-    def __init__(self, folder: Path, history: list[Record]) -> None:
-        self.path = folder / "metrics.csv"
-        self.path.unlink(missing_ok=True)
-        self._append([("step", "name", "value")])
-        for record in history:
-            self.write(record, None)
-
-    def _append(self, rows: list[tuple[Any, ...]]) -> None:
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows(rows)
-
-    def write(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
-        step = record.get("step", "")
-        self._append([(step, name, value) for name, value in scalars(record).items()])
-
-    def close(self, failed: bool) -> None:
-        pass
+class CsvMirror(Mirror, CSVLogger):
+    """``metrics.csv``: a row for each record, a column for each number."""
 
 
-class TensorBoardMirror:
+class TensorBoardMirror(Mirror, TensorBoardLogger):
     """Event files in ``tensorboard/``: every number, and a histogram of the table."""
 
-    def __init__(self, folder: Path, history: list[Record]) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        # A run that goes on hides what its predecessor wrote beyond the checkpoint.
-        last = max((record.get("step", 0) for record in history), default=None)
-        purge = None if last is None else last + 1
-        self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=purge)
-
-    def write(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
-        step = record.get("step")
-        for name, value in scalars(record).items():
-            self.writer.add_scalar(name, value, step)
+    def show(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
+        super().show(record, table_V)
         if table_V is not None:
-            self.writer.add_histogram("mask_update/table", table_V, step)
-
-    def close(self, failed: bool) -> None:
-        self.writer.close()
+            self.experiment.add_histogram("mask_update/table", table_V, record["step"])
 
 
-class WandbMirror:
+class WandbMirror(Mirror, WandbLogger):
     """A Weights & Biases run: every number, the table as a histogram, its curve over frequency
     ranks, and the types masked most and least as a table.
 
     Offline runs need no account; they lie in ``wandb/`` of the run folder until ``wandb sync``.
     """
 
-    def __init__(self, folder: Path, config: Config, history: list[Record]) -> None:
+    def __init__(self, run_log: RunLog, history: Sequence[Record], **options: Any) -> None:
         import wandb
 
-        self.wandb = wandb
-        self.run = wandb.init(
-            project=config.logger.project,
-            entity=config.logger.entity,
-            mode="online" if config.logger.mode == "online" else "offline",
-            dir=str(folder),
-            name=f"{config.name}-seed{config.seed}",
-            id=hashlib.blake2b(str(folder.resolve()).encode(), digest_size=6).hexdigest(),
+        # Lightning's own call gives a setting that W&B warns of.
+        experiment = wandb.init(
+            dir=str(run_log.folder),
+            id=hashlib.blake2b(str(run_log.folder.resolve()).encode(), digest_size=6).hexdigest(),
             resume="allow",
-            group=config.sweep,
-            job_type=config.name,
-            config=as_dict(config),
             settings=wandb.Settings(silent=True, console="off"),
+            **options,
         )
+        super().__init__(run_log, experiment=experiment, save_dir=run_log.folder)
         self._curves = {
             f"step {record['step']}": list(record["by_frequency_rank"].values())
             for record in history
             if record["kind"] == "mask_update"
         }
 
-    def write(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
-        step = record.get("step")
-        values: dict[str, Any] = dict(scalars(record))
+    def put(self, values: dict[str, Any], step: int) -> None:
+        # By step, so that what a resumed run has logged before is not logged again.
+        self.experiment.log(values, step=step)
+
+    def show(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
         if record["kind"] == "summary":
-            self.run.summary.update(values)
+            self.experiment.summary.update(scalars(record))
             return
-        if record["kind"] == "mask_update":
-            assert table_V is not None
-            values["mask_update/table"] = self.wandb.Histogram(table_V, num_bins=64)
-            values["mask_update/extreme_types"] = self.wandb.Table(
+        pictures = {} if table_V is None else self._pictures(record, table_V)
+        self.put({**scalars(record), **pictures}, record["step"])
+
+    def _pictures(self, record: Record, table_V: NDArray[np.float32]) -> dict[str, Any]:
+        import wandb
+
+        pairs = zip(record["highest"], record["lowest"], strict=True)
+        curve = record["by_frequency_rank"]
+        self._curves[f"step {record['step']}"] = list(curve.values())
+        return {
+            "mask_update/table": wandb.Histogram(table_V, num_bins=64),
+            "mask_update/extreme_types": wandb.Table(
                 columns=["masked most", "w", "masked least", "w "],
-                data=[
-                    [high, w_high, low, w_low]
-                    for (high, w_high), (low, w_low) in zip(
-                        record["highest"], record["lowest"], strict=True
-                    )
-                ],
-            )
-            curve = record["by_frequency_rank"]
-            self._curves[f"step {step}"] = list(curve.values())
-            values["mask_update/rank_curves"] = self.wandb.plot.line_series(
+                data=[[*high, *low] for high, low in pairs],
+            ),
+            "mask_update/rank_curves": wandb.plot.line_series(
                 xs=[int(bin.split("-")[0]) for bin in curve],
                 ys=list(self._curves.values()),
                 keys=list(self._curves),
                 title="Mean masking probability by frequency rank",
                 xname="frequency rank",
-            )
-        self.run.log(values, step=step)
+            ),
+        }
 
     def close(self, failed: bool) -> None:
-        self.run.finish(exit_code=int(failed))
+        self._try(self.experiment.finish, int(failed))
 
 
-def make_mirrors(config: Config, folder: Path, history: list[Record]) -> list[Mirror]:
+def make_mirrors(
+    options: LoggerConfig, run_log: RunLog, history: Sequence[Record], **about: Any
+) -> list[Mirror]:
     """The mirrors that ``logger=`` asks for.
 
     Args:
-        config: a missing package was caught by `check_logger`.
-        folder: the run folder.
-        history: what the log holds already, when a run goes on.
+        options: a missing package was caught by `check_logger`.
+        run_log: whose records are mirrored.
+        history: what the log holds already, when a run resumes.
+        about: ``name``, ``group``, ``job_type`` and ``config`` of the run, for W&B.
 
     Raises:
         InputError: W&B can't be reached or wants an account.
     """
-    name = config.logger.name
-    if name == "csv":
-        return [CsvMirror(folder, history)]
-    if name == "tensorboard":
-        return [TensorBoardMirror(folder, history)]
-    if name == "wandb":
+    folder: dict[str, Any] = {"save_dir": run_log.folder, "version": ""}
+    if options.name == "csv":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the folder is not empty
+            csv = CsvMirror(run_log, name="", flush_logs_every_n_steps=1, **folder)
+            for record in history:
+                csv.log_record(record, None)
+        return [csv]
+    if options.name == "tensorboard":
+        # A resumed run hides what was written beyond its checkpoint.
+        purge = run_log.step + 1 if history else None
+        return [TensorBoardMirror(run_log, name="tensorboard", purge_step=purge, **folder)]
+    if options.name == "wandb":
+        account = {"project": options.project, "entity": options.entity, "mode": options.mode}
         try:
-            return [WandbMirror(folder, config, history)]
+            return [WandbMirror(run_log, history, **account, **about)]
         except Exception as error:
             raise InputError(
                 f"logger=wandb did not start ({error}): log in with `wandb login`, or use "
@@ -153,8 +134,7 @@ def make_mirrors(config: Config, folder: Path, history: list[Record]) -> list[Mi
     return []
 
 
-def check_logger(config: Config) -> None:
-    """Raises InputError if the package of ``logger=`` is not installed."""
-    name = config.logger.name
+def check_logger(name: str) -> None:
+    """Raises InputError if the package of ``logger=<name>`` is not installed."""
     if name in ("wandb", "tensorboard") and find_spec(name) is None:
         raise InputError(f"logger={name} needs its package: pip install 'amlm[{name}]'")

@@ -19,7 +19,7 @@ LABELS = {"sample": "minimal pairs"}  # of the built-in grammar
 
 
 def constant_guess(data: TextDataModule, policy: MaskingPolicy) -> float:
-    """Accuracy on the validation labels of always answering the commonest one."""
+    """Accuracy on the validation labels of always predicting the most frequent one."""
     counts_V = np.zeros(len(policy.table_V), dtype=np.int64)
     for index in range(len(data.validation)):
         batch = data.validation[index]
@@ -86,10 +86,10 @@ def summary_text(summary: dict[str, Any], folder: Path) -> str:
         f"{summary['steps']:,} steps, {summary['words_seen']:,} words seen, "
         f"{summary['seconds'] / 60:.1f} minutes, {summary['tokens_per_second']:,.0f} tokens/s",
         f"masked accuracy     {summary['accuracy_before']:.1%} -> {summary['accuracy_after']:.1%}"
-        f"   (always the commonest type: {summary['constant_guess']:.1%})",
+        f"   (always the most frequent type: {summary['constant_guess']:.1%})",
         f"masked loss         {summary['loss_before']:.3f} -> {summary['loss_after']:.3f}",
         f"mask ratio          {summary['ratio_realised']:.4f} realised, "
-        f"{summary['ratio_target']:.4f} wanted (means over the run)",
+        f"{summary['ratio_target']:.4f} target (means over the run)",
     ]
     lines += [_score_text(*each) for each in summary.get("scores", {}).items()]
     if summary["updates"]:

@@ -7,13 +7,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from hydra import initialize_config_dir
 
 from amlm.config.command_line import conf_dir, register_schema, typed
 from amlm.config.place import compose_run, place
 from amlm.config.schema import Config
 from amlm.train import train
+from amlm.training.record import read_log, read_tables
 from amlm.training.run import Result
 
 TINY = (
@@ -96,3 +99,30 @@ def tiny_run(tiny: Callable[..., Config]) -> Callable[..., Result]:
 def command(overrides: list[str]) -> list[str]:
     """The command that trains a tiny configuration in a process of its own."""
     return [sys.executable, "-m", "amlm.train", *overrides]
+
+
+@pytest.fixture(scope="session")
+def same_run() -> Callable[[Path, Path], None]:
+    """Asserts that two run folders hold the same weights, tables and records, times apart."""
+
+    def weights(folder: Path) -> dict[str, torch.Tensor]:
+        path = folder / "checkpoints" / "last.ckpt"
+        return dict(torch.load(path, weights_only=False)["state_dict"])
+
+    def timeless(folder: Path) -> list[dict[str, object]]:
+        drop = ("tokens_per_second", "seconds")
+        return [
+            {k: v for k, v in r.items() if k not in drop and not k.startswith("DeviceStats")}
+            for r in read_log(folder)
+        ]
+
+    def check(one: Path, other: Path) -> None:
+        ours, theirs = weights(one), weights(other)
+        assert ours.keys() == theirs.keys()
+        for name, mine in ours.items():
+            value = theirs[name]
+            assert torch.equal(mine, value) if torch.is_tensor(mine) else mine == value, name
+        np.testing.assert_array_equal(read_tables(one)[1], read_tables(other)[1])
+        assert timeless(one) == timeless(other)
+
+    return check

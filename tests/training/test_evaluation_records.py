@@ -27,8 +27,9 @@ from amlm.training.callbacks import word_checkpoints
 from amlm.training.callbacks.evaluation import Evaluation, first_of_each
 from amlm.training.callbacks.metrics import Metrics
 from amlm.training.lightning_module import AdaptiveMaskedLM
-from amlm.training.record import RunLog, read_log
+from amlm.training.record import read_log
 from amlm.training.run import Result
+from amlm.training.run_log import RunLog
 from amlm.util.errors import InputError
 
 STEPS = (

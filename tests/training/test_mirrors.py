@@ -1,10 +1,11 @@
-"""Loggers show what the run's own log holds: W&B offline runs, TensorBoard events and CSV files are
-read back and compared with it."""
+"""Loggers show what the run's own log holds, also of a run that was resumed: W&B offline runs,
+TensorBoard events and CSV files are read back and compared with it."""
 
 from __future__ import annotations
 
 import csv
 import json
+import os
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -12,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lightning.pytorch.loggers import CSVLogger
 
 from amlm.config.schema import Config
+from amlm.train import train
+from amlm.training.callbacks.metrics import Metrics
 from amlm.training.mirrors import check_logger
 from amlm.training.record import read_log, scalars
 from amlm.training.run import Result
@@ -41,11 +45,11 @@ def _log_records(data: bytes) -> Iterator[bytes]:
 
 
 def _wandb_records(folder: Path) -> tuple[list[dict[str, Any]], Any]:
-    """History rows and the run record of the offline run in a folder."""
+    """History rows and the run record of the last offline run in a folder."""
     from wandb.proto import wandb_internal_pb2
 
     def read() -> list[Any]:
-        (file,) = (folder / "wandb").glob("offline-run-*/run-*.wandb")
+        file = max((folder / "wandb").glob("offline-run-*/run-*.wandb"), key=os.path.getmtime)
         data = list(_log_records(file.read_bytes()))
         return [wandb_internal_pb2.Record.FromString(each) for each in data]
 
@@ -103,17 +107,103 @@ def test_tensorboard_holds_every_number(tiny_run: Callable[..., Result]) -> None
     for record in read_log(folder):
         for name, value in scalars(record).items():
             found = {e.step: e.value for e in events.Scalars(name)}
-            assert found[record.get("step", 0)] == pytest.approx(value, rel=1e-5)
+            assert found[record.get("step", 6)] == pytest.approx(value, rel=1e-5)
     assert len(events.Histograms("mask_update/table")) == 3
+
+
+def _csv_numbers(folder: Path) -> dict[tuple[int, str], float]:
+    with (folder / "metrics.csv").open() as file:
+        return {
+            (int(row["step"]), name): float(value)
+            for row in csv.DictReader(file)
+            for name, value in row.items()
+            if name != "step" and value
+        }
 
 
 def test_csv_holds_every_number(tiny_run: Callable[..., Result]) -> None:
     folder = tiny_run(*STEPS, "logger=csv").folder
-    with (folder / "metrics.csv").open() as file:
-        found = {(r["step"], r["name"]): float(r["value"]) for r in csv.DictReader(file)}
-    for record in read_log(folder):
-        for name, value in scalars(record).items():
-            assert found[str(record.get("step", "")), name] == value
+    assert _csv_numbers(folder) == {
+        (record.get("step", 6), name): value
+        for record in read_log(folder)
+        for name, value in scalars(record).items()
+    }
+
+
+@pytest.fixture
+def resumed(
+    tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Path]:
+    """Trains with a logger, stops at step 5 after a checkpoint at 3, and resumes; the folder."""
+
+    def make(logger: str) -> Path:
+        config = tiny(
+            *STEPS,
+            f"logger={logger}",
+            "checkpoints.every=3",
+            f"run_dir={tmp_path / logger}",
+            "+callbacks.lr._target_=lightning.pytorch.callbacks.LearningRateMonitor",
+        )
+        original = Metrics.on_step_end
+
+        def stops(self: Metrics, trainer: Any, module: Any, step: int) -> None:
+            original(self, trainer, module, step)
+            if step == 5:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(Metrics, "on_step_end", stops)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            train(config)
+        monkeypatch.setattr(Metrics, "on_step_end", original)
+        time.sleep(logger == "wandb")  # whose offline folders are named by the second
+        return train(config).folder
+
+    return make
+
+
+def test_a_resumed_csv_is_whole(resumed: Callable[[str], Path]) -> None:
+    folder = resumed("csv")
+    assert _csv_numbers(folder) == {
+        (record.get("step", 6), name): value
+        for record in read_log(folder)
+        for name, value in scalars(record).items()
+    }
+    assert (2, "lr-Lamb/pg1") in _csv_numbers(folder)
+
+
+def test_a_resumed_tensorboard_hides_what_was_undone(resumed: Callable[[str], Path]) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    folder = resumed("tensorboard")
+    events = EventAccumulator(str(folder / "tensorboard")).Reload()
+    assert [e.step for e in events.Scalars("train/loss")] == [1, 2, 3, 4, 5, 6]
+    assert [e.step for e in events.Scalars("lr-Lamb/pg1")] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_resumed_wandb_run_continues_its_history(resumed: Callable[[str], Path]) -> None:
+    folder = resumed("wandb")
+    assert len(list((folder / "wandb").glob("offline-run-*"))) == 2
+    history, run = _wandb_records(folder)
+    assert [row["_step"] for row in history] == [4, 5, 6]
+    assert all("lr-Lamb/pg1" in row for row in history)
+    ids = {path.stem for path in (folder / "wandb").glob("offline-run-*/run-*.wandb")}
+    assert ids == {f"run-{run.run_id}"}
+    tables = "files/media/table/mask_update/rank_curves_table_6_*"
+    (curves,) = folder.glob(f"wandb/offline-run-*/{tables}")
+    lines = {line for _, line, _ in json.loads(curves.read_text())["data"]}
+    assert lines == {"step 2", "step 4", "step 6"}
+
+
+def test_a_logger_that_fails_does_not_fail_the_run(
+    tiny_run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(CSVLogger, "log_metrics", full)
+    monkeypatch.setattr(CSVLogger, "save", full)
+    folder = tiny_run(*STEPS, "logger=csv").folder
+    assert read_log(folder)[-1]["kind"] == "summary"
 
 
 def test_a_logger_whose_package_is_missing_is_named_before_any_work(
@@ -123,5 +213,5 @@ def test_a_logger_whose_package_is_missing_is_named_before_any_work(
 
     monkeypatch.setattr(mirrors, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'amlm\[wandb\]'"):
-        check_logger(tiny("logger=wandb"))
-    check_logger(tiny("logger=csv"))
+        check_logger(tiny("logger=wandb").logger.name)
+    check_logger(tiny("logger=csv").logger.name)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from lightning.pytorch.loggers.logger import DummyLogger
 from numpy.typing import NDArray
 
-from amlm.training.record import Record, RunLog, read_log, read_tables, scalars
+from amlm.training.record import Record, read_log, read_tables, scalars
+from amlm.training.run_log import Mirror, RunLog
 from amlm.util.errors import InputError
 
 
@@ -89,21 +93,42 @@ def test_other_ranks_write_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+class Seen(Mirror, DummyLogger):
+    """Notes what it is shown, or fails."""
+
+    def __init__(self, run_log: RunLog, error: Exception | None = None) -> None:
+        super().__init__(run_log)
+        self.error = error
+        self.seen: list[Any] = []
+
+    def show(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
+        self.seen.append((record["kind"], None if table_V is None else float(table_V[0])))
+        super().show(record, table_V)
+
+    def put(self, values: dict[str, Any], step: int) -> None:
+        self.seen.append((step, values))
+        if self.error:
+            raise self.error
+
+
 def test_mirrors_see_every_record_and_its_table(tmp_path: Path) -> None:
-    seen: list[tuple[str, float | None]] = []
-
-    class Mirror:
-        def write(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
-            seen.append((record["kind"], None if table_V is None else float(table_V[0])))
-
-        def close(self, failed: bool) -> None:
-            seen.append(("failed" if failed else "closed", None))
-
-    log = RunLog(tmp_path, [Mirror()])
-    log.write("train", {"step": 1})
+    log = RunLog(tmp_path)
+    log.mirrors = [mirror := Seen(log)]
+    log.write("train", {"step": 1, "loss": 0.5})
     log.write("mask_update", {"step": 1}, _table(0.5))
     log.close()
-    assert seen == [("train", None), ("mask_update", 0.5), ("closed", None)]
+    assert mirror.seen == [("train", None), (1, {"train/loss": 0.5}), ("mask_update", 0.5), (1, {})]
+
+
+def test_what_lightning_logs_is_recorded_at_the_running_step(tmp_path: Path) -> None:
+    log = RunLog(tmp_path)
+    log.mirrors = [mirror := Seen(log)]
+    log.step = 8
+    for logger in (log, mirror):  # as Lightning does, which counts the running step as the last
+        logger.log_metrics({"lr-Lamb": torch.tensor(0.5), "epoch": 0}, step=7)
+    assert read_log(tmp_path) == [{"kind": "metrics", "step": 8, "lr-Lamb": 0.5}]
+    assert mirror.seen == [(8, {"lr-Lamb": 0.5})]
+    assert scalars(read_log(tmp_path)[0]) == {"lr-Lamb": 0.5}
 
 
 def test_scalars_are_numbers_under_flat_names() -> None:
@@ -111,19 +136,18 @@ def test_scalars_are_numbers_under_flat_names() -> None:
     assert scalars(record) == {"k/a": 1, "k/b/c": 2.5, "k/b/d/e": 4}
 
 
-def test_a_mirror_that_fails_is_dropped_and_the_log_goes_on(tmp_path: Path) -> None:
-    class Broken:
-        def write(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
-            raise ConnectionError("no network")
-
-        def close(self, failed: bool) -> None:
-            raise AssertionError
-
-    log = RunLog(tmp_path, [Broken()])
+def test_a_mirror_that_fails_is_dropped_and_the_log_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = RunLog(tmp_path)
+    log.mirrors = [mirror := Seen(log, ConnectionError("no network"))]
     log.write("train", {"step": 1})
     log.write("train", {"step": 2})
+    mirror.log_metrics({"x": 1.0})
     log.close()
     assert len(read_log(tmp_path)) == 2
+    assert mirror.seen == [("train", None), (1, {})]
+    assert len(caplog.records) == 1 and "no network" in caplog.text
 
 
 def test_a_line_cut_inside_a_character_is_left_out(tmp_path: Path) -> None:

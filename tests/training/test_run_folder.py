@@ -11,14 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 from filelock import FileLock
 
 from amlm.config.schema import Config
 from amlm.train import train
-from amlm.training.record import read_log, read_tables
+from amlm.training.record import read_log
 from amlm.training.run_folder import claim, describe
 from amlm.util.errors import InputError
 
@@ -30,25 +28,6 @@ STEPS = (
     "masking.update_every=6",
     "trainer.validate_every=10",
 )
-
-
-def _same_run(one: Path, other: Path) -> None:
-    def weights(folder: Path) -> dict[str, torch.Tensor]:
-        path = folder / "checkpoints" / "last.ckpt"
-        return dict(torch.load(path, weights_only=False)["state_dict"])
-
-    ours, theirs = weights(one), weights(other)
-    assert ours.keys() == theirs.keys()
-    for name, value in ours.items():
-        same = torch.equal(value, theirs[name]) if torch.is_tensor(value) else value == theirs[name]
-        assert same, name
-    np.testing.assert_array_equal(read_tables(one)[1], read_tables(other)[1])
-
-    def timeless(folder: Path) -> list[dict[str, object]]:
-        drop = ("tokens_per_second", "seconds")
-        return [{k: v for k, v in r.items() if k not in drop} for r in read_log(folder)]
-
-    assert timeless(one) == timeless(other)
 
 
 def test_folders_are_new_each_time(tiny: Callable[..., Config]) -> None:
@@ -66,6 +45,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
     stop_at: int,
     log_every: int,
     tiny: Callable[..., Config],
+    same_run: Callable[[Path, Path], None],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -87,7 +67,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
         train(config)
     assert not json.loads((tmp_path / "stopped" / "run.json").read_text())["finished"]
     monkeypatch.setattr(Metrics, "on_step_end", original)
-    _same_run(train(config).folder, whole)
+    same_run(train(config).folder, whole)
 
 
 def test_a_checkpoint_is_written_where_a_validation_falls_on_its_step(
@@ -107,7 +87,9 @@ def test_a_checkpoint_is_written_where_a_validation_falls_on_its_step(
     assert saved == [4, 8, 12, 16, 20, 24, 24]  # the last one at the end
 
 
-def test_a_killed_process_goes_on_with_the_same_command(command: list[str], tmp_path: Path) -> None:
+def test_a_killed_process_goes_on_with_the_same_command(
+    command: list[str], same_run: Callable[[Path, Path], None], tmp_path: Path
+) -> None:
     def start(name: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [*command, *STEPS, f"run_dir={tmp_path / name}"], stdout=subprocess.DEVNULL
@@ -123,7 +105,7 @@ def test_a_killed_process_goes_on_with_the_same_command(command: list[str], tmp_
     process.wait()
     assert not json.loads((tmp_path / "killed" / "run.json").read_text())["finished"]
     assert start("killed").wait(120) == 0
-    _same_run(tmp_path / "killed", tmp_path / "whole")
+    same_run(tmp_path / "killed", tmp_path / "whole")
 
 
 def test_a_run_stopped_before_its_first_checkpoint_starts_anew(

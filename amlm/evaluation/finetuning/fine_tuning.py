@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
-from tqdm import tqdm
 
 from amlm.evaluation.finetuning.batches import Batch
 from amlm.evaluation.finetuning.classifier import Classifier
 from amlm.evaluation.finetuning.glue_metrics import make_metrics
 from amlm.optim.learning_rate import cosine_with_warmup
+from amlm.util.progress_bar import progress_bar
 from amlm.util.seeds import derived_seed
 
 BETAS = (0.9, 0.999)
@@ -130,7 +130,7 @@ class Bar(L.Callback):
     """A progress bar over all steps, with the score of the last epoch and of the best."""
 
     def __init__(self, title: str, total_steps: int) -> None:
-        self.bar = tqdm(total=total_steps, desc=title, unit="step", leave=False)
+        self.bar = progress_bar(total=total_steps, desc=title, unit=" steps")
 
     def on_train_batch_end(self, *_: Any) -> None:
         self.bar.update()

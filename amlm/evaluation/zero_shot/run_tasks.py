@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from amlm.evaluation import results
 from amlm.evaluation.figures import Report
@@ -18,6 +17,7 @@ from amlm.evaluation.zero_shot.scoring import Scorer, score
 from amlm.evaluation.zero_shot.tasks import Found
 from amlm.util.errors import InputError
 from amlm.util.files import write_json
+from amlm.util.progress_bar import progress_bar
 
 Progress = Callable[[int], object]
 Checkpoint = tuple[str, Callable[[], Scorer]]  # its name, and what loads it
@@ -56,7 +56,7 @@ def run_ranking(found: Found, scorer: Scorer, folder: Path) -> Report:
     total = sum(len(item.candidates) for items in by_file.values() for item in items)
     items: list[Item] = []
     scores: list[list[float]] = []
-    with tqdm(total=total, desc=found.folder, unit=" sentences", leave=False) as bar:
+    with progress_bar(total=total, desc=found.folder, unit=" sentences") as bar:
         for file, some in by_file.items():
             bar.set_postfix_str(file)
             path = folder / "scores" / found.folder / f"{file}.json"
@@ -74,7 +74,7 @@ def run_reading(found: Found, scorer: Scorer, folder: Path) -> Report:
     questions = list(table.questions())
 
     def compute() -> list[list[float]]:
-        with tqdm(total=len(questions), desc="reading", unit=" words", leave=False) as bar:
+        with progress_bar(total=len(questions), desc="reading", unit=" words") as bar:
             found: list[list[float]] = reading.surprisals(scorer, table, bar.update).tolist()
         return found
 
@@ -92,7 +92,7 @@ def run_aoa(found: Found, model: str, checkpoints: Sequence[Checkpoint], folder:
     asked = [[each] for each in aoa.candidates(contexts)]
     lines: list[dict[str, Any]] = []
     total = len(asked) * len(checkpoints)
-    with tqdm(total=total, desc="aoa", unit=" contexts", leave=False) as bar:
+    with progress_bar(total=total, desc="aoa", unit=" contexts") as bar:
         for name, load in checkpoints:
             bar.set_postfix_str(name)
             path = folder / "scores" / "aoa" / f"{name}.json"

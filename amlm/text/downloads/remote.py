@@ -21,6 +21,7 @@ from tenacity import RetryCallState
 from tqdm import tqdm
 
 from amlm.util.errors import InputError
+from amlm.util.progress_bar import progress_bar
 from amlm.util.retry import retrying
 
 T = TypeVar("T")
@@ -126,11 +127,9 @@ def fetch(files: Sequence[RemoteFile], folder: Path) -> None:
     total = sum(file.size for file, _, _ in missing)
     begun = sum(_begun(file, part) for file, _, part in missing)
     check_space(folder, total - begun)
-    with tqdm(
-        total=total, initial=begun, unit="B", unit_scale=True, disable=not missing, file=sys.stderr
-    ) as bar:
+    with progress_bar(total=total, initial=begun, desc="downloading", unit="B", scale=True) as bar:
         for file, path, part in missing:
-            bar.set_description(file.path)
+            bar.set_postfix_str(file.path)
             _fetch(file, path, part, bar)
 
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from amlm.config.options import option
 from amlm.config.small_commands import NEEDED, run
 from amlm.sample import Triplet, triplets
@@ -18,6 +16,7 @@ from amlm.text.cleaning.spoken import without_speaker_codes
 from amlm.text.readers import read_texts
 from amlm.text.synthetic.paraphrase import ANTONYMS, SYNONYMS, corpus_triplets, read_exchange
 from amlm.util.errors import InputError
+from amlm.util.progress_bar import progress_bar
 
 ABOUT = "Make triplets (anchor, positive, negative) from the built-in grammar or from text."
 GRAMMAR = "grammar"
@@ -70,7 +69,7 @@ def make_triplets(options: TripletOptions) -> Counter[str]:
             if out.suffix == ".tsv":
                 file.write("\t".join(Triplet._fields) + "\n")
             made = _in_turn(streams, options.count)
-            for triplet in tqdm(made, total=options.count, unit=" triplets", desc=out.name):
+            for triplet in progress_bar(made, total=options.count, unit=" triplets", desc=out.name):
                 file.write(row(triplet) + "\n")
                 kinds[triplet.kind] += 1
         aside.replace(out)

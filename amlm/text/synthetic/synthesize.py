@@ -28,6 +28,7 @@ from amlm.text.synthetic.completers import Completer, Request, Sampling
 from amlm.text.synthetic.make_triplets import listed
 from amlm.text.synthetic.resumable import Progress, open_rows
 from amlm.util.errors import InputError
+from amlm.util.progress_bar import progress_bar
 
 ABOUT = "Let a language model complete the first words of the sentences of a text."
 INSTRUCTION = (
@@ -103,7 +104,9 @@ def synthesize(options: SynthesizeOptions) -> None:
     prompts = first_words(lines, options.prompt_words)
     with (
         open_rows(Path(options.out).expanduser(), kept) as (file, progress),
-        tqdm(total=options.words, initial=progress.words, unit=" words", desc=options.out) as bar,
+        progress_bar(
+            total=options.words, initial=progress.words, unit=" words", desc=options.out
+        ) as bar,
     ):
         _fill(file, progress, options, completer, prompts, bar)
 

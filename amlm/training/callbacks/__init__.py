@@ -1,7 +1,7 @@
 """Lightning callbacks, one idea per file; most are `StepCallback`.
 
-`mask_update` speaks to the others: it calls ``on_mask_update`` of every callback that has it, with
-an `Update`.
+`order` says in which order they act. `mask_update` calls ``on_mask_update`` of every callback that
+has it, with an `Update`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class Update:
     step: int  # optimizer steps done
     previous_V: Tensor  # the table before
     table_V: Tensor  # the table now
-    floored: Tensor  # scalar, share of types that the floor held up
+    floored: Tensor  # scalar, fraction of types clamped to the floor
 
 
 class StepCallback(L.Callback, ABC):
-    """A callback that acts after optimizer steps, however many parts a step was worked off in."""
+    """A callback that acts after optimizer steps, however many micro-batches a step has."""
 
     @abstractmethod
     def on_step_end(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> None:

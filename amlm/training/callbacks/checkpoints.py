@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import lightning as L
+from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
 from amlm.training.callbacks import StepCallback
 from amlm.training.lightning_module import AdaptiveMaskedLM
 
 
-class Checkpoints(StepCallback):
+class Checkpoints(StepCallback, Checkpoint):
     """Writes ``checkpoints/last.ckpt`` every so many optimizer steps and at the end.
 
-    The file is written aside, synced and renamed, so that there is a whole one at any moment.
+    The file is written aside, synced and renamed, so that there is a whole one at any moment. To
+    Lightning this is one of its checkpoint callbacks, which act after all others.
 
     Args:
         folder: the run folder.
@@ -30,7 +33,7 @@ class Checkpoints(StepCallback):
 
     def on_step_end(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> None:
         validates = self.validate_every and step % self.validate_every == 0
-        if step % self.every == 0 and not validates:
+        if step % self.every == 0 and not validates and not trainer.should_stop:
             self.save(trainer, module)
 
     def on_validation_end(  # type: ignore[override]
@@ -38,7 +41,7 @@ class Checkpoints(StepCallback):
     ) -> None:
         # Where both fall on one step, a resumed run must not validate there again, nor not at all.
         fitting = trainer.state.fn == TrainerFn.FITTING
-        if fitting and trainer.global_step % self.every == 0:
+        if fitting and trainer.global_step % self.every == 0 and not trainer.should_stop:
             self.save(trainer, pl_module)
 
     def on_train_end(  # type: ignore[override]
@@ -56,3 +59,15 @@ class Checkpoints(StepCallback):
             with aside.open("rb+") as file:
                 os.fsync(file.fileno())
             aside.replace(self.path)
+
+    # A run that was stopped early and then killed must not train on.
+
+    def on_save_checkpoint(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        checkpoint["should_stop"] = trainer.should_stop
+
+    def on_load_checkpoint(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        trainer.should_stop = checkpoint["should_stop"]

@@ -23,7 +23,7 @@ from amlm.models.build import to_hugging_face
 from amlm.tokenizers.bpe import hugging_face_tokenizer
 from amlm.training.callbacks import StepCallback
 from amlm.training.lightning_module import AdaptiveMaskedLM
-from amlm.training.record import RunLog
+from amlm.training.run_log import RunLog
 
 BATCH_TOKENS = 4_096
 
@@ -43,9 +43,8 @@ class Evaluation(StepCallback):
     """One ``evaluation`` record at each word checkpoint and at the end of the run.
 
     It holds by task the figure (see `amlm.evaluation.figures`) and what chance would get. The model
-    is scored as a Hugging Face twin, so that training does not notice. It has to come after the
-    callback that exports word checkpoints and before the one that saves what a run goes on from:
-    then a record is never lost and never written twice.
+    is scored as a Hugging Face copy, so that training does not notice. Since it acts before the
+    state is saved that a run resumes from, a record is never lost and never written twice.
 
     Args:
         config: which tasks, and how much of them.
@@ -87,11 +86,19 @@ class Evaluation(StepCallback):
         if trainer.is_global_zero and step in (exported, self.total_steps):
             self.run_log.write("evaluation", {"step": step, **self.scores(module)})
 
+    def on_train_end(  # type: ignore[override]
+        self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM
+    ) -> None:
+        # A run that was stopped early has not known its last step beforehand.
+        step, last = trainer.global_step, self.run_log.latest.get("evaluation", {}).get("step")
+        if trainer.is_global_zero and step != last:
+            self.run_log.write("evaluation", {"step": step, **self.scores(pl_module)})
+
     def scores(self, module: AdaptiveMaskedLM) -> dict[str, Any]:
         """By task the figure as a dictionary, and ``chance``."""
         with torch.random.fork_rng(devices=[]):  # weights are drawn before they are set
-            twin = to_hugging_face(module.model).to(module.device)
-            scorer = MaskedModel(twin, self.tokenizer, BATCH_TOKENS)
+            copy = to_hugging_face(module.model).to(module.device)
+            scorer = MaskedModel(copy, self.tokenizer, BATCH_TOKENS)
         found = {}
         for name, (task, items) in self.tasks.items():
             flat = iter(score(scorer, [each for item in items for each in item.candidates]))

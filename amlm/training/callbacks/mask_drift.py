@@ -18,7 +18,7 @@ from amlm.tokenizers.bpe import BOUNDARY
 from amlm.tokenizers.surfaces import special_types, surfaces_of
 from amlm.training.callbacks import Update
 from amlm.training.lightning_module import AdaptiveMaskedLM
-from amlm.training.record import RunLog
+from amlm.training.run_log import RunLog
 
 RANK_BINS = 12
 
@@ -33,7 +33,7 @@ def rank_bins(counts_V: NDArray[np.int64], bins: int = RANK_BINS) -> list[tuple[
 def by_frequency_rank(
     table_V: NDArray[np.float32], counts_V: NDArray[np.int64]
 ) -> dict[str, float]:
-    """Mean masking probability by frequency rank, commonest first: ``{"1-2": 0.1, "3-5": 0.2}``."""
+    """Mean masking probability by frequency rank: ``{"1-2": 0.1, "3-5": 0.2}``."""
     order = np.argsort(-counts_V, kind="stable")
     return {
         f"{start + 1}-{stop}": float(table_V[order[start:stop]].mean())

@@ -6,17 +6,29 @@ import math
 import time
 
 import lightning as L
+import torch
 
+from amlm.store.datamodule import StepBatch
 from amlm.store.plan import BatchPlan
 from amlm.store.words_seen import WordCounter
 from amlm.training.callbacks import StepCallback, over_ranks
 from amlm.training.lightning_module import AdaptiveMaskedLM
-from amlm.training.record import RunLog
+from amlm.training.record import Record
+from amlm.training.run_log import RunLog
 from amlm.util.errors import InputError
+
+LOGGED = ("loss", "accuracy", "ratio", "realised_ratio", "gradient_norm")
+
+
+def logged(record: Record) -> dict[str, float]:
+    """What callbacks can monitor of a record, e.g. ``train/loss``, ``validation/accuracy``."""
+    return {f"{record['kind']}/{name}": record[name] for name in LOGGED if name in record}
 
 
 class Metrics(StepCallback):
     """One ``train`` record every ``every`` optimizer steps, one ``validation`` record each time.
+
+    Their main numbers are logged to Lightning too, for callbacks that monitor them.
 
     Args:
         run_log: where to.
@@ -36,15 +48,32 @@ class Metrics(StepCallback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._since, self._step = time.perf_counter(), trainer.global_step
+        # A resumed run's callbacks monitor what they would have monitored.
+        for kind in ("train", "validation"):
+            values = logged(self.run_log.latest.get(kind, {"kind": kind}))
+            trainer.callback_metrics.update({n: torch.tensor(v) for n, v in values.items()})
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: StepBatch, batch_idx: int
+    ) -> None:
+        self.run_log.step = batch.step + 1
 
     def on_step_end(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> None:
-        if step % self.every and step != self.plan.total_steps:
-            return
+        if step % self.every == 0 or step == self.plan.total_steps:
+            module.log_dict(logged(self._write(trainer, module, step)), logger=False)
 
+    def on_train_end(  # type: ignore[override]
+        self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM
+    ) -> None:
+        # A run that was stopped early has not known its last step beforehand.
+        if self.run_log.latest.get("train", {}).get("step") != trainer.global_step:
+            self._write(trainer, pl_module, trainer.global_step)
+
+    def _write(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> Record:
         values = module.window.close(over_ranks(trainer), trainer.world_size)
         now = time.perf_counter()
         tokens = (step - self._step) * self.plan.tokens_per_step
-        self.run_log.write(
+        record = self.run_log.write(
             "train",
             {
                 "step": step,
@@ -62,14 +91,18 @@ class Metrics(StepCallback):
                 f"{values['gradient_norm']}. Try a smaller optimizer.lr or a longer "
                 "optimizer.warmup; the last checkpoint is from before"
             )
+        return record
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._paused = time.perf_counter()
 
-    def on_validation_end(  # type: ignore[override]
+    def on_validation_epoch_end(  # type: ignore[override]
         self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM
     ) -> None:
-        self.run_log.write(
+        record = self.run_log.write(
             "validation", {"step": trainer.global_step, **pl_module.validation.close()}
         )
+        pl_module.log_dict(logged(record), logger=False, batch_size=1)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._since += time.perf_counter() - self._paused  # speed is that of training alone

@@ -19,8 +19,8 @@ class Profile(L.Callback):
 
     Args:
         folder: the run folder.
-        warmup: micro-steps before the first profiled one.
-        steps: micro-steps profiled.
+        warmup: micro-batches before the first profiled one.
+        steps: micro-batches profiled.
     """
 
     def __init__(self, folder: Path, warmup: int = 2, steps: int = 5) -> None:

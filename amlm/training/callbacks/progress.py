@@ -1,17 +1,22 @@
-"""A progress bar that shows the latest records of the run's log."""
+"""How far a run is: a progress bar on a terminal, elsewhere a plain line every minute."""
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import TQDMProgressBar
 
-from amlm.training.record import RunLog
+from amlm.training.callbacks import StepCallback
+from amlm.training.lightning_module import AdaptiveMaskedLM
+from amlm.training.run_log import RunLog
+from amlm.util.progress_bar import Minutes
+from amlm.util.terminal import say
 
 
 class Progress(TQDMProgressBar):
-    """Counts micro-steps of the whole run; loss and accuracy are those of the last log line."""
+    """Counts micro-batches of the whole run; loss and accuracy are those of the last log line."""
 
     def __init__(self, run_log: RunLog, total: int, refresh: int) -> None:
         super().__init__(refresh_rate=refresh)
@@ -20,7 +25,7 @@ class Progress(TQDMProgressBar):
 
     def on_train_start(self, *arguments: Any) -> None:
         super().on_train_start(*arguments)
-        # Lightning sets both at the start of an epoch, and a run that goes on is in its middle.
+        # Lightning sets both at the start of an epoch, and a run that resumes is in its middle.
         self.train_progress_bar.reset(self.total)
         self.train_progress_bar.set_description("training")
 
@@ -39,3 +44,30 @@ class Progress(TQDMProgressBar):
         if update := self.run_log.latest.get("mask_update"):
             shown["types"] = f"{update['effective_types']:.0f}"
         return shown
+
+
+class ProgressLines(StepCallback):
+    """The same for a file or a pipe, in lines that stay."""
+
+    def __init__(self, run_log: RunLog, total_steps: int) -> None:
+        self.run_log = run_log
+        self.total_steps = total_steps
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._minutes, self._started = Minutes(), monotonic()
+        self._first = trainer.global_step
+
+    def on_step_end(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> None:
+        if trainer.is_global_zero and self._minutes.passed():
+            per_step = (monotonic() - self._started) / (step - self._first)
+            say(self.line(step, per_step * (self.total_steps - step)))
+
+    def line(self, step: int, left: float) -> str:
+        """The line after a step, with so many seconds left."""
+        parts = [f"step {step:,} of {self.total_steps:,} ({step / self.total_steps:.0%})"]
+        if train := self.run_log.latest.get("train"):
+            parts.append(f"loss {train['loss']:.2f}, accuracy {train['accuracy']:.1%}")
+            parts.append(f"{train['tokens_per_second']:,.0f} tokens/s")
+        hours, minutes = divmod(round(left / 60), 60)
+        parts.append(f"{hours} h {minutes} min left" if hours else f"{minutes} min left")
+        return ", ".join(parts)

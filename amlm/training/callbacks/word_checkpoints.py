@@ -15,7 +15,7 @@ from amlm.tokenizers.bpe import save_tokenizer
 from amlm.training.callbacks import StepCallback
 from amlm.training.cards import write_cards
 from amlm.training.lightning_module import AdaptiveMaskedLM
-from amlm.training.record import RunLog
+from amlm.training.run_log import RunLog
 
 MILLION = 1_000_000
 # The BabyLM 2025 rules: every million to ten, every ten to a hundred, every hundred to a billion.

@@ -1,0 +1,47 @@
+"""The order in which callbacks act, at every hook of Lightning's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import lightning as L
+
+from amlm.training.callbacks.checkpoints import Checkpoints
+from amlm.training.callbacks.evaluation import Evaluation
+from amlm.training.callbacks.mask_drift import MaskDrift
+from amlm.training.callbacks.mask_update import MaskUpdate
+from amlm.training.callbacks.metrics import Metrics
+from amlm.training.callbacks.profile import Profile
+from amlm.training.callbacks.progress import Progress, ProgressLines
+from amlm.training.callbacks.word_checkpoints import WordCheckpoints
+
+OTHERS = L.Callback  # Lightning's and a user's, in the order that they are given in
+
+ORDER: tuple[type[L.Callback], ...] = (
+    MaskUpdate,  # tells MaskDrift, whose records come before a step's other ones
+    MaskDrift,
+    Metrics,  # sets the step that all records have, and stops a run before a broken model is saved
+    WordCheckpoints,
+    Evaluation,  # scores at the steps of word checkpoints
+    Profile,
+    Progress,
+    ProgressLines,
+    OTHERS,  # see the records and metrics of their step
+    Checkpoints,  # saves what all others hold by the end of the step
+)
+
+
+def _place(callback: L.Callback) -> int:
+    return ORDER.index(type(callback) if type(callback) in ORDER else OTHERS)
+
+
+def in_order(callbacks: Iterable[L.Callback]) -> list[L.Callback]:
+    """The callbacks in the order of `ORDER`."""
+    return sorted(callbacks, key=_place)
+
+
+def check_order(trainer: L.Trainer) -> None:
+    """Asserts that Lightning, which moves some callbacks, has left ours in their order."""
+    callbacks: list[L.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    places = [_place(each) for each in callbacks]
+    assert places == sorted(places), [type(each).__name__ for each in callbacks]

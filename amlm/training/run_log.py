@@ -1,0 +1,163 @@
+"""The writer of a run's record, as a Lightning logger."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning.pytorch.loggers.logger import Logger
+from numpy.typing import NDArray
+
+from amlm.training.record import LOG_FILE, TABLE_FILE, Record, read_log, scalars
+
+log = logging.getLogger(__name__)
+
+
+def own_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """What Lightning logs, without the epoch that it adds: to it, a whole run is one epoch."""
+    return {name: value for name, value in metrics.items() if name != "epoch"}
+
+
+class RunLog(Logger):
+    """Appends to the record of a run folder and passes its records on to the mirrors.
+
+    A run writes its own records with `write`. What Lightning's callbacks and a user's log comes
+    through `log_metrics` and becomes a record of the kind ``metrics``; Lightning tells the mirrors
+    of it itself.
+
+    Args:
+        folder: the run folder.
+        enabled: False on ranks other than the first, where nothing is written.
+
+    Attributes:
+        latest: the last record of each kind.
+        step: optimizer steps done once the running one is; Lightning's count is one behind.
+        mirrors: where else to show the records.
+    """
+
+    # `ModelCheckpoint` writes to <save_dir>/<name>/<version>/checkpoints if it is not told where:
+    # not beside the checkpoint that the run resumes from.
+    name = "callbacks"
+    version = ""
+
+    def __init__(self, folder: Path, enabled: bool = True) -> None:
+        super().__init__()
+        self.folder = folder
+        self.enabled = enabled
+        self.latest: dict[str, Record] = {}
+        self.step = 0
+        self.mirrors: list[Mirror] = []
+
+    @property
+    def save_dir(self) -> str:
+        return str(self.folder)
+
+    def write(
+        self, kind: str, values: Record, table_V: NDArray[np.float32] | None = None
+    ) -> Record:
+        """Appends one record, and its table if it has one, and shows both in the mirrors."""
+        record = self._append({"kind": kind, **values}, table_V)
+        if self.enabled:
+            for mirror in self.mirrors:
+                mirror.log_record(record, table_V)
+        return record
+
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        numbers = {name: float(value) for name, value in own_metrics(metrics).items()}
+        self._append({"kind": "metrics", "step": self.step, **numbers})
+
+    def log_hyperparams(self, *_: object, **__: object) -> None:
+        pass  # config.yaml has them
+
+    def _append(self, record: Record, table_V: NDArray[np.float32] | None = None) -> Record:
+        self.latest[record["kind"]] = record
+        if self.enabled:
+            if table_V is not None:  # before the line that speaks of it
+                with (self.folder / TABLE_FILE).open("ab") as file:
+                    file.write(np.ascontiguousarray(table_V, dtype="<f4").tobytes())
+            with (self.folder / LOG_FILE).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(_finite(record), ensure_ascii=False) + "\n")
+        return record
+
+    def clear(self) -> None:
+        """Removes what a run left that was stopped before its first checkpoint."""
+        for name in (LOG_FILE, TABLE_FILE):
+            (self.folder / name).unlink(missing_ok=True)
+
+    def rewind(self, step: int, vocab_size: int) -> None:
+        """Drops what lies after a step, so that a run resumed there writes it again."""
+        kept = [r for r in read_log(self.folder) if r.get("step", math.inf) <= step]
+        text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept)
+        aside = self.folder / f"{LOG_FILE}.aside"
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(self.folder / LOG_FILE)
+        self.step = step
+        self.recall(kept)
+        updates = sum(record["kind"] == "mask_update" for record in kept)
+        if (self.folder / TABLE_FILE).exists():
+            os.truncate(self.folder / TABLE_FILE, updates * vocab_size * 4)
+
+    def recall(self, records: Iterable[Record]) -> None:
+        """Takes the last record of each kind for the latest; every rank of a resumed run does."""
+        self.latest = {record["kind"]: record for record in records}
+
+    def close(self, failed: bool = False) -> None:
+        """Closes the mirrors, telling them whether the run failed."""
+        for mirror in self.mirrors:
+            mirror.close(failed)
+
+
+class Mirror(Logger):
+    """What a logger of Lightning needs beside it to show the record of a run (see `mirrors`).
+
+    It takes records, and when it fails it gets nothing more and the run goes on.
+    """
+
+    def __init__(self, run_log: RunLog, **options: Any) -> None:
+        super().__init__(**options)
+        self.run_log = run_log
+        self.failed = False
+
+    def log_record(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
+        self._try(self.show, record, table_V)
+
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        self._try(self.put, own_metrics(metrics), self.run_log.step)
+
+    def save(self) -> None:
+        self._try(super().save)
+
+    def finalize(self, status: str) -> None:
+        self._try(super().finalize, status)
+
+    def show(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
+        self.put(scalars(record), record.get("step", self.run_log.step))
+
+    def put(self, values: dict[str, Any], step: int) -> None:
+        super().log_metrics(values, step)  # type: ignore[safe-super]
+
+    def close(self, failed: bool) -> None:
+        self.finalize("failed" if failed else "success")
+
+    def _try(self, action: Callable[..., object], *arguments: Any) -> None:
+        if not self.failed:
+            try:
+                action(*arguments)
+            except Exception as error:
+                self.failed = True
+                log.warning("%s stops: %r; the run's log goes on", type(self).__name__, error)
+
+
+def _finite(value: Any) -> Any:
+    # JSON has no NaN or infinity.
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

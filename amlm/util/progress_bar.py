@@ -1,0 +1,72 @@
+"""Progress of long loops: a bar on a terminal, elsewhere a plain line every minute."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from time import monotonic
+from typing import Any
+
+from tqdm import tqdm
+
+MINUTE = 60.0  # seconds
+RATE = "{rate_fmt}{postfix}"
+LINE = "{desc}: {percentage:.0f}% ({n_fmt} of {total_fmt}{unit}, {remaining} left), " + RATE
+ENDLESS_LINE = "{desc}: {n_fmt}{unit}, " + RATE
+
+
+class Minutes:
+    """Says when a minute has passed since it last did, or since it was made."""
+
+    def __init__(self) -> None:
+        self._last = monotonic()
+
+    def passed(self) -> bool:
+        now = monotonic()
+        if now - self._last < MINUTE:
+            return False
+        self._last = now
+        return True
+
+
+class _Lines(tqdm):  # type: ignore[misc]
+    """Writes whole lines, where ``tqdm`` draws over its last one."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._minutes = Minutes()
+        super().__init__(*arguments, **options)
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+        if msg is None and self._minutes.passed():
+            self.fp.write(f"{self}\n")
+            self.fp.flush()
+        return False
+
+
+def progress_bar(
+    iterable: Iterable[Any] | None = None,
+    *,
+    total: int | None = None,
+    desc: str,
+    unit: str,
+    initial: int = 0,
+    scale: bool = False,
+) -> tqdm[Any]:
+    """A ``tqdm`` over an iterable, or to be updated by hand, that is gone when it is done.
+
+    Args:
+        iterable: what to go through.
+        total: how much there is to do, if it is known.
+        desc: what is done.
+        unit: of what; with the space before it.
+        initial: how much was done before.
+        scale: whether numbers are shown as 1.2k, 3.4M.
+    """
+    options: dict[str, Any] = {
+        "total": total, "desc": desc, "unit": unit, "initial": initial, "unit_scale": scale,
+        "leave": False,
+    }  # fmt: skip
+    if sys.stderr.isatty():
+        return tqdm(iterable, **options)
+    line = ENDLESS_LINE if total is None else LINE
+    return _Lines(iterable, bar_format=line, **options)

@@ -1,0 +1,255 @@
+"""Lightning's own callbacks and a user's in real runs: what they log lands in the record, they act
+in their place, and a run with all of them that was stopped equals one that was left alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from amlm.config.components import build_callbacks
+from amlm.config.schema import Config
+from amlm.train import train
+from amlm.training import assemble, run
+from amlm.training.callbacks import order
+from amlm.training.callbacks.checkpoints import Checkpoints
+from amlm.training.callbacks.metrics import Metrics
+from amlm.training.record import read_log
+from amlm.training.run import Result
+
+BUILD = "amlm.training.assemble.build_callbacks"
+LIGHTNING = "lightning.pytorch.callbacks"
+STOPS = (
+    f"+callbacks.stop._target_={LIGHTNING}.EarlyStopping",
+    "+callbacks.stop.monitor=validation/loss",
+    "+callbacks.stop.mode=max",  # it falls
+    "+callbacks.stop.patience=1",
+)
+OTHERS = (
+    f"+callbacks.best._target_={LIGHTNING}.ModelCheckpoint",
+    "+callbacks.best.monitor=validation/loss",
+    "+callbacks.best.save_top_k=2",
+    f"+callbacks.often._target_={LIGHTNING}.ModelCheckpoint",
+    "+callbacks.often.monitor=train/loss",
+    "+callbacks.often.every_n_train_steps=2",
+    f"+callbacks.rate._target_={LIGHTNING}.LearningRateMonitor",
+    f"+callbacks.device._target_={LIGHTNING}.DeviceStatsMonitor",
+)
+STEPS = (
+    "experiment=hard_decay",
+    "trainer.max_steps=24",
+    "trainer.validate_every=5",
+    "trainer.log_every=4",
+    "checkpoints.every=3",
+    "masking.update_every=6",
+)
+
+
+class Mine(L.Callback):
+    """A user's callback: logs a number of its own at every step and every validation."""
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
+        pl_module.log("mine", torch.tensor(float(trainer.global_step)))
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        pl_module.log("mine/validation", float(trainer.global_step))
+
+
+@pytest.fixture
+def mine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adds a user's callback to every run."""
+    monkeypatch.setattr(BUILD, lambda nodes: [Mine(), *build_callbacks(nodes)])
+
+
+@pytest.fixture(autouse=True)
+def steps_are_not_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing asks Lightning for the number of steps: it would forget where the data are."""
+
+    def asked(self: L.Trainer) -> int:
+        raise AssertionError("trainer.estimated_stepping_batches was asked for")
+
+    monkeypatch.setattr(L.Trainer, "estimated_stepping_batches", property(asked))
+
+
+def of_kind(folder: Path, kind: str) -> list[dict[str, Any]]:
+    return [record for record in read_log(folder) if record["kind"] == kind]
+
+
+def test_early_stopping_ends_in_a_complete_run(
+    tiny_run: Callable[..., Result], capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = tiny_run(*STEPS, *STOPS, "evaluation.tasks=[sample]", "evaluation.items=1")
+    folder = result.folder
+    assert "stopped early, after 10 of 24 steps" in capsys.readouterr().out
+    assert [r["step"] for r in of_kind(folder, "validation")] == [0, 5, 10]
+    train_records = of_kind(folder, "train")
+    assert [r["step"] for r in train_records] == [4, 8, 10]
+    assert [r["step"] for r in of_kind(folder, "evaluation")] == [10]
+    (summary,) = of_kind(folder, "summary")
+    assert summary["steps"] == 10 and summary["words_seen"] == train_records[-1]["words_seen"]
+    assert summary["loss_after"] == of_kind(folder, "validation")[-1]["loss"]
+    checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=False)
+    assert checkpoint["global_step"] == 10
+    assert (folder / "hf" / "model.safetensors").is_file()
+    assert json.loads((folder / "run.json").read_text())["finished"]
+
+
+def test_a_run_killed_after_early_stopping_does_not_train_on(
+    tiny: Callable[..., Config],
+    same_run: Callable[[Path, Path], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = train(tiny(*STEPS, *STOPS, f"run_dir={tmp_path / 'whole'}")).folder
+    config = tiny(*STEPS, *STOPS, f"run_dir={tmp_path / 'killed'}")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "save_hugging_face", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(config)
+    same_run(train(config).folder, whole)
+
+
+@pytest.mark.parametrize("stop_at", [11, 16])
+def test_all_of_them_resume_exactly(
+    stop_at: int,
+    mine: None,
+    tiny: Callable[..., Config],
+    same_run: Callable[[Path, Path], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    late = (*STEPS, *STOPS, *OTHERS, "callbacks.stop.patience=4")  # at step 25, so never
+    whole = train(tiny(*late, f"run_dir={tmp_path / 'whole'}")).folder
+    config = tiny(*late, f"run_dir={tmp_path / 'stopped'}")
+    original = Metrics.on_step_end
+
+    def stops(self: Metrics, trainer: Any, module: Any, step: int) -> None:
+        original(self, trainer, module, step)
+        if step == stop_at:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Metrics, "on_step_end", stops)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            train(config)
+    resumed = train(config).folder
+    same_run(resumed, whole)
+
+    def states(folder: Path) -> dict[str, Any]:
+        path = folder / "checkpoints" / "last.ckpt"
+        found: dict[str, Any] = torch.load(path, weights_only=False)["callbacks"]
+        return found
+
+    ours, theirs = states(resumed), states(whole)
+    assert ours.keys() == theirs.keys() and len(ours) >= 3
+    for key, state in theirs.items():
+        if key.startswith("EarlyStopping"):
+            assert ours[key] == state and state["wait_count"] == 3
+        elif key.startswith("ModelCheckpoint"):
+            scores = [sorted(map(float, s["best_k_models"].values())) for s in (ours[key], state)]
+            assert scores[0] == scores[1] and scores[0]
+
+
+def test_what_they_log_lands_in_the_record(mine: None, tiny_run: Callable[..., Result]) -> None:
+    folder = tiny_run(*STEPS, *OTHERS).folder
+    records = of_kind(folder, "metrics")
+    for name, steps in (
+        ("mine", [4, 8, 12, 16, 20, 24]),
+        ("mine/validation", [0, 5, 10, 15, 20, 24]),
+        ("lr-Lamb/pg1", [4, 8, 12, 16, 20, 24]),
+        ("DeviceStatsMonitor.on_train_batch_start/cpu_percent", [4, 8, 12, 16, 20, 24]),
+        ("DeviceStatsMonitor.on_train_batch_end/cpu_percent", [4, 8, 12, 16, 20, 24]),
+    ):
+        assert [record["step"] for record in records if name in record] == steps, name
+    for record in records:
+        assert "epoch" not in record
+        assert record.get("mine", record["step"]) == record["step"]
+        assert record.get("mine/validation", record["step"]) == record["step"]
+    rates = {r["step"]: r["lr-Lamb/pg1"] for r in records if "lr-Lamb/pg1" in r}
+    assert rates == {r["step"]: r["lr"] for r in of_kind(folder, "train")}
+
+    saved = sorted(path.name for path in (folder / "callbacks" / "checkpoints").iterdir())
+    # The two best validations, and the best training loss of the lines so far.
+    assert "epoch=0-step=20.ckpt" in saved and "epoch=0-step=15.ckpt" in saved
+    assert sorted(p.name for p in (folder / "checkpoints").iterdir()) == ["last.ckpt"]
+
+
+class Reads(TorchDispatchMode):
+    """Counts how often the host reads a number, for which it would wait for a device."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func.overloadpacket.__name__ in ("_local_scalar_dense", "nonzero")
+        return func(*args, **(kwargs or {}))
+
+
+class Between(L.Callback):
+    """Counts reads from the start of one batch to the start of another."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self.first, self.last = first, last
+        self.reads = Reads()
+
+    def on_train_batch_start(self, *arguments: Any) -> None:
+        if arguments[-1] == self.first:
+            self.reads.__enter__()  # type: ignore[no-untyped-call]
+        if arguments[-1] == self.last:
+            self.reads.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize(("last", "read"), [(9, False), (11, True)])
+def test_between_two_lines_the_host_reads_nothing(
+    last: int, read: bool, tiny_run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    between = Between(2, last)
+    monkeypatch.setattr(BUILD, lambda nodes: [Mine(), *build_callbacks(nodes), between])
+    tolist = torch.Tensor.tolist
+
+    def counted(self: torch.Tensor) -> Any:
+        self.sum().item()  # which a dispatch mode sees on a CPU too
+        return tolist(self)
+
+    monkeypatch.setattr(torch.Tensor, "tolist", counted)
+    steps = ("trainer.max_steps=12", "trainer.log_every=10", "masking.update_every=100")
+    tiny_run("experiment=hard_decay", *steps, *OTHERS[-2:])
+    assert bool(between.reads.count) == read
+
+
+def test_callbacks_are_put_in_their_order_and_kept_there(
+    mine: None, tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[L.Callback] = []
+    make = assemble.make_trainer
+
+    def noted(*arguments: Any) -> L.Trainer:
+        trainer = make(*arguments)
+        found.extend(trainer.callbacks)  # type: ignore[attr-defined]
+        with monkeypatch.context() as patch:
+            patch.setattr(trainer, "callbacks", trainer.callbacks[::-1])  # type: ignore[attr-defined]
+            with pytest.raises(AssertionError):
+                order.check_order(trainer)
+        return trainer
+
+    monkeypatch.setattr(run, "make_trainer", noted)
+    scored = ("evaluation.tasks=[sample]", "evaluation.items=1")
+    train(tiny("trainer.max_steps=1", "trainer.profile=true", *scored, *OTHERS))
+    names = [type(each).__name__ for each in found]
+    assert names == [
+        *("MaskUpdate", "MaskDrift", "Metrics", "WordCheckpoints", "Evaluation", "Profile"),
+        *("ProgressLines", "Mine", "LearningRateMonitor", "DeviceStatsMonitor"),
+        *("ModelCheckpoint", "ModelCheckpoint", "Checkpoints"),
+    ]
+    assert isinstance(order.in_order(found[::-1])[-1], Checkpoints)

@@ -1,0 +1,57 @@
+"""Progress without a terminal: whole lines, one a minute by a clock that the test holds."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from amlm.util import progress_bar as module
+from amlm.util.progress_bar import Minutes, progress_bar
+
+
+class Clock:
+    now = 1_000.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module, "monotonic", lambda: clock.now)
+    return clock
+
+
+def test_a_minute_has_passed_once_a_minute(clock: Clock) -> None:
+    minutes = Minutes()
+    passed = []
+    for clock.now in (1_059, 1_060, 1_061, 1_119, 1_121, 1_400, 1_401):
+        passed.append(minutes.passed())
+    assert passed == [False, True, False, False, True, True, False]
+
+
+def test_a_pipe_gets_a_line_a_minute(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bar(total=400, desc="reading", unit=" lines") as bar:
+        for number in range(400):
+            clock.now = 1_000 + number / 2  # 200 seconds
+            bar.set_postfix_str(f"file {number // 100}")
+            bar.update()
+    lines = capsys.readouterr().err.split("\n")
+    assert len(lines) == 4 and lines[-1] == ""
+    for line, share, file in zip(lines[:-1], (30, 60, 90), (1, 2, 3), strict=True):
+        assert line.startswith(f"reading: {share}% (")
+        assert " of 400 lines, " in line and line.endswith(f", file {file}")
+
+
+def test_an_iterable_is_passed_on_without_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(progress_bar(iter(range(5)), desc="counting", unit=" lines")) == [0, 1, 2, 3, 4]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_gets_a_bar(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress_bar(total=2, desc="reading", unit=" lines") as bar:
+        bar.update(2)
+    shown = capsys.readouterr().err
+    assert shown.startswith("\rreading:   0%|") and "\n" not in shown
