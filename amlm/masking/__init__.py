@@ -1,1 +1,1 @@
-"""Adaptive masking: which tokens to hide, and how that is learned. Tensors only, no Lightning."""
+"""Adaptive masking: which tokens to mask, and how that is learned. Tensors only, no Lightning."""

@@ -1,4 +1,4 @@
-"""A module whose numbers stay as exact as they were made."""
+"""A module whose buffers keep their dtype when the model is cast."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 
 class KeepDtype(nn.Module):
-    """Moves between devices and refuses casts, also for the modules in it.
+    """Follows moves between devices and ignores dtype casts, as do its submodules.
 
-    A model cast to bfloat16 keeps its masking table in float32 and its counters exact.
+    When a model is cast to bfloat16, its masking table stays in float32 and its counters exact.
     """
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:

@@ -1,4 +1,4 @@
-"""From the table to the probability with which each position of a sequence is selected.
+"""From the masking table to the selection probability of each position in a sequence.
 
 Shapes: B sequences, L positions.
 """
@@ -10,9 +10,9 @@ from torch import Tensor
 
 
 def target_counts(maskable_BL: Tensor, ratio: float) -> Tensor:
-    """Expected number of selected positions per sequence: ``ratio`` times the maskable ones.
+    """Expected number of selected positions per sequence: ``ratio`` times the maskable positions.
 
-    At least 1 where a sequence has any maskable position at all, so that no sequence is wasted.
+    At least 1 if the sequence has a maskable position, so that no sequence is wasted.
 
     Returns: float64 ``counts_B``.
     """
@@ -23,37 +23,38 @@ def target_counts(maskable_BL: Tensor, ratio: float) -> Tensor:
 def exact_marginals(weight_BL: Tensor, maskable_BL: Tensor, ratio: float) -> Tensor:
     """Selection probabilities ``q_i = min(1, c·w_i)`` whose sum is exactly ``ratio·n``.
 
-    Where ``c·w_i`` would pass 1 it is capped, and the excess goes to the other positions
-    (water-filling). Closed form instead of iteration: with the weights in falling order and the k
-    largest capped, ``c_k = (target − k) / Σ remaining w``; the right k is the first for which the
-    largest remaining weight stays at or below 1.
+    Where ``c·w_i`` exceeds 1 it is capped, and the excess is redistributed over the other
+    positions (water-filling). Closed form, no iteration: with the weights in descending order and
+    the k largest capped, ``c_k = (target − k) / Σ remaining w``; the solution is the smallest k for
+    which ``c_k`` times the largest remaining weight is at most 1.
 
     Args:
         weight_BL: masking probability of the type at each position, above 0.
         maskable_BL: bool.
-        ratio: the mask ratio p in (0, 1).
+        ratio: the mask ratio p, in (0, 1).
 
     Returns: float64 ``q_BL`` in [0, 1], 0 at positions that are not maskable.
     """
     target_B1 = target_counts(maskable_BL, ratio).unsqueeze(1)
     weight_BL = torch.where(maskable_BL, weight_BL, 0).double()
-    falling_BL, _ = weight_BL.sort(dim=1, descending=True)
-    # remaining[k] = Σ_{j >= k} falling[j], summed from the small end for precision
-    remaining_BL = falling_BL.flip(1).cumsum(1).flip(1)
+    sorted_BL, _ = weight_BL.sort(dim=1, descending=True)
+    # remaining[k] = Σ_{j >= k} sorted[j], summed from the smallest up for precision
+    remaining_BL = sorted_BL.flip(1).cumsum(1).flip(1)
     capped_L = torch.arange(weight_BL.shape[1], device=weight_BL.device, dtype=torch.float64)
     scale_BL = (target_B1 - capped_L) / remaining_BL.clamp(min=1e-300)
-    fits_BL = scale_BL * falling_BL <= 1.0
-    # argmax of bool is the first True. It exists for any target up to the number of positives.
+    fits_BL = scale_BL * sorted_BL <= 1.0
+    # The argmax of a bool tensor is its first True. One exists for every target up to the number
+    # of positive weights.
     first_B1 = fits_BL.to(torch.uint8).argmax(1, keepdim=True)
     scale_B1 = scale_BL.gather(1, first_B1)
     return (scale_B1 * weight_BL).clamp(max=1.0)
 
 
 def clipped_marginals(weight_BL: Tensor, maskable_BL: Tensor, ratio: float) -> Tensor:
-    """The authors' rule: ``c·w_i`` with mean ``ratio``, cut off at 1, the excess lost.
+    """The authors' rule: ``c·w_i`` with mean ``ratio``, clipped at 1; the excess is lost.
 
-    The realised ratio falls below ``ratio`` where probabilities saturate. Arguments and result as
-    in `exact_marginals`.
+    The realised ratio falls below ``ratio`` where probabilities saturate. Arguments and return
+    value as in `exact_marginals`.
     """
     target_B1 = target_counts(maskable_BL, ratio).unsqueeze(1)
     weight_BL = torch.where(maskable_BL, weight_BL, 0).double()

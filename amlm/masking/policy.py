@@ -1,11 +1,11 @@
-"""The masking policy: corrupts batches by its table and learns the table from predictions.
+"""The masking policy: corrupts batches with its table and updates the table from predictions.
 
-Shapes: G sequences of a step's whole batch, R consecutive rows of it (one rank's share of one
-accumulation part), L positions, M slots for labelled positions of R rows, V token types.
+Shapes: G sequences of a step's global batch, R consecutive rows of it (one rank's share of one
+micro-batch), L positions, M slots for the labelled positions of R rows, V token types.
 
-The masks of a step are a function of (seed, step, the step's whole batch, the table). Every rank
-and every accumulation part draws them for the whole batch and takes its rows, so the same masks
-come out however the batch is divided; the draw itself is a few thousand random numbers.
+The masks of a step are a function of (seed, step, global batch, table). Every rank draws them for
+the global batch and takes the rows of its micro-batches, so the masks do not depend on how the
+batch is divided. A draw is cheap: three random numbers per position.
 """
 
 from __future__ import annotations
@@ -22,44 +22,44 @@ from amlm.masking.replacement import Replacement
 from amlm.masking.sampler import Sampler
 from amlm.masking.schedule import Schedule
 from amlm.masking.signals import Predictions, Signal
-from amlm.masking.table import updated_table
+from amlm.masking.table import update_table
 from amlm.tokenizers.special_tokens import SpecialIds
 from amlm.util.seeds import derived_seed
 
 
 @dataclass(frozen=True)
 class Corruption:
-    """A step's whole batch, corrupted."""
+    """The corrupted global batch of a step."""
 
-    inputs_GL: Tensor  # int64, what the model sees
+    inputs_GL: Tensor  # int64, input ids of the model
     selected_GL: Tensor  # bool, positions that carry a label
-    saturated: Tensor  # scalar, share of maskable positions selected for certain
+    saturated: Tensor  # scalar, fraction of maskable positions with selection probability 1
 
 
 @dataclass(frozen=True)
 class MaskedRows:
-    """R rows of a corrupted batch with their labelled positions gathered into M slots."""
+    """R rows of a corrupted batch, with their labelled positions gathered into M slots."""
 
     inputs_RL: Tensor  # int64
-    positions_M: Tensor  # int64, index into the flattened [R·L]; 0 at unused slots
+    positions_M: Tensor  # int64, indices into the flattened [R·L]; 0 at unused slots
     labels_M: Tensor  # int64, the original ids; the id at position 0 at unused slots
-    shows_mask_M: Tensor  # bool
+    shows_mask_M: Tensor  # bool, whether the input at that position is [MASK]
     valid_M: Tensor  # bool, false at unused slots
 
 
 def gather_rows(
     ids_GL: Tensor, corruption: Corruption, rows: slice, capacity: int, mask_id: int
 ) -> MaskedRows:
-    """Takes rows of a corruption and gathers their labelled positions into ``capacity`` slots.
+    """Takes rows of a corrupted batch and gathers their labelled positions into ``capacity`` slots.
 
-    No question is asked to the device: unused slots are marked, positions beyond are left out.
+    No host-device synchronisation: unused slots are flagged, positions beyond the capacity dropped.
     """
     inputs_RL = corruption.inputs_GL[rows]
     selected = corruption.selected_GL[rows].flatten()
     slot = torch.where(selected, selected.cumsum(0) - 1, capacity).clamp(max=capacity)
     positions = torch.full((capacity + 1,), -1, dtype=torch.int64, device=ids_GL.device)
-    every = torch.arange(selected.numel(), device=ids_GL.device)
-    positions_M = positions.scatter_(0, slot, every)[:capacity]
+    indices = torch.arange(selected.numel(), device=ids_GL.device)
+    positions_M = positions.scatter_(0, slot, indices)[:capacity]
     valid_M = positions_M >= 0
     positions_M = positions_M.clamp(min=0)
     return MaskedRows(
@@ -74,20 +74,20 @@ def gather_rows(
 class MaskingPolicy(KeepDtype):
     """Signal, schedule, sampler and replacement around one table of masking probabilities.
 
-    Buffers (all part of a checkpoint): ``table_V`` float32, ``first_V`` its first value, one
-    ``statistics_<name>`` per counter of the signal, for the unfinished window.
+    Buffers, all saved in checkpoints: ``table_V`` (float32), ``first_V`` (its initial value), and
+    one ``statistics_<name>`` per counter of the signal, for the current window.
 
     Args:
         vocab_size: V.
         total_steps: optimizer steps of the run, which the schedule spans.
-        signal, schedule, sampler, replacement: the policy's choices.
+        signal, schedule, sampler, replacement: the components of the policy.
         special: ids of the special tokens.
-        smoothing, floor: see `amlm.masking.table.updated_table`.
+        smoothing, floor: see `amlm.masking.table.update_table`.
         normalization: ``exact`` or ``clipped`` (see `amlm.masking.marginals`).
         mask_special_tokens: whether special tokens other than padding may be selected.
-        counters: ``exact``, or ``bfloat16`` to count as the authors' script does, where a sum of
-            ones stalls at 256.
-        seed: source of the masks, with the step.
+        counters: ``exact``, or ``bfloat16`` to count as the authors' script does (a sum of ones
+            stalls at 256).
+        seed: together with the step, determines the masks.
     """
 
     table_V: Tensor
@@ -138,12 +138,12 @@ class MaskingPolicy(KeepDtype):
         if replacement.random_ids == "ordinary":
             candidates_V[special.all()] = False
         self.register_buffer("candidates_C", candidates_V.nonzero().squeeze(1), persistent=False)
-        # Draws come from the host on every device, so that `impl` does not change the masks.
+        # Random numbers are drawn on the host, so that the masks do not depend on the device.
         self._generator = torch.Generator()
 
     @property
     def statistics(self) -> dict[str, Tensor]:
-        """The sums of the unfinished window, by name; these are the buffers themselves."""
+        """The running sums of the current window by name. These are the buffers, not copies."""
         return {name: getattr(self, f"statistics_{name}") for name in self.signal.counters()}
 
     def ratio(self, step: int) -> float:
@@ -152,7 +152,7 @@ class MaskingPolicy(KeepDtype):
 
     @torch.no_grad()
     def corrupt(self, ids_GL: Tensor, step: int) -> Corruption:
-        """Draws the masks of a step for its whole batch ``ids_GL``."""
+        """Draws the masks of a step for its global batch ``ids_GL``."""
         generator = self._generator.manual_seed(derived_seed(self.seed, "masking", step))
         maskable_GL = self.maskable_V[ids_GL]
         q_GL = self.marginals(self.table_V[ids_GL], maskable_GL, self.ratio(step))
@@ -171,10 +171,10 @@ class MaskingPolicy(KeepDtype):
         maskable: Sequence[int],
         step: int,
     ) -> MaskedRows:
-        """Takes one rank's share of one accumulation part from a step's corruption.
+        """Takes one rank's rows of one micro-batch from the corrupted global batch.
 
         Args:
-            maskable: number of maskable positions of each of these rows, known on the host.
+            maskable: number of maskable positions in each of these rows, known on the host.
         """
         ratio = self.ratio(step)
         expected = [min(count, max(ratio * count, 1.0)) for count in maskable]
@@ -182,22 +182,22 @@ class MaskingPolicy(KeepDtype):
         return gather_rows(ids_GL, corruption, rows, capacity, self.special.mask)
 
     @torch.no_grad()
-    def observe(self, batch: Predictions) -> None:
+    def observe(self, predictions: Predictions) -> None:
         """Adds predictions to the statistics of the window, in place on the device."""
-        self.signal.observe(self.statistics, batch)
+        self.signal.observe(self.statistics, predictions)
 
     @torch.no_grad()
     def update(self, step: int, reduce: Callable[[Tensor], Tensor] = lambda sums: sums) -> Tensor:
         """Recomputes the table and starts a new window.
 
         Args:
-            step: optimizer steps done, which sets p.
-            reduce: sums a tensor over ranks; every rank then computes the same table.
+            step: optimizer steps completed, which determines p.
+            reduce: sums a tensor over ranks, so that every rank computes the same table.
 
-        Returns: the share of types that the floor held up, a scalar tensor.
+        Returns: the fraction of types clamped to the floor, a scalar tensor.
         """
         score_V = self.signal.score({name: reduce(s) for name, s in self.statistics.items()})
-        table_V, floored = updated_table(
+        table_V, floored = update_table(
             self.table_V, score_V, self.ratio(step), smoothing=self.smoothing, floor=self.floor
         )
         self.table_V.copy_(table_V)

@@ -14,13 +14,13 @@ from amlm.util.errors import InputError
 
 @dataclass
 class Replacement:
-    """Shares of the selected positions; what is left over keeps its token."""
+    """Fractions of the selected positions; the rest keep their token."""
 
-    mask: float = option(0.8, "share that becomes [MASK]", ge=0, le=1)
-    random: float = option(0.1, "share that becomes a random token", ge=0, le=1)
+    mask: float = option(0.8, "fraction replaced by [MASK]", ge=0, le=1)
+    random: float = option(0.1, "fraction replaced by a random token", ge=0, le=1)
     random_ids: str = option(
         "ordinary",
-        "random tokens: ordinary types only, or any id as in the authors' script",
+        "random tokens are drawn from: non-special types, or all ids as in the authors' script",
         choices=("ordinary", "any"),
     )
 
@@ -45,8 +45,8 @@ class Replacement:
             ids_BL: token ids.
             selected_BL: bool.
             mask_id: id of ``[MASK]``.
-            candidates_C: ids that a random replacement is drawn from.
-            generator: source of the draws, on the host.
+            candidates_C: ids that random replacements are drawn from.
+            generator: a host generator.
 
         Returns: corrupted ids ``[B, L]``.
         """

@@ -1,7 +1,7 @@
 """The mask ratio p by step (Edman & Fraser 2025: 0.40 falling to 0.15).
 
-Each schedule is a pure function of the step, so a resumed run goes on with the exact value. It is
-evaluated on the host: the ratio decides how many positions the prediction head gets.
+Each schedule is a pure function of the step, so a resumed run continues with exactly the same
+values. It is evaluated on the host, because the ratio determines the shape of the head's input.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from amlm.config.options import option
 
 
 class Schedule(Protocol):
-    """Maps a step (optimizer steps already done) of a run of ``total`` steps to a mask ratio."""
+    """Maps a step (optimizer steps completed) of a run of ``total`` steps to a mask ratio."""
 
     def __call__(self, step: int, total: int) -> float: ...
 
@@ -46,7 +46,7 @@ class Linear:
 
 @dataclass
 class Cosine:
-    """Half a cosine from ``start`` to ``end``: slow, fast, slow."""
+    """Half a cosine period from ``start`` to ``end``: slow, fast, slow."""
 
     start: float = option(0.40, "mask ratio at the first step", gt=0, lt=1)
     end: float = option(0.15, "mask ratio at the end of the run", gt=0, lt=1)
@@ -58,10 +58,10 @@ class Cosine:
 
 @dataclass
 class Step:
-    """``stairs`` levels of equal length, the first at ``start``, the last at ``end``."""
+    """``stairs`` levels of equal length, from ``start`` to ``end`` in equal steps."""
 
-    start: float = option(0.40, "mask ratio of the first stair", gt=0, lt=1)
-    end: float = option(0.15, "mask ratio of the last stair", gt=0, lt=1)
+    start: float = option(0.40, "mask ratio of the first level", gt=0, lt=1)
+    end: float = option(0.15, "mask ratio of the last level", gt=0, lt=1)
     stairs: int = option(6, "number of levels", ge=2)
 
     def __call__(self, step: int, total: int) -> float:

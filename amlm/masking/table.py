@@ -1,4 +1,4 @@
-"""The table of masking probabilities: its update, and measures of its shape.
+"""The table of masking probabilities: its update, and summary statistics of it.
 
 Shapes: V token types.
 """
@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 
-def updated_table(
+def update_table(
     table_V: Tensor, score_V: Tensor, ratio: float, *, smoothing: float, floor: float
 ) -> tuple[Tensor, Tensor]:
     """One update of the masking probabilities (Edman & Fraser 2025).
 
-    ``w~ = p·(1 − score)``, smoothed with the old table by λ, bounded below, rescaled so that the
-    mean over the vocabulary is p again.
+    ``w~ = p·(1 − score)``, smoothed with the old table by λ, clamped to the floor, and rescaled so
+    that the mean over the vocabulary is p again. Computed in float64; the arguments are unchanged.
 
     Args:
         table_V: float32, the old probabilities.
@@ -26,24 +26,24 @@ def updated_table(
         smoothing: λ, the weight of the old table.
         floor: lower bound before rescaling.
 
-    Returns: float32 ``table_V``, and the share of types that the floor held up (a scalar tensor).
-        The arithmetic is float64.
+    Returns: the new float32 ``table_V``, and the fraction of types clamped to the floor (a scalar
+        tensor).
     """
-    wanted_V = ratio * (1.0 - score_V.double())
-    mixed_V = smoothing * table_V.double() + (1.0 - smoothing) * wanted_V
+    target_V = ratio * (1.0 - score_V.double())
+    mixed_V = smoothing * table_V.double() + (1.0 - smoothing) * target_V
     floored_V = mixed_V < floor
     mixed_V = mixed_V.clamp(min=floor)
     return (mixed_V * (ratio / mixed_V.mean())).float(), floored_V.double().mean()
 
 
 def drift(table_V: Tensor, previous_V: Tensor, first_V: Tensor) -> dict[str, float]:
-    """Measures of a table and of how far it has moved; distributions over types are ``w/Σw``.
+    """Statistics of a table and of how far it has moved. Entropy and KL are over ``w/Σw``.
 
     Args:
-        table_V, previous_V, first_V: tables now, before the last update, and at the start.
+        table_V, previous_V, first_V: the current table, the previous one, and the initial one.
 
-    Returns: entropy (nats), effective number of types (its exponential), KL divergence to the
-        previous and to the first table (nats), mean, variance, minimum and maximum.
+    Returns: entropy (nats), effective number of types (its exponential), KL(current‖previous) and
+        KL(current‖initial) (nats), mean, variance, minimum and maximum.
     """
     w_V = table_V.double()
     p_V = w_V / w_V.sum()

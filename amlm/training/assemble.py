@@ -16,7 +16,7 @@ from amlm.config.components import build_masking
 from amlm.config.schema import Config, MaskingConfig
 from amlm.masking.policy import MaskingPolicy
 from amlm.masking.replacement import Replacement
-from amlm.masking.sampler import Fixed
+from amlm.masking.sampler import Systematic
 from amlm.masking.schedule import Constant
 from amlm.masking.signals.uniform import Uniform
 from amlm.models.build import build_model
@@ -54,7 +54,7 @@ def validation_policy(config: Config, store: TokenStore) -> MaskingPolicy:
         total_steps=1,
         signal=Uniform(),
         schedule=Constant(config.validation.ratio),
-        sampler=Fixed(),
+        sampler=Systematic(),
         replacement=Replacement(),
         special=store.special,
         seed=config.validation.seed,

@@ -100,6 +100,12 @@ def test_the_command_line_wins_over_the_experiment() -> None:
     assert config.masking.signal["_target_"].endswith("Soft")
 
 
+def test_the_former_sampler_name_fixed_is_an_alias_of_systematic() -> None:
+    default, former = composed(), composed("masking/sampler=fixed")
+    assert former.masking.sampler == {"_target_": "amlm.masking.sampler.Systematic"}
+    assert former == default == composed("masking/sampler=systematic")
+
+
 def test_paper_parity_sets_every_choice_of_the_authors_script() -> None:
     config = composed("experiment=paper_parity")
     assert config.masking.normalization == "clipped"
@@ -202,7 +208,7 @@ def test_lengths_that_hydra_would_merge_are_asked_for_in_full() -> None:
     ("override", "part"),
     [
         ("masking.signal._target_=amlm.masking.schedule.Linear", "does not fit there"),
-        ("+callbacks.mine._target_=amlm.masking.sampler.Fixed", "does not fit there"),
+        ("+callbacks.mine._target_=amlm.masking.sampler.Systematic", "does not fit there"),
         ("data.dir=no/such/folder", "no source reads it: add data=babylm"),
         ("data.shares={sample: 0.5}", "add up to 0.5: they must add up to 1"),
         ("data.shares={sample: 1.5, b: -0.5}", "b=-0.5|sample=1.5 is out of range"),

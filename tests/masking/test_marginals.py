@@ -1,5 +1,5 @@
 """Selection probabilities against water-filling by bisection in NumPy, row by row; against values
-worked out by hand; and against the properties that define them."""
+calculated by hand; and against the properties that define them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RATIOS = [0.15, 0.275, 0.40, 0.85]
 
 
 def water_filling(w: NDArray[np.float64], ratio: float) -> NDArray[np.float64]:
-    """The fixed point of q = min(1, c·w) with Σq = max(1, ratio·n), by halving an interval."""
+    """The fixed point of q = min(1, c·w) with Σq = max(1, ratio·n), by bisection."""
     n = len(w)
     if n == 0:
         return w
@@ -34,7 +34,7 @@ def water_filling(w: NDArray[np.float64], ratio: float) -> NDArray[np.float64]:
 
 
 def cases(length: int = 48, rows: int = 60, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Float32 weights from flat to extreme, rows with none, one, few and all positions maskable."""
+    """Float32 weights from flat to extreme; rows with no, one, few and all positions maskable."""
     rng = np.random.default_rng(seed)
     spread = rng.choice([0.0, 0.3, 1.0, 3.0], size=(rows, 1))
     weight = 0.005 + np.exp(spread * rng.normal(size=(rows, length)))
@@ -54,7 +54,7 @@ def cases(length: int = 48, rows: int = 60, seed: int = 0) -> tuple[Tensor, Tens
 
 @pytest.mark.parametrize("ratio", [*RATIOS, 0.01])
 @pytest.mark.parametrize("length", [1, 2, 7, 48, 256])
-def test_exact_is_water_filling(length: int, ratio: float) -> None:
+def test_exact_marginals_equal_water_filling_by_bisection(length: int, ratio: float) -> None:
     weight_BL, maskable_BL = (each[:, :length] for each in cases(max(length, 48), seed=length))
     q_BL = exact_marginals(weight_BL, maskable_BL, ratio)
     assert q_BL.dtype == torch.float64 and q_BL.shape == weight_BL.shape
@@ -66,7 +66,7 @@ def test_exact_is_water_filling(length: int, ratio: float) -> None:
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
-def test_properties_of_exact(ratio: float) -> None:
+def test_exact_marginals_keep_the_sum_and_are_proportional_below_the_cap(ratio: float) -> None:
     weight_BL, maskable_BL = cases(seed=3)
     q_BL = exact_marginals(weight_BL, maskable_BL, ratio)
     capped = uncapped = 0
@@ -81,10 +81,10 @@ def test_properties_of_exact(ratio: float) -> None:
         free = q < 1 - 1e-9
         np.testing.assert_allclose(q[free] / w[free], np.max(q / w, initial=0), rtol=1e-9)
         capped, uncapped = capped + int((~free).sum()), uncapped + int(free.sum())
-    assert capped > 10 and uncapped > 100  # both happen, at every ratio
+    assert capped > 10 and uncapped > 100  # both occur at every ratio
 
 
-def test_exact_by_hand() -> None:
+def test_exact_marginals_by_hand() -> None:
     def exact(weights: list[float], ratio: float) -> list[float]:
         weight_1L = torch.tensor([weights])
         result: list[float] = exact_marginals(
@@ -94,15 +94,15 @@ def test_exact_by_hand() -> None:
 
     # No cap: 2 of 5 in proportion to 1 : 1 : 1 : 1 : 4 would be 1/4 four times and 1.
     assert exact([1, 1, 1, 1, 4], 0.4) == pytest.approx([0.25, 0.25, 0.25, 0.25, 1])
-    # The first would be 1.38; it is capped, and the other four share the 1 that is left.
+    # The first would be 1.38; it is capped, and the other four share the remaining 1.
     assert exact([9, 1, 1, 1, 1], 0.4) == pytest.approx([1, 0.25, 0.25, 0.25, 0.25])
-    # 2.8 of 4: the first is capped, and only then is the second one's share 4 · 1.8 / 6 > 1.
+    # 2.8 of 4: only after the first is capped does the second exceed 1, with 4 · 1.8 / 6.
     assert exact([10, 4, 1, 1], 0.7) == pytest.approx([1, 1, 0.4, 0.4])
     assert exact([0.3, 0.3, 0.3, 0.3], 0.15) == pytest.approx([0.25] * 4)  # at least one
     assert exact([0.005], 0.15) == [1]
 
 
-def test_weights_where_nothing_may_be_masked_have_no_influence() -> None:
+def test_marginals_ignore_weights_at_positions_that_are_not_maskable() -> None:
     weight_BL, maskable_BL = cases(seed=5)
     other_BL = torch.where(maskable_BL, weight_BL, 1e6)
     for rule in (exact_marginals, clipped_marginals):
@@ -110,7 +110,7 @@ def test_weights_where_nothing_may_be_masked_have_no_influence() -> None:
 
 
 @pytest.mark.parametrize("rule", [exact_marginals, clipped_marginals])
-def test_scale_of_the_weights_does_not_matter(
+def test_marginals_do_not_depend_on_the_scale_of_the_weights(
     rule: Callable[[Tensor, Tensor, float], Tensor],
 ) -> None:
     weight_BL, maskable_BL = cases(seed=6)
@@ -121,7 +121,7 @@ def test_scale_of_the_weights_does_not_matter(
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
-def test_clipped_is_the_authors_rule(ratio: float) -> None:
+def test_clipped_marginals_follow_the_authors_rule(ratio: float) -> None:
     weight_BL, maskable_BL = cases(seed=4)
     q_BL = clipped_marginals(weight_BL, maskable_BL, ratio)
     assert q_BL.dtype == torch.float64
@@ -134,23 +134,23 @@ def test_clipped_is_the_authors_rule(ratio: float) -> None:
         ]
         assert q == pytest.approx(literal, rel=1e-12)
         lost += target - sum(q)
-    assert lost > 1  # it saturates, and the rest is lost
+    assert lost > 1  # some probabilities saturate, and the excess is lost
 
 
-def test_clipped_loses_what_exact_hands_on() -> None:
+def test_clipped_marginals_lose_the_excess_that_exact_ones_redistribute() -> None:
     weight_1L, all_1L = torch.tensor([[9.0, 1, 1, 1, 1]]), torch.ones(1, 5, dtype=torch.bool)
     clipped = clipped_marginals(weight_1L, all_1L, 0.4)
     assert clipped[0].tolist() == pytest.approx([1] + [2 / 13] * 4)
     exact = exact_marginals(weight_1L, all_1L, 0.4)
     assert (exact.sum().item(), clipped.sum().item()) == pytest.approx((2, 1 + 8 / 13))
-    # Without saturation the two are one.
+    # Without saturation the two agree.
     flat_1L = torch.tensor([[3.0, 2, 2, 1, 1]])
     torch.testing.assert_close(
         clipped_marginals(flat_1L, all_1L, 0.4), exact_marginals(flat_1L, all_1L, 0.4)
     )
 
 
-def test_target_counts() -> None:
+def test_target_counts_are_the_ratio_of_maskable_positions_and_at_least_one() -> None:
     maskable_BL = torch.arange(12) < torch.tensor([[0], [1], [2], [6], [7], [12]])
     expected = [0, 1, 1, 1, 1.05, 1.8]
     counts_B = target_counts(maskable_BL, 0.15)

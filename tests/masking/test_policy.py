@@ -1,6 +1,6 @@
-"""The masking policy: what may be selected, what its masks depend on, rows against the whole batch
-they were taken from, the table's and the counters' number formats, resuming in the middle of a
-window, and that no step asks the device anything."""
+"""The masking policy: which positions can be selected, what the masks depend on, rows against the
+global batch they were taken from, dtypes of the table and the counters, resuming in the middle of
+a window, and that a step needs no host-device synchronisation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from amlm.masking.marginals import exact_marginals
 from amlm.masking.policy import MaskedRows, MaskingPolicy
 from amlm.masking.replacement import Replacement
-from amlm.masking.sampler import Bernoulli, Fixed, Sampler
+from amlm.masking.sampler import Bernoulli, Sampler, Systematic
 from amlm.masking.schedule import Constant, Linear
 from amlm.masking.signals import Predictions, Signal
 from amlm.masking.signals.hard import Hard
@@ -28,7 +28,7 @@ from amlm.util.seeds import derived_seed
 
 V = 60
 PAD, CLS, SEP, UNK, MASK = range(5)
-SAMPLERS: list[Sampler] = [Fixed(), Bernoulli()]
+SAMPLERS: list[Sampler] = [Systematic(), Bernoulli()]
 
 
 def policy(**changes: Any) -> MaskingPolicy:
@@ -37,7 +37,7 @@ def policy(**changes: Any) -> MaskingPolicy:
         "total_steps": 100,
         "signal": Hard(),
         "schedule": Linear(0.40, 0.15),
-        "sampler": Fixed(),
+        "sampler": Systematic(),
         "replacement": Replacement(),
         "special": SpecialIds(),
     }
@@ -45,21 +45,21 @@ def policy(**changes: Any) -> MaskingPolicy:
 
 
 def with_table(result: MaskingPolicy, seed: int = 0, spread: float = 1.0) -> MaskingPolicy:
-    """Gives a policy a table that has moved."""
+    """Gives a policy a table that is not uniform."""
     noise = torch.randn(V, generator=torch.Generator().manual_seed(seed)) * spread
     result.table_V.copy_(0.15 * noise.exp() / noise.exp().mean())
     return result
 
 
 def text(rows: int = 12, length: int = 40, seed: int = 0) -> Tensor:
-    """Lines between [CLS] and [SEP], some [UNK] and [MASK] in them, padding at the end of rows."""
+    """Random ids with some [CLS], [SEP], [UNK] and [MASK], and padding at the end of rows."""
     rng = np.random.default_rng(seed)
     ids = rng.integers(5, V, size=(rows, length))
     for special, share in ((UNK, 0.1), (MASK, 0.05), (CLS, 0.06), (SEP, 0.06)):
         ids[rng.random(ids.shape) < share] = special
     for row in range(rows):
         ids[row, length - rng.integers(0, length) // 2 :] = PAD
-    ids[0], ids[1, 1:] = PAD, PAD  # a row without anything, and one with a single token
+    ids[0], ids[1, 1:] = PAD, PAD  # a row of padding only, and one with a single token
     ids[1, 0] = 9
     return torch.from_numpy(ids)
 
@@ -76,10 +76,10 @@ def predictions(seed: int, size: int = 400) -> Predictions:
     return Predictions(labels, right, torch.rand(size, generator=generator) * 9, shows, valid)
 
 
-# --- what may be selected ---
+# --- which positions can be selected ---
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS, ids=["fixed", "bernoulli"])
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=["systematic", "bernoulli"])
 @pytest.mark.parametrize("special", [False, True])
 def test_special_tokens_are_selected_only_on_request(sampler: Sampler, special: bool) -> None:
     ids_GL = text()
@@ -98,7 +98,7 @@ def test_special_tokens_are_selected_only_on_request(sampler: Sampler, special: 
     assert selected[UNK] > 0 and (selected[5:] > 0).all()
 
 
-def test_selection_follows_table_and_ratio() -> None:
+def test_selection_frequencies_equal_the_marginals() -> None:
     ids_GL, masking = text(6, 32), with_table(policy(schedule=Constant(0.4)))
     times = 2_000
     counts_GL = torch.zeros(6, 32, dtype=torch.float64)
@@ -109,11 +109,11 @@ def test_selection_follows_table_and_ratio() -> None:
     inner = (q_GL > 1e-9) & (q_GL < 1 - 1e-9)
     sigma = (q_GL * (1 - q_GL) / times).sqrt()
     z = ((counts_GL / times - q_GL) / sigma)[inner]
-    assert z.abs().max() < 6  # by chance once in 5·10^8, of 150 comparisons
+    assert z.abs().max() < 6  # exceeded by chance once in 5·10^8 comparisons; there are 150
     assert torch.equal(counts_GL[~inner], times * q_GL[~inner].round())
 
 
-def test_realised_ratio_is_that_of_the_step() -> None:
+def test_realised_ratio_is_the_ratio_of_the_step() -> None:
     ids_GL, masking = text(64, 50), with_table(policy(), spread=1.5)
     for step in (0, 30, 50, 99, 100):
         p = 0.40 - 0.25 * step / 100
@@ -139,19 +139,19 @@ def test_normalization_exact_keeps_the_ratio_and_clipped_loses_some() -> None:
     assert saturated == {"exact": pytest.approx(0.1), "clipped": pytest.approx(0.1)}
 
 
-def test_saturated_is_the_share_of_maskable_positions_selected_for_certain() -> None:
+def test_saturated_is_the_fraction_of_maskable_positions_with_probability_one() -> None:
     ids_GL, masking = text(32, 40), with_table(policy(), spread=2.5)
     maskable_GL = (ids_GL > SEP) & (ids_GL != MASK)
     q_GL = exact_marginals(masking.table_V[ids_GL], maskable_GL, 0.4)
     certain_GL = q_GL > 1 - 1e-9
     corruption = masking.corrupt(ids_GL, 0)
     assert corruption.selected_GL[certain_GL].all()
-    share = int(certain_GL.sum()) / int(maskable_GL.sum())
-    assert 0.02 < share < 0.5
-    assert corruption.saturated.item() == pytest.approx(share, abs=1e-6)
+    fraction = int(certain_GL.sum()) / int(maskable_GL.sum())
+    assert 0.02 < fraction < 0.5
+    assert corruption.saturated.item() == pytest.approx(fraction, abs=1e-6)
 
 
-def test_the_only_maskable_token_of_a_row_is_certain_whatever_its_type() -> None:
+def test_the_only_maskable_token_of_a_row_is_always_selected() -> None:
     ids_GL = torch.zeros(V, 6, dtype=torch.int64)
     ids_GL[:, 2] = torch.arange(V)
     corruption = with_table(policy()).corrupt(ids_GL[5:], 0)
@@ -159,7 +159,7 @@ def test_the_only_maskable_token_of_a_row_is_certain_whatever_its_type() -> None
     assert corruption.saturated.item() == 1
 
 
-def test_batch_without_maskable_tokens_passes_unchanged() -> None:
+def test_a_batch_without_maskable_tokens_is_unchanged() -> None:
     ids_GL = torch.tensor([[CLS, SEP, PAD], [PAD, PAD, PAD]])
     for sampler in SAMPLERS:
         masking = policy(sampler=sampler)
@@ -177,12 +177,12 @@ def same(a: Any, b: Any) -> bool:
     return all(torch.equal(getattr(a, name), getattr(b, name)) for name in vars(a))
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS, ids=["fixed", "bernoulli"])
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=["systematic", "bernoulli"])
 def test_masks_are_a_function_of_seed_step_batch_and_table(sampler: Sampler) -> None:
     ids_GL = text()
     masking = with_table(policy(sampler=sampler, seed=3))
     first = masking.corrupt(ids_GL, 17)
-    for step in (17, 4, 99):  # whoever drew before
+    for step in (17, 4, 99):  # earlier draws must not matter
         masking.corrupt(text(5, 9, seed=step), step)
     before = torch.get_rng_state()
     assert same(masking.corrupt(ids_GL, 17), first)
@@ -190,8 +190,8 @@ def test_masks_are_a_function_of_seed_step_batch_and_table(sampler: Sampler) -> 
     torch.manual_seed(12345)
     assert same(with_table(policy(sampler=sampler, seed=3)).corrupt(ids_GL, 17), first)
 
-    steady = {"sampler": sampler, "schedule": Constant(0.3)}  # so that the step is not in p
-    a, b = (with_table(policy(**steady)).corrupt(ids_GL, step) for step in (17, 18))
+    constant = {"sampler": sampler, "schedule": Constant(0.3)}  # p does not depend on the step
+    a, b = (with_table(policy(**constant)).corrupt(ids_GL, step) for step in (17, 18))
     assert not torch.equal(a.selected_GL, b.selected_GL)
     for other in (
         with_table(policy(sampler=sampler, seed=4)),
@@ -201,7 +201,7 @@ def test_masks_are_a_function_of_seed_step_batch_and_table(sampler: Sampler) -> 
 
 
 def test_derived_seed_is_blake2b_of_its_arguments() -> None:
-    # printf '0:masking:0' | b2sum -l 64, as a big-endian number, without its last bit
+    # printf '0:masking:0' | b2sum -l 64, as a big-endian integer, without its lowest bit
     golden: dict[tuple[Any, ...], int] = {
         (0, "masking", 0): 0xF645E4DAC3737B9F,
         (0, "masking", 1): 0xE20B78410614B908,
@@ -221,12 +221,12 @@ def test_derived_seed_is_blake2b_of_its_arguments() -> None:
 # --- rows of a batch ---
 
 
-def check_rows(ids_GL: Tensor, corruption: Any, part: slice, rows: MaskedRows) -> set[int]:
-    """Checks one part against the whole; returns its positions in the flattened batch."""
+def check_rows(ids_GL: Tensor, corruption: Any, span: slice, rows: MaskedRows) -> set[int]:
+    """Checks rows against the global batch; returns their labelled positions in it, flattened."""
     length = ids_GL.shape[1]
-    assert torch.equal(rows.inputs_RL, corruption.inputs_GL[part])
+    assert torch.equal(rows.inputs_RL, corruption.inputs_GL[span])
     used = rows.positions_M[rows.valid_M]
-    found = (used + part.start * length).tolist()
+    found = (used + span.start * length).tolist()
     assert rows.labels_M[rows.valid_M].tolist() == ids_GL.flatten()[found].tolist()
     inputs = corruption.inputs_GL.flatten()[found]
     assert rows.shows_mask_M[rows.valid_M].tolist() == (inputs == MASK).tolist()
@@ -237,9 +237,11 @@ def check_rows(ids_GL: Tensor, corruption: Any, part: slice, rows: MaskedRows) -
     return set(found)
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS, ids=["fixed", "bernoulli"])
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=["systematic", "bernoulli"])
 @pytest.mark.parametrize("cuts", [[], [6], [4, 8], [1, 2, 11], [3, 4, 6, 9], list(range(1, 12))])
-def test_rows_together_are_the_whole(sampler: Sampler, cuts: list[int]) -> None:
+def test_rows_together_hold_every_label_of_the_global_batch(
+    sampler: Sampler, cuts: list[int]
+) -> None:
     ids_GL = text()
     masking = with_table(policy(sampler=sampler), spread=1.5)
     counts = maskable_counts(ids_GL)
@@ -247,29 +249,29 @@ def test_rows_together_are_the_whole(sampler: Sampler, cuts: list[int]) -> None:
         corruption = masking.corrupt(ids_GL, step)
         found: set[int] = set()
         for start, stop in zip([0, *cuts], [*cuts, 12], strict=True):
-            part = slice(start, stop)
-            rows = masking.rows(ids_GL, corruption, part, counts[part], step)
-            assert len(rows.valid_M) <= max(sum(counts[part]), 1)
-            new = check_rows(ids_GL, corruption, part, rows)
+            span = slice(start, stop)
+            rows = masking.rows(ids_GL, corruption, span, counts[span], step)
+            assert len(rows.valid_M) <= max(sum(counts[span]), 1)
+            new = check_rows(ids_GL, corruption, span, rows)
             assert not new & found
             found |= new
         assert found == set(corruption.selected_GL.flatten().nonzero().squeeze(1).tolist())
 
 
-def test_fixed_leaves_at_most_two_slots_unused() -> None:
+def test_systematic_leaves_at_most_two_slots_unused() -> None:
     ids_GL, masking = text(32, 64), with_table(policy())
     counts = maskable_counts(ids_GL)
     for step in range(100):
         corruption = masking.corrupt(ids_GL, step)
-        for part in (slice(0, 32), slice(0, 16), slice(16, 32)):
-            rows = masking.rows(ids_GL, corruption, part, counts[part], step)
-            assert int((~rows.valid_M).sum()) <= (1 if part.stop - part.start == 32 else 2)
+        for span in (slice(0, 32), slice(0, 16), slice(16, 32)):
+            rows = masking.rows(ids_GL, corruption, span, counts[span], step)
+            assert int((~rows.valid_M).sum()) <= (1 if span.stop - span.start == 32 else 2)
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS, ids=["fixed", "bernoulli"])
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=["systematic", "bernoulli"])
 @pytest.mark.parametrize(("rows", "length"), [(256, 64), (1024, 16), (2048, 8), (4096, 4)])
 def test_no_label_is_lost_at_any_sequence_length(sampler: Sampler, rows: int, length: int) -> None:
-    # In short sequences many positions are selected only because each has at least one.
+    # In short sequences many positions are selected only because each row gets at least one.
     ids_GL = torch.randint(5, V, (rows, length), generator=torch.Generator().manual_seed(0))
     masking = policy(sampler=sampler, schedule=Constant(0.15))
     for step in range(3):
@@ -278,13 +280,13 @@ def test_no_label_is_lost_at_any_sequence_length(sampler: Sampler, rows: int, le
         assert int(taken.valid_M.sum()) == int(corruption.selected_GL.sum())
 
 
-# --- number formats and state ---
+# --- dtypes and state ---
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
 @pytest.mark.parametrize("counters", ["exact", "bfloat16"])
 @pytest.mark.parametrize("signal", [Hard(), Soft()], ids=["hard", "soft"])
-def test_casting_a_model_leaves_table_and_statistics_to_the_bit(
+def test_casting_a_model_leaves_table_and_statistics_bitwise_unchanged(
     signal: Signal, counters: str, dtype: torch.dtype
 ) -> None:
     masking = with_table(policy(signal=signal, counters=counters))
@@ -333,7 +335,7 @@ def test_bfloat16_counters_stall_at_256_and_exact_ones_do_not(batches: int) -> N
 
 @pytest.mark.parametrize("counters", ["exact", "bfloat16"])
 @pytest.mark.parametrize("make", [Hard, Soft, Uniform])
-def test_resume_in_the_middle_of_a_window_continues_to_the_bit(
+def test_resuming_in_the_middle_of_a_window_is_bitwise_exact(
     make: Callable[[], Signal], counters: str
 ) -> None:
     ids_GL = text()
@@ -346,7 +348,7 @@ def test_resume_in_the_middle_of_a_window_continues_to_the_bit(
     torch.save(masking.state_dict(), file)  # one batch into the third window
     file.seek(0)
     resumed = policy(signal=make(), counters=counters)
-    resumed.observe(predictions(99))  # what it held before does not matter
+    resumed.observe(predictions(99))  # state before loading must not matter
     resumed.update(3)
     resumed.observe(predictions(98))
     resumed.load_state_dict(torch.load(file, weights_only=True))
@@ -366,7 +368,7 @@ def test_resume_in_the_middle_of_a_window_continues_to_the_bit(
         assert not torch.equal(masking.table_V, policy(signal=make()).table_V)
 
 
-def test_start_is_the_ratio_of_step_0_for_every_type() -> None:
+def test_the_initial_table_is_the_ratio_of_step_0_for_every_type() -> None:
     masking = policy()
     assert torch.equal(masking.table_V, torch.full((V,), 0.40))
     masking.observe(predictions(0))
@@ -375,12 +377,12 @@ def test_start_is_the_ratio_of_step_0_for_every_type() -> None:
     assert not torch.equal(masking.table_V, masking.first_V)
 
 
-def test_statistics_are_those_of_the_positions_that_rows_hands_out() -> None:
+def test_statistics_count_the_labelled_positions_of_all_rows() -> None:
     ids_GL, masking = text(), with_table(policy())
     corruption = masking.corrupt(ids_GL, 0)
     counts = maskable_counts(ids_GL)
-    for part in (slice(0, 5), slice(5, 12)):
-        rows = masking.rows(ids_GL, corruption, part, counts[part], 0)
+    for span in (slice(0, 5), slice(5, 12)):
+        rows = masking.rows(ids_GL, corruption, span, counts[span], 0)
         right = rows.labels_M % 2 == 0
         nll = torch.zeros(len(right))
         masking.observe(Predictions(rows.labels_M, right, nll, rows.shows_mask_M, rows.valid_M))
@@ -390,13 +392,13 @@ def test_statistics_are_those_of_the_positions_that_rows_hands_out() -> None:
     assert torch.equal(masking.statistics["correct"], even)
 
 
-# --- no step asks the device anything ---
+# --- no host-device synchronisation ---
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS, ids=["fixed", "bernoulli"])
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=["systematic", "bernoulli"])
 @pytest.mark.parametrize("signal", [Hard(), Soft(), Uniform()], ids=["hard", "soft", "uniform"])
 @pytest.mark.parametrize("normalization", ["exact", "clipped"])
-def test_no_call_that_waits_for_a_device(
+def test_a_step_and_an_update_never_read_a_tensor_on_the_host(
     signal: Signal, sampler: Sampler, normalization: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forbidden(*args: object, **kwargs: object) -> NoReturn:
@@ -421,14 +423,14 @@ def test_no_call_that_waits_for_a_device(
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-@pytest.mark.parametrize("sampler", SAMPLERS, ids=["fixed", "bernoulli"])
-def test_no_synchronisation_on_a_gpu(sampler: Sampler) -> None:
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=["systematic", "bernoulli"])
+def test_a_step_does_not_synchronise_on_a_gpu(sampler: Sampler) -> None:
     ids_GL = text()
     counts = maskable_counts(ids_GL)
     masking, on_gpu = policy(sampler=sampler), ids_GL.cuda()
     masking.cuda()
     seen = Predictions(*(each.cuda() for each in vars(predictions(0)).values()))
-    masking.corrupt(on_gpu, 0)  # makes the generator
+    masking.corrupt(on_gpu, 0)  # warm-up
     torch.cuda.set_sync_debug_mode("error")
     try:
         corruption = masking.corrupt(on_gpu, 1)
@@ -440,7 +442,7 @@ def test_no_synchronisation_on_a_gpu(sampler: Sampler) -> None:
     assert math.isfinite(masking.update(20).item())
 
 
-def test_masks_do_not_depend_on_the_default_type_of_numbers() -> None:
+def test_masks_do_not_depend_on_the_default_dtype() -> None:
     ids_GL = text()
     expected = policy().corrupt(ids_GL, 3)
     torch.set_default_dtype(torch.bfloat16)

@@ -1,6 +1,6 @@
-"""Replacement against its shares over many positions, against a transcription of the 80/10/10 rule
-by what may stand where, and its options against their ranges. The draws are seeded; a bound of 6
-standard deviations is passed by chance once in 5·10^8 comparisons."""
+"""Replacement against its fractions over many positions, against the 80/10/10 rule, and its options
+against their ranges. The draws are seeded; a bound of 6 standard deviations is exceeded by chance
+once in 5·10^8 comparisons."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from amlm.config.components import build
 from amlm.masking.policy import MaskingPolicy
 from amlm.masking.replacement import Replacement
-from amlm.masking.sampler import Fixed
+from amlm.masking.sampler import Systematic
 from amlm.masking.schedule import Constant
 from amlm.masking.signals.hard import Hard
 from amlm.tokenizers.special_tokens import SpecialIds
@@ -33,15 +33,15 @@ def corrupt(
     return inputs_BL, (inputs_BL == MASK) & selected_BL
 
 
-def off_by(count: int, total: int, share: float) -> float:
+def z_score(count: int, total: int, p: float) -> float:
     """Distance of a count from its expectation, in standard deviations."""
-    return abs(count - total * share) / math.sqrt(total * share * (1 - share))
+    return abs(count - total * p) / math.sqrt(total * p * (1 - p))
 
 
 @pytest.mark.parametrize(("mask", "random"), [(0.8, 0.1), (0.5, 0.2), (0.0, 0.6), (0.3, 0.7)])
-def test_shares_of_the_selected_positions(mask: float, random: float) -> None:
+def test_selected_positions_are_replaced_in_the_given_fractions(mask: float, random: float) -> None:
     generator = torch.Generator().manual_seed(1)
-    # [UNK] is no candidate, so that a random token is always another than the one that was there.
+    # [UNK] is not a candidate, so a random token always differs from the original.
     ids_BL = torch.full((400, 300), SpecialIds.unk)
     selected_BL = torch.rand(ids_BL.shape, generator=generator) < 0.5
     inputs_BL, masked_BL = corrupt(Replacement(mask, random), ids_BL, selected_BL)
@@ -51,18 +51,18 @@ def test_shares_of_the_selected_positions(mask: float, random: float) -> None:
     total = int(selected_BL.sum())
     kept = int((inputs_BL == SpecialIds.unk)[selected_BL].sum())
     changed = torch.bincount(inputs_BL[selected_BL & (inputs_BL >= 5)], minlength=V)[5:]
-    for count, share in (
+    for count, p in (
         (int(masked_BL.sum()), mask),
         (int(changed.sum()), random),
         (kept, 1 - mask - random),
     ):
-        assert off_by(count, total, share) < BOUND if 1e-9 < share < 1 else count == 0
-    # Every candidate as often as any other.
+        assert z_score(count, total, p) < BOUND if 1e-9 < p < 1 else count == 0
+    # Every candidate is equally likely.
     for count in changed.tolist():
-        assert off_by(count, total, random / len(ORDINARY)) < BOUND
+        assert z_score(count, total, random / len(ORDINARY)) < BOUND
 
 
-def test_shares_of_one_and_none() -> None:
+def test_fractions_of_zero_and_one_are_exact() -> None:
     ids_BL = torch.randint(5, V, (50, 40), generator=torch.Generator().manual_seed(2))
     every = torch.ones_like(ids_BL, dtype=torch.bool)
     inputs_BL, masked_BL = corrupt(Replacement(1.0, 0.0), ids_BL, every)
@@ -73,26 +73,26 @@ def test_shares_of_one_and_none() -> None:
     assert set(inputs_BL.flatten().tolist()) == {9, 11} and not masked_BL.any()
 
 
-def test_nothing_selected_nothing_changed_and_the_original_is_left_alone() -> None:
+def test_only_selected_positions_change_and_the_argument_is_not_modified() -> None:
     ids_BL = torch.randint(0, V, (9, 31), generator=torch.Generator().manual_seed(3))
-    kept = ids_BL.clone()
+    original_BL = ids_BL.clone()
     inputs_BL, masked_BL = corrupt(
         Replacement(), ids_BL, torch.zeros_like(ids_BL, dtype=torch.bool)
     )
     assert torch.equal(inputs_BL, ids_BL) and not masked_BL.any()
     inputs_BL, masked_BL = corrupt(Replacement(), ids_BL, torch.ones_like(ids_BL, dtype=torch.bool))
-    assert torch.equal(ids_BL, kept) and not torch.equal(inputs_BL, ids_BL)
+    assert torch.equal(ids_BL, original_BL) and not torch.equal(inputs_BL, ids_BL)
     assert inputs_BL.dtype == torch.int64
 
 
 @pytest.mark.parametrize("random_ids", ["ordinary", "any"])
-def test_random_tokens_of_a_policy(random_ids: str) -> None:
+def test_random_tokens_are_uniform_over_ordinary_or_all_ids(random_ids: str) -> None:
     policy = MaskingPolicy(
         V,
         100,
         signal=Hard(),
         schedule=Constant(0.5),
-        sampler=Fixed(),
+        sampler=Systematic(),
         replacement=Replacement(mask=0.0, random=1.0, random_ids=random_ids),
         special=SpecialIds(),
     )
@@ -104,13 +104,13 @@ def test_random_tokens_of_a_policy(random_ids: str) -> None:
     first = 0 if random_ids == "any" else 5
     assert not counts[:first].any()
     for count in counts[first:].tolist():
-        assert off_by(count, 6400, 1 / (V - first)) < BOUND
+        assert z_score(count, 6400, 1 / (V - first)) < BOUND
 
 
-def test_shares_above_one_are_refused() -> None:
+def test_fractions_that_sum_to_more_than_one_are_refused() -> None:
     with pytest.raises(InputError, match=r"mask=0.9 and random=0.2 add up to more than 1"):
         Replacement(mask=0.9, random=0.2)
-    Replacement(mask=0.9, random=0.1)  # one is not above one
+    Replacement(mask=0.9, random=0.1)  # a sum of exactly one is allowed
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_shares_above_one_are_refused() -> None:
         ({"radnom": 0.1}, r"unknown option replacement.radnom \(did you mean random\?\)"),
     ],
 )
-def test_bad_options_are_named(options: dict[str, Any], message: str) -> None:
+def test_invalid_options_are_named(options: dict[str, Any], message: str) -> None:
     node = {"_target_": "amlm.masking.replacement.Replacement", **options}
     with pytest.raises(InputError, match=message):
         build(node, "replacement")

@@ -1,4 +1,4 @@
-"""Mask-ratio schedules against values worked out by hand, and as pure functions of the step."""
+"""Mask-ratio schedules against values calculated by hand, and as pure functions of the step."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ def test_step_by_hand() -> None:
 
 
 @pytest.mark.parametrize("stairs", [2, 3, 6, 7, 10, 49])
-def test_stairs_are_equally_long(stairs: int) -> None:
+def test_step_levels_have_equal_length(stairs: int) -> None:
     schedule = Step(stairs=stairs)
     for total in [stairs, 2 * stairs, 1000, 8137]:
         for step in range(total):
-            stair = step * stairs // total  # in integers
+            stair = step * stairs // total  # integer arithmetic
             expected = 0.40 - 0.25 * stair / (stairs - 1)
             assert schedule(step, total) == pytest.approx(expected, rel=1e-12), (step, total)
 
 
 @pytest.mark.parametrize("schedule", ALL, ids=IDS)
-def test_depends_on_nothing_but_the_share_of_the_run(schedule: Schedule) -> None:
+def test_schedules_depend_only_on_the_fraction_of_the_run(schedule: Schedule) -> None:
     forward = [schedule(step, 300) for step in range(301)]
     backward = [schedule(step, 300) for step in range(300, -1, -1)]
     assert forward == backward[::-1]
@@ -65,14 +65,14 @@ def test_depends_on_nothing_but_the_share_of_the_run(schedule: Schedule) -> None
 
 
 @pytest.mark.parametrize("schedule", ALL, ids=IDS)
-def test_stays_at_its_end_after_the_last_step(schedule: Schedule) -> None:
+def test_schedules_stay_at_their_end_value_after_the_last_step(schedule: Schedule) -> None:
     assert schedule(1001, 1000) == schedule(5000, 1000) == schedule(1000, 1000)
     assert schedule(1000, 1000) == pytest.approx(0.15, rel=1e-15)
 
 
 @pytest.mark.parametrize("kind", [Linear, Cosine, Step])
 @pytest.mark.parametrize(("start", "end"), [(0.40, 0.15), (0.15, 0.40)])
-def test_moves_one_way_and_never_leaves_its_bounds(kind: Any, start: float, end: float) -> None:
+def test_schedules_are_monotonic_and_within_bounds(kind: Any, start: float, end: float) -> None:
     values = [kind(start, end)(step, 997) for step in range(998)]
     sign = 1 if end > start else -1
     moves = [sign * (b - a) for a, b in itertools.pairwise(values)]
@@ -93,7 +93,7 @@ def test_moves_one_way_and_never_leaves_its_bounds(kind: Any, start: float, end:
         ("Linear", {"start": "high"}, "schedule: .*high"),
     ],
 )
-def test_bad_options_are_named(name: str, options: dict[str, Any], message: str) -> None:
+def test_invalid_options_are_named(name: str, options: dict[str, Any], message: str) -> None:
     node = {"_target_": f"amlm.masking.schedule.{name}", **options}
     with pytest.raises(InputError, match=message):
         build(node, "schedule")

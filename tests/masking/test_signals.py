@@ -1,5 +1,5 @@
-"""Signals against counts and scores worked out by hand: which positions count, what a type that
-was never predicted scores, and what happens when all types are alike."""
+"""Signals against counts and scores calculated by hand: which positions count, the score of a type
+that was never predicted, and what happens when all types have the same score."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def predictions(rows: list[tuple[int, bool, float, bool, bool]]) -> Predictions:
     return Predictions(*map(torch.tensor, (labels, correct, nll, shows, valid)))
 
 
-# Type 2: masked right, masked wrong, random right, kept right, and an unused slot. Type 3: masked
-# right. Type 5: random wrong. Types 0, 1, 4: never.
+# Type 2: masked and correct, masked and incorrect, random and correct, kept and correct, and an
+# unused slot. Type 3: masked and correct. Type 5: random and incorrect. Types 0, 1, 4: unseen.
 BATCH = predictions(
     [
         (2, True, 0.5, True, True),
@@ -53,7 +53,7 @@ def test_hard_counts_every_labelled_position() -> None:
     assert Hard().score(statistics).tolist() == pytest.approx(expected, rel=1e-15)
 
 
-def test_soft_counts_positions_that_show_mask_and_no_others() -> None:
+def test_soft_counts_only_positions_that_show_mask() -> None:
     statistics = empty(Soft())
     Soft().observe(statistics, BATCH)
     assert statistics["loss"].tolist() == pytest.approx([0, 0, 3.5, 0.1, 0, 0], rel=1e-7)
@@ -67,7 +67,7 @@ def test_soft_counts_positions_that_show_mask_and_no_others() -> None:
     assert score_V[3] == 1 and score_V[0] == 0
 
 
-def test_soft_type_worse_than_a_uniform_guess_scores_below_an_unseen_one() -> None:
+def test_soft_scores_a_type_worse_than_a_uniform_guess_below_an_unseen_one() -> None:
     statistics = empty(Soft())
     Soft().observe(statistics, predictions([(1, False, 9.0, True, True), (2, True, 0, True, True)]))
     score_V = Soft().score(statistics)
@@ -77,7 +77,7 @@ def test_soft_type_worse_than_a_uniform_guess_scores_below_an_unseen_one() -> No
     assert score_V[0].item() == pytest.approx(1 - (u - low) / (high - low), rel=1e-12)
 
 
-def test_uniform_counts_as_hard_does_and_scores_a_half() -> None:
+def test_uniform_counts_like_hard_and_scores_one_half() -> None:
     hard, uniform = empty(Hard()), empty(Uniform())
     Hard().observe(hard, BATCH)
     Uniform().observe(uniform, BATCH)
@@ -88,13 +88,13 @@ def test_uniform_counts_as_hard_does_and_scores_a_half() -> None:
 
 
 @pytest.mark.parametrize("signal", SIGNALS, ids=["hard", "soft", "uniform"])
-def test_nothing_seen_scores_a_half_everywhere(signal: Signal) -> None:
+def test_every_score_is_one_half_before_any_observation(signal: Signal) -> None:
     score_V = signal.score(empty(signal, 1000))
     assert score_V.tolist() == [0.5] * 1000
     assert score_V.dtype == torch.float64
 
 
-def test_soft_scores_a_half_when_what_was_seen_leaves_all_types_alike() -> None:
+def test_soft_scores_one_half_when_all_types_have_the_same_loss() -> None:
     statistics = empty(Soft())
     uniform_guess = torch.full((3,), math.log(V), dtype=torch.float64)
     shows = torch.ones(3, dtype=torch.bool)
@@ -111,7 +111,7 @@ def test_soft_scores_a_half_when_what_was_seen_leaves_all_types_alike() -> None:
     assert Soft().score(statistics).tolist() == [0.5] * V
 
 
-def test_soft_is_never_nan_whatever_stands_at_positions_that_do_not_count() -> None:
+def test_soft_ignores_nan_and_infinity_at_positions_that_do_not_count() -> None:
     statistics = empty(Soft())
     Soft().observe(
         statistics,
@@ -131,7 +131,7 @@ def test_soft_is_never_nan_whatever_stands_at_positions_that_do_not_count() -> N
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.float64])
-def test_soft_sums_what_is_given_in_float64(dtype: torch.dtype) -> None:
+def test_soft_accumulates_losses_in_float64(dtype: torch.dtype) -> None:
     # 4096 + 1/4096 does not fit into float32.
     nll = torch.tensor([4096.0, 1 / 4096], dtype=dtype)
     yes = torch.ones(2, dtype=torch.bool)
@@ -141,10 +141,10 @@ def test_soft_sums_what_is_given_in_float64(dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("signal", SIGNALS, ids=["hard", "soft", "uniform"])
-def test_batches_add_up_to_their_union(signal: Signal) -> None:
+def test_statistics_of_batches_sum_to_those_of_their_union(signal: Signal) -> None:
     generator = torch.Generator().manual_seed(0)
     size = 500
-    labels = torch.randint(0, V - 1, (size,), generator=generator)  # many a label several times
+    labels = torch.randint(0, V - 1, (size,), generator=generator)  # with repeated labels
     flags = [torch.rand(size, generator=generator) < 0.7 for _ in range(3)]
     nll = torch.rand(size, generator=generator) * 8
     together, apart = empty(signal), empty(signal)
@@ -162,7 +162,7 @@ def test_batches_add_up_to_their_union(signal: Signal) -> None:
 
 
 @pytest.mark.parametrize("signal", SIGNALS, ids=["hard", "soft", "uniform"])
-def test_scoring_leaves_the_statistics_alone(signal: Signal) -> None:
+def test_scoring_does_not_modify_the_statistics(signal: Signal) -> None:
     statistics = empty(signal)
     signal.observe(statistics, BATCH)
     before = {name: sums.clone() for name, sums in statistics.items()}

@@ -1,6 +1,6 @@
-"""The update driven through MaskingPolicy.observe and update, 50 windows in a row, against the
-paper's formulas (Edman & Fraser 2025) transcribed in plain Python, one type at a time; against
-values worked out by hand; two ranks that add their statistics against one that saw everything."""
+"""50 updates through MaskingPolicy.observe and update against the paper's formulas (Edman & Fraser
+2025) transcribed in plain Python, one type at a time; against values calculated by hand; two ranks
+that sum their statistics against one that saw everything."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from torch import Tensor
 
 from amlm.masking.policy import MaskingPolicy
 from amlm.masking.replacement import Replacement
-from amlm.masking.sampler import Fixed
+from amlm.masking.sampler import Systematic
 from amlm.masking.schedule import Linear
 from amlm.masking.signals import Predictions, Signal
 from amlm.masking.signals.hard import Hard
 from amlm.masking.signals.soft import Soft
 from amlm.masking.signals.uniform import Uniform
-from amlm.masking.table import updated_table
+from amlm.masking.table import update_table
 from amlm.tokenizers.special_tokens import SpecialIds
 
 V, WINDOWS, EVERY = 40, 50, 20
@@ -29,7 +29,7 @@ EASY = 7  # a type that is predicted often and always right
 
 
 class Literal:
-    """The paper's table, one type at a time, with the pseudo-counts where the paper has them."""
+    """The paper's table, one type at a time, with pseudo-counts where the paper has them."""
 
     def __init__(self, signal: str) -> None:
         self.signal = signal
@@ -64,7 +64,7 @@ class Literal:
         return [1 - (n[v] - min(n)) / (max(n) - min(n)) for v in range(V)]
 
     def update(self, p: float) -> float:
-        """Returns the share of types below the floor."""
+        """Returns the fraction of types below the floor."""
         score = self.scores()
         w = [0.2 * self.w[v] + 0.8 * (p * (1 - score[v])) for v in range(V)]
         below = sum(each < 0.005 for each in w) / V
@@ -81,14 +81,14 @@ def policy(signal: Signal) -> MaskingPolicy:
         TOTAL,
         signal=signal,
         schedule=Linear(0.40, 0.15),
-        sampler=Fixed(),
+        sampler=Systematic(),
         replacement=Replacement(),
         special=SpecialIds(),
     )
 
 
 def window(seed: int) -> list[Predictions]:
-    """Batches of a window: some types often, some hardly, three never; slots that do not count."""
+    """Batches of a window: frequent, rare and (three) absent types; some slots are not valid."""
     rng = np.random.default_rng(seed)
     shares = 1 / np.arange(1, V + 1) ** 1.2
     shares[[0, 1, 20]] = 0
@@ -115,7 +115,7 @@ def window(seed: int) -> list[Predictions]:
 def test_50_updates_equal_the_formulas(name: str) -> None:
     ours, literal = policy(Hard() if name == "hard" else Soft()), Literal(name)
     assert ours.table_V.tolist() == pytest.approx(literal.w, rel=1e-6)
-    held_up, ranges, empty = [], [], 0
+    floored, ranges, empty = [], [], 0
     for t in range(1, WINDOWS + 1):
         batches = window(t)
         empty += not batches
@@ -123,52 +123,52 @@ def test_50_updates_equal_the_formulas(name: str) -> None:
             ours.observe(batch)
             literal.see(batch)
         p = 0.40 - 0.25 * t / WINDOWS
-        share = float(ours.update(t * EVERY))
-        assert share == pytest.approx(literal.update(p), abs=1e-12)
-        held_up.append(share)
+        fraction = float(ours.update(t * EVERY))
+        assert fraction == pytest.approx(literal.update(p), abs=1e-12)
+        floored.append(fraction)
         ranges.append(max(literal.w) / min(literal.w))
         assert ours.table_V.dtype == torch.float32
         np.testing.assert_allclose(ours.table_V.double().numpy(), literal.w, rtol=1e-6, atol=0)
         assert float(ours.table_V.double().mean()) == pytest.approx(p, rel=1e-7)
         assert all(not sums.any() for sums in ours.statistics.values())
-    # What the data has to bring along for the above to mean something:
+    # Conditions on the test data without which the above would prove little:
     assert empty > 0, "no window without predictions"
-    assert 0 in held_up and max(held_up) > 0, "the floor never, or always, held a type up"
-    assert np.median(ranges) > 10, "the table hardly moved"
+    assert 0 in floored and max(floored) > 0, "types were never, or always, clamped to the floor"
+    assert np.median(ranges) > 10, "the table hardly changed"
 
 
 def test_one_update_by_hand() -> None:
-    # w~ = (0, 0, 0.1, 0.2); mixed with the old 0.2: (0.04, 0.04, 0.12, 0.2), of mean 0.1.
+    # w~ = (0, 0, 0.1, 0.2); smoothed with the old 0.2: (0.04, 0.04, 0.12, 0.2), mean 0.1.
     old, score = torch.full((4,), 0.2), torch.tensor([1.0, 1.0, 0.5, 0.0])
-    table_V, floored = updated_table(old, score, 0.2, smoothing=0.2, floor=0.005)
+    table_V, floored = update_table(old, score, 0.2, smoothing=0.2, floor=0.005)
     assert table_V.tolist() == pytest.approx([0.08, 0.08, 0.24, 0.4], rel=1e-6)
     assert float(floored) == 0
-    # With a floor of 0.05 the sum is 0.42, the mean 0.105; the floor is put in before rescaling.
-    table_V, floored = updated_table(old, score, 0.2, smoothing=0.2, floor=0.05)
+    # With a floor of 0.05 the sum is 0.42, the mean 0.105; the floor applies before rescaling.
+    table_V, floored = update_table(old, score, 0.2, smoothing=0.2, floor=0.05)
     by_hand = [0.05 * 0.2 / 0.105] * 2 + [0.12 * 0.2 / 0.105, 0.2 * 0.2 / 0.105]
     assert table_V.tolist() == pytest.approx(by_hand, rel=1e-6)
     assert float(floored) == 0.5
-    # (0.4, 0.4) and w~ = (0, 0.1) mix to (0.08, 0.16), the first held up at 0.1: mean 0.13. The
-    # table's values may end below the floor, which is one before rescaling.
+    # (0.4, 0.4) and w~ = (0, 0.1) mix to (0.08, 0.16); the first is clamped to 0.1: mean 0.13.
+    # Values can end below the floor, because it applies before rescaling.
     old, score = torch.full((2,), 0.4), torch.tensor([1.0, 0.0])
-    table_V, floored = updated_table(old, score, 0.1, smoothing=0.2, floor=0.1)
+    table_V, floored = update_table(old, score, 0.1, smoothing=0.2, floor=0.1)
     assert table_V.tolist() == pytest.approx([0.1 * 0.1 / 0.13, 0.16 * 0.1 / 0.13], rel=1e-6)
     assert float(floored) == 0.5
 
 
-def test_smoothing_keeps_its_share_of_the_old_table_not_of_the_new() -> None:
+def test_smoothing_is_the_weight_of_the_old_table() -> None:
     old, score = torch.tensor([0.1, 0.3]), torch.tensor([0.0, 0.5])
     # 0.25 · (0.1, 0.3) + 0.75 · (0.2, 0.1) = (0.175, 0.15)
-    table_V, _ = updated_table(old, score, 0.2, smoothing=0.25, floor=0.005)
+    table_V, _ = update_table(old, score, 0.2, smoothing=0.25, floor=0.005)
     assert table_V.tolist() == pytest.approx([0.2 * 0.175 / 0.1625, 0.2 * 0.15 / 0.1625], rel=1e-6)
-    table_V, _ = updated_table(old, score, 0.2, smoothing=0.0, floor=0.005)
+    table_V, _ = update_table(old, score, 0.2, smoothing=0.0, floor=0.005)
     assert table_V.tolist() == pytest.approx([0.2 / 0.75, 0.1 / 0.75], rel=1e-6)
 
 
-def test_arguments_of_an_update_are_left_alone() -> None:
+def test_update_table_does_not_modify_its_arguments() -> None:
     old, score = torch.rand(9) + 0.1, torch.rand(9, dtype=torch.float64)
     before = old.clone(), score.clone()
-    updated_table(old, score, 0.3, smoothing=0.2, floor=0.005)
+    update_table(old, score, 0.3, smoothing=0.2, floor=0.005)
     assert torch.equal(old, before[0]) and torch.equal(score, before[1])
 
 
@@ -188,7 +188,7 @@ def test_uniform_signal_leaves_the_table_exactly_uniform() -> None:
 def over_ranks(
     rank: MaskingPolicy, totals: dict[str, Tensor], in_place: bool
 ) -> Callable[[Tensor], Tensor]:
-    """What a collective does: every rank gets the totals, in its own tensor or in a new one."""
+    """Mimics an all-reduce: every rank gets the totals, in place or in a new tensor."""
     names = {id(sums): name for name, sums in rank.statistics.items()}
 
     def reduce(sums: Tensor) -> Tensor:
@@ -200,7 +200,7 @@ def over_ranks(
 
 @pytest.mark.parametrize("in_place", [False, True], ids=["new_tensor", "in_place"])
 @pytest.mark.parametrize("make", [Hard, Soft, Uniform])
-def test_two_ranks_have_the_table_of_one_that_saw_everything(
+def test_two_ranks_compute_the_table_of_one_rank_that_saw_everything(
     make: Callable[[], Signal], in_place: bool
 ) -> None:
     whole, ranks = policy(make()), [policy(make()), policy(make())]

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from amlm.config.schema import ModelConfig, NHotConfig, OptimizerConfig
 from amlm.masking.policy import MaskingPolicy
 from amlm.masking.replacement import Replacement
-from amlm.masking.sampler import Bernoulli, Fixed
+from amlm.masking.sampler import Bernoulli, Systematic
 from amlm.masking.schedule import Linear
 from amlm.masking.signals import Predictions
 from amlm.masking.signals.hard import Hard
@@ -38,7 +38,7 @@ def _policy(**choices: Any) -> MaskingPolicy:
     defaults: dict[str, Any] = {
         "signal": Hard(),
         "schedule": Linear(),
-        "sampler": Fixed(),
+        "sampler": Systematic(),
         "replacement": Replacement(),
         "special": SpecialIds(),
         "seed": 5,
@@ -66,7 +66,7 @@ def _batch(ids_GL: torch.Tensor, rows: slice, part: int = 0) -> StepBatch:
     return StepBatch(ids_GL, rows, maskable, 7, part, True)
 
 
-@pytest.mark.parametrize("sampler", [Fixed(), Bernoulli()])
+@pytest.mark.parametrize("sampler", [Systematic(), Bernoulli()])
 @pytest.mark.parametrize("signal", [Hard(), Soft()])
 def test_a_step_is_the_literal_one(sampler: Any, signal: Any) -> None:
     masking = _policy(sampler=sampler, signal=signal)

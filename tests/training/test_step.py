@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_leaves
 from amlm.config.schema import ModelConfig, NHotConfig, OptimizerConfig
 from amlm.masking.policy import MaskingPolicy
 from amlm.masking.replacement import Replacement
-from amlm.masking.sampler import Bernoulli, Fixed
+from amlm.masking.sampler import Bernoulli, Systematic
 from amlm.masking.schedule import Linear
 from amlm.masking.signals.hard import Hard
 from amlm.masking.signals.soft import Soft
@@ -81,7 +81,7 @@ def _module(
             100,
             signal=choices.get("signal", Hard()),
             schedule=Linear(),
-            sampler=choices.get("sampler", Fixed()),
+            sampler=choices.get("sampler", Systematic()),
             replacement=Replacement(),
             special=SpecialIds(),
         )

@@ -16,19 +16,19 @@ from amlm.masking.signals import Predictions
 class Soft:
     """One minus the mean cross-entropy per type, min-max normalised over the vocabulary.
 
-    Only positions that show ``[MASK]`` count. Every type has one pseudo-count of a uniform guess,
-    whose loss is ``log V``, so a type never seen scores lowest unless others do even worse.
+    Only positions that show ``[MASK]`` count. Every type gets one pseudo-count of a uniform guess
+    (loss ``log V``), so an unseen type scores lowest unless another is worse than a uniform guess.
     """
 
     def counters(self) -> Mapping[str, torch.dtype]:
         return {"loss": torch.float64, "total": torch.int64}
 
-    def observe(self, statistics: Mapping[str, Tensor], batch: Predictions) -> None:
-        counted_M = batch.valid_M & batch.shows_mask_M
+    def observe(self, statistics: Mapping[str, Tensor], predictions: Predictions) -> None:
+        counted_M = predictions.valid_M & predictions.shows_mask_M
         loss_V, total_V = statistics["loss"], statistics["total"]
-        loss_M = torch.where(counted_M, batch.nll_M, 0).to(loss_V.dtype)
-        loss_V.index_add_(0, batch.labels_M, loss_M)
-        total_V.index_add_(0, batch.labels_M, counted_M.to(total_V.dtype))
+        loss_M = torch.where(counted_M, predictions.nll_M, 0).to(loss_V.dtype)
+        loss_V.index_add_(0, predictions.labels_M, loss_M)
+        total_V.index_add_(0, predictions.labels_M, counted_M.to(total_V.dtype))
 
     def score(self, statistics: Mapping[str, Tensor]) -> Tensor:
         uniform = math.log(statistics["loss"].numel())
@@ -36,6 +36,6 @@ class Soft:
         normal_V = mean_V / uniform
         low, high = normal_V.aminmax()
         spread = high - low
-        # If all types are alike there is nothing to scale by, and every score is 0.5.
+        # If all types have the same loss there is no range to scale by, and every score is 0.5.
         scaled_V = (normal_V - low) / torch.where(spread > 0, spread, 1.0)
         return torch.where(spread > 0, 1.0 - scaled_V, 0.5)

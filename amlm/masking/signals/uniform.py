@@ -15,7 +15,7 @@ from amlm.masking.signals.hard import Hard
 class Uniform(Hard):
     """Every type scores 0.5, so the table stays uniform.
 
-    Counts as `Hard` does: the baseline takes the same code path at the same cost.
+    Counts like `Hard`, so that the baseline has the same code path and the same cost.
     """
 
     def score(self, statistics: Mapping[str, Tensor]) -> Tensor:
