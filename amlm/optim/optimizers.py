@@ -1,4 +1,4 @@
-"""The optimizer of a configuration."""
+"""Builds the optimizer from the ``optimizer`` section of a configuration."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from amlm.optim.lamb import Lamb
 
 
 def make_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter]) -> Optimizer:
-    """The optimizer of a configuration, its learning rate at the peak.
+    """Builds the optimizer, with its learning rate at the peak value.
 
-    Weight decay acts on matrices; biases and layer norms are left alone, as is usual.
+    As usual, weight decay applies to matrices but not to biases and layer norms.
     """
-    trained = [p for p in parameters if p.requires_grad]
+    trainable = [p for p in parameters if p.requires_grad]
     groups = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
     ]
     betas = (config.beta1, config.beta2)
     if config.name == "lamb":
