@@ -72,7 +72,7 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
             reports[system][each.folder] = report
             results.write_scores(folder, about, {each.folder: report})
         say(f"{system}: {folder / results.SCORES_FILE}")
-    say(f"\n{results.table(reports)}")
+    say(f"\n{results.format_scores(reports)}")
     return reports
 
 

@@ -17,7 +17,7 @@ from amlm.benchmark.text import made_up_store
 from amlm.benchmark.timing import Spread, in_turn, matrix_rate, seconds
 from amlm.masking.policy import Corruption, MaskedRows
 from amlm.masking.signals import Predictions
-from amlm.models.substrings import build_substring_table
+from amlm.models.substrings import build_substring_index
 from amlm.store.token_store import TokenStore
 from amlm.tokenizers.surfaces import surfaces_of
 from amlm.util.terminal import quiet_lightning
@@ -106,7 +106,7 @@ def _parts(options: Options, store: TokenStore, ours: OurStep) -> dict[str, Any]
     )
     pairs = zip(times["masking"], times["uniform"], strict=True)
     surfaces = surfaces_of(store.tokenizer)
-    table = [seconds(lambda: build_substring_table(surfaces), device) for _ in range(3)]
+    table = [seconds(lambda: build_substring_index(surfaces), device) for _ in range(3)]
     return {
         "optimizer_share": Spread.of_quotients(times["optimizer"], times["ours"]),
         "masking_share": Spread.of_quotients(times["masking"], times["ours"]),

@@ -1,11 +1,11 @@
 """The BabyLM 2025 evaluation, for any Hugging Face masked LM.
 
-| module | holds |
+| module | contents |
 | --- | --- |
 | `evaluate_options` | options of the command |
-| `places`, `models` | where a model lies; a model loaded, its logits at one position, fast |
+| `places`, `models` | locates a model; loads it and computes logits at masked positions |
 | `zero_shot` | the zero-shot tasks, from files to reports |
-| `finetuning` | the fine-tuned tasks: (Super)GLUE |
+| `finetuning` | the fine-tuning tasks: (Super)GLUE |
 | `figures`, `results` | scores with intervals and ties; the files of an evaluation |
-| `submission` | all that as the leaderboard's one file |
+| `submission` | the submission file for the leaderboard |
 """

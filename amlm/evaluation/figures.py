@@ -1,7 +1,7 @@
-"""Scores with what they are worth: an interval, the share of ties, the official figure beside them.
+"""Scores with their uncertainty: a confidence interval, the tie rate, and the official score.
 
-Intervals are 95 % bootstrap intervals over items, seeded. In our own figures a tie is never a hit;
-the official pipeline counts the first candidate, the right one, as chosen.
+Intervals are seeded 95 % bootstrap intervals over items. In our own scores a tie is never correct;
+the official pipeline resolves ties in favour of the first candidate, which is the correct one.
 
 Shapes: N items, G groups, R resamples, K predictors.
 """
@@ -17,7 +17,7 @@ from scipy.stats import rankdata
 
 RESAMPLES = 2_000
 SEED = 0
-# A lead that two ways of adding the same numbers can make is none.
+# Smaller differences can arise from the order of summation alone.
 TIE = 1e-4
 
 Floats = NDArray[np.float64]
@@ -26,16 +26,16 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Figure:
-    """One number of a report; accuracies and explained variance in per cent.
+    """One score of a report; accuracies and explained variance in per cent.
 
     Attributes:
-        score: our own figure; None if there is none (a correlation of constants).
-        low, high: its interval.
-        official: what the official pipeline would say.
-        ties: share of items in which the right candidate shares the highest score, in per cent.
-        items: how many.
-        unscored: how many of them were too long for the model; they count as misses in
-            accuracies and are left out of everything else.
+        score: our own score; None if it is undefined (a correlation with a constant).
+        low, high: its confidence interval.
+        official: the score that the official pipeline would report.
+        ties: items in which the correct candidate shares the highest score, in per cent.
+        items: number of items.
+        unscored: number of items that were too long for the model; they count as errors in
+            accuracies and are excluded from all other scores.
     """
 
     score: float | None
@@ -49,12 +49,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Report:
-    """The figures of a task.
+    """The scores of a task.
 
     Attributes:
-        totals: its scores, by the name of the measure.
-        groups: figures by grouping and group, e.g. ``groups["field"]["syntax"]``.
-        too_long: ids of items that the model could not take.
+        totals: scores of the whole task, by the name of the metric.
+        groups: scores by grouping and group, e.g. ``groups["field"]["syntax"]``.
+        too_long: ids of items that were too long for the model.
     """
 
     totals: dict[str, Figure]
@@ -64,7 +64,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What became of each item: ``[N]`` each."""
+    """The outcome of each item, ``[N]`` each: correct, officially correct, tied, scored."""
 
     hit_N: Bools
     official_N: Bools
@@ -72,8 +72,8 @@ class Outcomes:
     scored_N: Bools
 
 
-def outcomes(scores: list[Floats]) -> Outcomes:
-    """Compares the candidates of each item; an item with a NaN among its scores is unscored."""
+def compare_candidates(scores: list[Floats]) -> Outcomes:
+    """Compares the candidates of each item; an item with a NaN score is unscored."""
     scored_N = np.array([bool(np.isfinite(each).all()) for each in scores], dtype=bool)
     lead_N = np.array([each[0] - each[1:].max() for each in scores])
     first_N = np.array([np.argmax(each.astype(np.float32)) == 0 for each in scores], dtype=bool)
@@ -88,13 +88,13 @@ def accuracies(
 ) -> tuple[dict[str, Figure], Figure]:
     """Accuracy of each group of items, and the mean over groups.
 
-    Items are resampled within their groups: the number of hits in a resample of n items of which k
-    are hits has a binomial distribution, so it is drawn as such.
+    Items are resampled within their groups. The number of hits in such a resample has a binomial
+    distribution, and is drawn from it.
 
     Args:
-        found: of each item.
+        found: the outcome of each item.
         names: the group of each item.
-        weights: of each group in the mean; None weighs all alike.
+        weights: the weight of each group in the mean; None for equal weights.
     """
     groups, group_N = np.unique(names, return_inverse=True)
 
@@ -126,34 +126,34 @@ def accuracies(
 
 
 def interval(drawn_R: Floats) -> tuple[float | None, float | None]:
-    """The middle 95 % of a figure's resamples; None if fewer than that have the figure.
+    """The central 95 % of the resampled scores; None if more than 5 % of them are undefined.
 
-    A correlation, for one, is none where the same item was drawn every time.
+    A correlation, for example, is undefined if a resample repeats a single item.
     """
-    there_R = drawn_R[np.isfinite(drawn_R)]
-    if not len(there_R) or len(there_R) < 0.95 * len(drawn_R):
+    finite_R = drawn_R[np.isfinite(drawn_R)]
+    if not len(finite_R) or len(finite_R) < 0.95 * len(drawn_R):
         return None, None
-    low, high = np.percentile(there_R, [2.5, 97.5])
+    low, high = np.percentile(finite_R, [2.5, 97.5])
     return float(low), float(high)
 
 
-def resampled(count: int) -> NDArray[np.intp]:
+def resample(count: int) -> NDArray[np.intp]:
     """Indices of items drawn with replacement: ``[R, N]``."""
     return np.random.default_rng(SEED).integers(count, size=(RESAMPLES, count))
 
 
 def pearson(x: Floats, y: Floats) -> Floats:
-    """Correlation along the last axis; NaN where one side is constant."""
+    """Correlation along the last axis; NaN where x or y is constant."""
     x, y = (each - each.mean(-1, keepdims=True) for each in (x, y))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray((x * y).sum(-1) / np.sqrt((x * x).sum(-1) * (y * y).sum(-1)))
 
 
 def spearman(x: Floats, y: Floats) -> Floats:
-    """Rank correlation along the last axis, ties at their mean rank."""
+    """Rank correlation along the last axis; ties get their mean rank."""
     return pearson(rankdata(x, axis=-1), rankdata(y, axis=-1))
 
 
 def number(value: Floats | float) -> float | None:
-    """A number for a report: None for NaN."""
+    """Converts a number for a report: NaN becomes None."""
     return float(value) if np.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""From the place of a model to one that scores masked tokens.
+"""Loads a model to score masked tokens.
 
 Shapes: B batch, L length, V vocabulary, Q queries.
 """
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from amlm.evaluation.places import Source
-from amlm.evaluation.zero_shot.predictors import predictor
+from amlm.evaluation.zero_shot.predictors import make_predictor
 from amlm.evaluation.zero_shot.scoring import Query, batches, distinct_rows
 from amlm.util.errors import InputError
 
@@ -33,7 +33,7 @@ class MaskedModel:
     Args:
         model: any masked LM of `transformers`, float32, in eval mode.
         tokenizer: its tokenizer.
-        batch_tokens: tokens of a batch at most, if it has more than one input.
+        batch_tokens: maximum number of tokens in a batch of more than one input.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class MaskedModel:
         self.fingerprint = fingerprint(model, tokenizer)
         self.batch_tokens = batch_tokens
         self.device = model.device
-        self.predict = predictor(model)
+        self.predict = make_predictor(model)
 
     @torch.inference_mode()
     def log_probs(self, queries: Sequence[Query]) -> NDArray[np.float32]:
@@ -55,17 +55,17 @@ class MaskedModel:
             position_B = torch.tensor([row.position for row in rows])
             logits_BV = self.predict(ids_BL.to(self.device), position_B.to(self.device))
             log_probs_BV = torch.log_softmax(logits_BV.float(), dim=-1)
-            asked = [query for row in rows for query in row.queries]
+            indices = [query for row in rows for query in row.queries]
             row_of = [n for n, row in enumerate(rows) for _ in row.queries]
-            targets = [queries[query].target for query in asked]
-            found[asked] = log_probs_BV[row_of, targets].cpu().numpy()
+            targets = [queries[query].target for query in indices]
+            found[indices] = log_probs_BV[row_of, targets].cpu().numpy()
         return found
 
 
-def place_of(device: str) -> str:
-    """``cpu`` or ``cuda``, by the option ``device``; raises InputError where there is no GPU."""
+def resolve_device(device: str) -> str:
+    """``cpu`` or ``cuda`` for the option ``device``; raises InputError if there is no GPU."""
     if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("device=cuda: torch finds no GPU; leave the choice to device=auto")
+        raise InputError("device=cuda: torch finds no GPU; use device=auto or device=cpu")
     return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
 
 
@@ -73,13 +73,13 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerFast:
     """Loads the tokenizer of a model.
 
     Raises:
-        InputError: there is none, or one that doesn't say where tokens lie in their text.
+        InputError: there is no tokenizer, or it does not provide token offsets.
     """
     from transformers import AutoTokenizer
 
-    with explained(source):
+    with loading_errors(source):
         tokenizer = AutoTokenizer.from_pretrained(source.path, padding_side="right", **source.at)
-    # Where there are no files of a tokenizer, transformers 5 makes one of special tokens alone.
+    # If there are no tokenizer files, transformers 5 creates one with special tokens only.
     empty = set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens)
     if empty or not getattr(tokenizer, "is_fast", False) or tokenizer.mask_token_id is None:
         raise InputError(
@@ -99,22 +99,22 @@ def read_model(
     """Loads a model in float32.
 
     Args:
-        auto: the class of `transformers` to load it with, e.g. ``AutoModelForMaskedLM``.
+        auto: the `transformers` class to load it with, e.g. ``AutoModelForMaskedLM``.
         source: see `find_model`.
         tokenizer: its tokenizer.
-        untrained: give the same model with random weights, the same ones always.
-        unused: weights whose names begin so may be missing.
+        untrained: return the model with random weights, from a fixed seed.
+        unused: prefix of the names of weights that are allowed to be missing.
 
     Raises:
-        InputError: it can't be loaded, lacks weights, has some that aren't finite, or the tokenizer
-            is another model's.
+        InputError: the model can't be loaded, weights are missing or not finite, or the tokenizer
+            belongs to another model.
     """
     from transformers import AutoConfig
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
     missing: list[str] = []
-    with explained(source), torch.random.fork_rng(devices=[]):
+    with loading_errors(source), torch.random.fork_rng(devices=[]):
         if untrained:
             torch.manual_seed(UNTRAINED_SEED)
             config = AutoConfig.from_pretrained(source.path, **source.at)
@@ -124,16 +124,16 @@ def read_model(
                 source.path, dtype=torch.float32, output_loading_info=True, **source.at
             )
             missing = sorted(report["missing_keys"])
-    if lacking := [name for name in missing if not (unused and name.startswith(unused))]:
-        raise InputError(f"model={source.path} lacks weights: {', '.join(lacking[:3])} ...")
+    if missing := [name for name in missing if not (unused and name.startswith(unused))]:
+        raise InputError(f"model={source.path} lacks weights: {', '.join(missing[:3])} ...")
     for name, parameter in model.named_parameters():
         if not torch.isfinite(parameter).all():
-            raise InputError(f"model={source.path}: {name} is not finite; the training diverged")
+            raise InputError(f"model={source.path}: {name} is not finite: training diverged")
     highest, rows = max(tokenizer.get_vocab().values()), len(model.get_input_embeddings().weight)
     if highest >= rows:
         raise InputError(
-            f"model={source.path}: its tokenizer has ids up to {highest:,}, but it has embeddings "
-            f"for {rows:,} only; they don't belong together"
+            f"model={source.path}: its tokenizer has ids up to {highest:,}, but it has only "
+            f"{rows:,} embeddings; they don't belong together"
         )
     return model
 
@@ -144,7 +144,7 @@ def load(source: Source, device: str, batch_tokens: int, untrained: bool = False
     Args:
         source: see `find_model`.
         device: ``auto``, ``cpu`` or ``cuda``.
-        batch_tokens: tokens of a batch.
+        batch_tokens: see `MaskedModel`.
         untrained: see `read_model`.
 
     Raises:
@@ -152,31 +152,31 @@ def load(source: Source, device: str, batch_tokens: int, untrained: bool = False
     """
     from transformers import AutoModelForMaskedLM
 
-    place = place_of(device)
+    device = resolve_device(device)
     tokenizer = load_tokenizer(source)
     model = read_model(AutoModelForMaskedLM, source, tokenizer, untrained=untrained)
-    return MaskedModel(model.to(place).eval(), tokenizer, batch_tokens)
+    return MaskedModel(model.to(device).eval(), tokenizer, batch_tokens)
 
 
 @contextmanager
-def explained(source: Source) -> Iterator[None]:
-    """What goes wrong in loading a model becomes an InputError."""
+def loading_errors(source: Source) -> Iterator[None]:
+    """Turns errors in loading a model into an InputError."""
     try:
         yield
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        sought = " (no such folder here, so it was looked for on the Hugging Face Hub)"
-        # The Hub says in further lines what to do, other errors list all that there is.
+        hint = " (there is no such folder, so the Hugging Face Hub was searched)"
+        # Errors of the Hub say in further lines what to do; other errors list every known class.
         text = str(error) if isinstance(error, OSError) else str(error).partition("\n")[0]
         raise InputError(
-            f"model={source.path} can't be loaded{sought if source.revision else ''}: {text}"
+            f"model={source.path} can't be loaded{hint if source.revision else ''}: {text}"
         ) from error
 
 
 def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:
-    """Tokens, special ones included, that a model can take."""
+    """The maximum input length of a model in tokens, special tokens included."""
     limits = [tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", 0)]
     for name, module in model.named_modules():
-        # RoBERTa counts positions from behind the padding's.
+        # RoBERTa counts positions from the padding index on.
         if name.endswith("position_embeddings") and getattr(module, "padding_idx", None):
             limits.append(module.num_embeddings - module.padding_idx - 1)
     return int(min((limit for limit in limits if limit and limit > 0), default=2**31))
@@ -185,7 +185,7 @@ def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) ->
 def fingerprint(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, unused: str | None = None
 ) -> str:
-    """A hash of configuration, tokenizer and weights, but for those whose names begin so."""
+    """A hash of configuration, tokenizer and weights, except weights with the prefix `unused`."""
     config = {
         name: value
         for name, value in model.config.to_dict().items()

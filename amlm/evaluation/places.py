@@ -1,4 +1,4 @@
-"""Where a model and its checkpoints are: folders, or a name and branches on the Hub."""
+"""Locates a model and its checkpoints: folders, or a repository and its branches on the Hub."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a model is: a folder, or a name and revision on the Hub."""
+    """The location of a model: a folder, or a repository and revision on the Hub."""
 
     name: str
     path: str
@@ -22,21 +22,20 @@ class Source:
 
     @property
     def at(self) -> dict[str, str]:
-        """What `from_pretrained` is to be told besides the path."""
+        """The arguments of `from_pretrained` besides the path."""
         return {} if self.revision is None else {"revision": self.revision}
 
 
 def find_model(model: str, revision: str) -> Source:
-    """The place of a model.
+    """Locates a model.
 
     Args:
-        model: a run folder, an export of one, a folder in Hugging Face format, or a name on the
-            Hub.
-        revision: ``main``, or a checkpoint: a folder in ``checkpoints`` or in the model's folder, a
-            revision on the Hub.
+        model: a run folder, its export, a folder in Hugging Face format, or a name on the Hub.
+        revision: ``main``, or a checkpoint: a folder in ``checkpoints`` or in the model's folder,
+            or a revision on the Hub.
 
     Raises:
-        InputError: the folder, or the checkpoint in it, holds no model.
+        InputError: the folder, or its checkpoint, contains no model.
     """
     folder = Path(model).expanduser()
     if _is_on_hub(model):
@@ -48,15 +47,15 @@ def find_model(model: str, revision: str) -> Source:
         if (place / "config.json").is_file():
             return Source(folder.resolve().name, str(place))
     raise InputError(
-        f"model={model}: no model in {' or '.join(map(str, places))} (a config.json was looked "
-        "for); give a run folder, an export, a folder in Hugging Face format, or a name on its Hub"
+        f"model={model}: no model in {' or '.join(map(str, places))} (no config.json found): give "
+        "a run folder, an export, a folder in Hugging Face format, or a name on the Hub"
     )
 
 
 def checkpoints(model: str, api: HfApi | None = None) -> list[str]:
-    """The names ``chck_<n>M`` of the checkpoints beside a model, by n.
+    """The names ``chck_<n>M`` of a model's checkpoints, ordered by n.
 
-    They are folders, or branches on the Hub; none if that doesn't answer.
+    Checkpoints are folders, or branches on the Hub; none if the Hub does not respond.
     """
     folder = Path(model).expanduser()
     if _is_on_hub(model):
@@ -79,6 +78,6 @@ def _branches(model: str, api: HfApi | None) -> set[str]:
 
     try:
         refs = (api or HfApi()).list_repo_refs(model)
-    except Exception:  # its kinds change with huggingface_hub's version; loading the model tells
+    except Exception:  # the types depend on huggingface_hub's version; loading reports the error
         return set()
     return {branch.name for branch in refs.branches}

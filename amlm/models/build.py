@@ -1,4 +1,4 @@
-"""From the ``model`` section of a configuration to a model, and from a model to Hugging Face."""
+"""Builds a model from the ``model`` section of a configuration, and exports it to Hugging Face."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 from amlm.config.schema import ModelConfig
 from amlm.models.deberta import DebertaV2MaskedLM
 from amlm.models.nhot import NHotEmbedding
-from amlm.models.substrings import SubstringTable
+from amlm.models.substrings import SubstringIndex
 from amlm.tokenizers.special_tokens import SpecialIds
 from amlm.util.seeds import derived_seed
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def encoder_config(model: ModelConfig, vocab_size: int, special: SpecialIds) -> DebertaV2Config:
-    """The shape as `transformers` describes it: DeBERTa-v3-base's choices, our sizes."""
+    """The model's `transformers` configuration: the architecture of DeBERTa-v3-base, our sizes."""
     from transformers import DebertaV2Config
 
     return DebertaV2Config(
@@ -55,7 +55,7 @@ def encoder_config(model: ModelConfig, vocab_size: int, special: SpecialIds) -> 
 @torch.no_grad()
 def _initialise(model: nn.Module, seed: int, std: float) -> None:
     # One generator per parameter, seeded by its name: the weights do not depend on the order in
-    # which an implementation creates its parts.
+    # which an implementation creates its modules.
     for name, parameter in model.named_parameters():
         if parameter.ndim > 1:
             generator = torch.Generator().manual_seed(derived_seed(seed, f"weights:{name}"))
@@ -65,17 +65,17 @@ def _initialise(model: nn.Module, seed: int, std: float) -> None:
 def build_model(
     config: ModelConfig,
     vocab_size: int,
-    substrings: SubstringTable | None,
+    substrings: SubstringIndex | None,
     seed: int,
     special: SpecialIds = SpecialIds(),
 ) -> DebertaV2MaskedLM:
-    """A fresh model with weights drawn from a seed.
+    """Builds a model with randomly initialised weights.
 
     Args:
-        config: sizes, and how substrings join the embedding.
+        config: sizes, and how substrings are fused into the embedding.
         vocab_size: V.
-        substrings: substrings of each type; needed for ``model.nhot.fusion=add`` only.
-        seed: of the weights.
+        substrings: substrings of each type; needed only for ``model.nhot.fusion=add``.
+        seed: seed of the initial weights.
         special: ids of the special tokens.
     """
     model = DebertaV2MaskedLM(encoder_config(config, vocab_size, special))
@@ -86,7 +86,7 @@ def build_model(
     with torch.no_grad():
         tokens.weight[special.pad] = 0
     if config.nhot.fusion == "add":
-        assert substrings is not None, "n-hot embeddings need their table"
+        assert substrings is not None, "n-hot embeddings need the substring index"
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derived_seed(seed, "weights:nhot"))
             embeddings.word_embeddings = NHotEmbedding(
@@ -97,10 +97,10 @@ def build_model(
 
 @torch.no_grad()
 def to_hugging_face(model: DebertaV2MaskedLM) -> DebertaV2ForMaskedLM:
-    """A plain Hugging Face model of the same function, float32, on the CPU.
+    """Converts to a plain Hugging Face model of the same function, in float32 on the CPU.
 
-    N-hot embeddings are folded into an ordinary embedding matrix. The head then keeps its own
-    weights: it was tied to the token part alone.
+    N-hot embeddings are folded into an ordinary embedding matrix. The output head then has its own
+    weights, because it was tied to the token embedding without the n-hot term.
     """
     from transformers import DebertaV2ForMaskedLM
 
@@ -113,9 +113,10 @@ def to_hugging_face(model: DebertaV2MaskedLM) -> DebertaV2ForMaskedLM:
         state = {k: v for k, v in state.items() if not k.startswith(name)}
         state[f"{name}weight"] = embedding.folded_weight().cpu()
     config = type(config).from_dict({**config.to_dict(), "architectures": ["DebertaV2ForMaskedLM"]})
-    twin = DebertaV2ForMaskedLM(config)
-    twin.load_state_dict({k: v for k, v in state.items() if k in twin.state_dict()}, strict=True)
-    return twin.eval()
+    exported = DebertaV2ForMaskedLM(config)
+    names = exported.state_dict().keys()
+    exported.load_state_dict({k: v for k, v in state.items() if k in names}, strict=True)
+    return exported.eval()
 
 
 def save_hugging_face(model: DebertaV2MaskedLM, folder: Path) -> None:

@@ -1,13 +1,13 @@
-"""DeBERTa-V2 for masked language modeling: Hugging Face's names and function, a shorter way.
+"""DeBERTa-V2 for masked language modeling, with Hugging Face's parameter names, but faster.
 
-`state_dict` loads both ways with ``DebertaV2ForMaskedLM`` of `transformers` (``legacy=True``: the
-head that is tied to the token embeddings). Loss, logits and gradients agree to rounding wherever
-the input is not padding; at padding the hidden states differ and mean nothing.
+The `state_dict` is interchangeable with that of ``DebertaV2ForMaskedLM`` in `transformers` (with
+``legacy=True``, the head tied to the token embeddings). Loss, logits and gradients agree up to
+rounding at all positions that are not padding; hidden states at padding differ and are meaningless.
 
-Modules that only hold parameters under the original's names have no ``forward``.
+Modules that only hold parameters, so that their names match the original's, have no ``forward``.
 
 Shapes: B batch, L length, D hidden, V vocabulary, M positions to predict (any leading shape),
-R rows of relative embeddings that occur, K relative distances, X distances that are tabulated.
+R rows of the relative embeddings in use, K relative distances, X precomputed distances.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Encoder(nn.Module):
-    """The layers, and what they share: the table of relative embeddings."""
+    """The layers, and the relative-position embeddings that they share."""
 
     row_X: Tensor
 
@@ -46,20 +46,20 @@ class Encoder(nn.Module):
             nn.LayerNorm(config.hidden_size, config.layer_norm_eps) if normalized else nn.Identity()
         )
         self.conv = Convolution(config) if getattr(config, "conv_kernel_size", 0) > 0 else None
-        self._tabulate(config.max_position_embeddings)
+        self._precompute_rows(config.max_position_embeddings)
 
-    def _tabulate(self, length: int) -> None:
-        """The row of `rel_embeddings` for each distance ``1 - length`` ... ``length - 1``."""
+    def _precompute_rows(self, length: int) -> None:
+        """Stores the row of `rel_embeddings` for distances ``1 - length`` ... ``length - 1``."""
         bucket_L = bucket(torch.arange(length, device="cpu"), self.buckets, self.max_distance)
         row_X = torch.cat([-bucket_L[1:].flip(0), bucket_L]) + self.span
         row_X = row_X.clamp(0, 2 * self.span - 1)
-        self.rows: list[int] = row_X.tolist()  # a second copy, to slice by without asking a device
+        self.rows: list[int] = row_X.tolist()  # a host copy: slicing needs no synchronisation
         self.register_buffer("row_X", row_X.to(self.rel_embeddings.weight.device), persistent=False)
 
     def occurring_rows(self, length: int) -> range:
         """The rows of `rel_embeddings` for the distances within a sequence of ``length``."""
         if len(self.rows) < 2 * length - 1:
-            self._tabulate(length)
+            self._precompute_rows(length)
         middle = len(self.rows) // 2
         return range(self.rows[middle - length + 1], self.rows[middle + length - 1] + 1)
 
@@ -77,7 +77,7 @@ class Encoder(nn.Module):
             hidden_BLD = layer(hidden_BLD, rel_RD, row_K, padding_B1L)
             if index == 0 and self.conv is not None:
                 hidden_BLD = self.conv(input_BLD, hidden_BLD, mask_BL)
-        # Past its attention, the last layer is needed only where its output is.
+        # After its attention, the last layer is computed only at the positions to predict.
         last: Tensor = self.layer[-1](hidden_BLD, rel_RD, row_K, padding_B1L, positions_M)
         return last
 
@@ -113,10 +113,11 @@ class DebertaV2MaskedLM(nn.Module):
     """Encoder and tied head.
 
     Args:
-        config: a ``transformers.DebertaV2Config``; every checkpoint of DeBERTa-v2 and -v3 fits.
+        config: a ``transformers.DebertaV2Config``. All DeBERTa-v2 and -v3 checkpoints are
+            supported.
 
     Raises:
-        ValueError: the configuration asks for what those checkpoints do not have.
+        ValueError: the configuration uses a feature that those checkpoints do not use.
     """
 
     def __init__(self, config: DebertaV2Config) -> None:
@@ -146,11 +147,11 @@ class DebertaV2MaskedLM(nn.Module):
         attention_mask_BL: Tensor | None = None,
         positions_M: Tensor | None = None,
     ) -> Tensor:
-        """Hidden states of the last layer, to `predict` from or for another use.
+        """Hidden states of the last layer, for `predict` or another head.
 
         Args:
-            attention_mask_BL: 0 at padding; None when nothing is padding.
-            positions_M: the positions that matter, as indices into ``[B * L]``.
+            attention_mask_BL: 0 at padding; None if there is no padding.
+            positions_M: positions to compute, as indices into ``[B * L]``; None for all.
 
         Returns: ``(M, D)`` at these positions, or ``(B, L, D)`` if none are given.
         """
@@ -180,7 +181,7 @@ class DebertaV2MaskedLM(nn.Module):
         attention_mask_BL: Tensor | None = None,
         positions_M: Tensor | None = None,
     ) -> Tensor:
-        """Logits ``(M, V)`` at some positions, ``(B, L, V)`` at all. Arguments as for `encode`."""
+        """Logits ``(M, V)`` if positions are given, else ``(B, L, V)``. Arguments: as `encode`."""
         tokens, weight_VD = (
             self.deberta.embeddings.word_embeddings,
             self.cls.predictions.decoder.weight,
@@ -208,8 +209,8 @@ def _check(config: DebertaV2Config) -> None:
     for field, values in supported.items():
         found = getattr(config, field, values[0])
         if found not in values:
-            wanted = " or ".join(map(repr, values))
-            raise ValueError(f"DebertaV2Config.{field} is {found!r}: only {wanted} is supported")
+            expected = " or ".join(map(repr, values))
+            raise ValueError(f"DebertaV2Config.{field} is {found!r}: only {expected} is supported")
     if config.hidden_size % config.num_attention_heads:
         raise ValueError("DebertaV2Config.hidden_size must be a multiple of num_attention_heads")
     if getattr(config, "conv_kernel_size", 0) > 0 and config.num_hidden_layers == 1:

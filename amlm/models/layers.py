@@ -1,9 +1,9 @@
-"""The parts of a DeBERTa-V2 layer, under Hugging Face's names.
+"""The modules of a DeBERTa-V2 layer, with Hugging Face's parameter names.
 
-Modules that only hold parameters under the original's names have no ``forward``.
+Modules that only hold parameters, so that their names match the original's, have no ``forward``.
 
-Shapes: B batch, L length, D hidden, M positions that matter (any leading shape), R rows of relative
-embeddings that occur, K relative distances, H heads, E head size.
+Shapes: B batch, L length, D hidden, M positions to predict (any leading shape), R rows of the
+relative embeddings in use, K relative distances, H heads, E head size.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 class Dropout(nn.Dropout):
-    """``residual + dropout(x)``, on a CPU with cheap random bits."""
+    """``residual + dropout(x)``; on a CPU with a cheaper source of random bits."""
 
     def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         if self.rate == 0 or x.device.type != "cpu":
             x = F.dropout(x, self.rate)
             return x if residual is None else residual + x
-        # Divided by a tensor, which gives the integers of the mask its type in the same pass.
+        # Dividing by a tensor also casts the integer mask to its dtype, in the same pass.
         mask = keep_mask(x, self.p) / x.new_tensor(1 - self.p)
         return x * mask if residual is None else torch.addcmul(residual, x, mask)
 
@@ -38,9 +38,9 @@ class Dropout(nn.Dropout):
 
 
 class Embeddings(nn.Module):
-    """Token embeddings, and what is done to them once they are looked up.
+    """Token embeddings, followed by layer norm and dropout.
 
-    `word_embeddings` may be replaced by any map of ids.
+    `word_embeddings` can be replaced by any module that maps ids to vectors.
     """
 
     def __init__(self, config: DebertaV2Config) -> None:
@@ -77,7 +77,7 @@ class SelfAttention(nn.Module):
             self.pos_query_proj = Linear(config.hidden_size, config.hidden_size)
         self.pos_dropout = Dropout(config.hidden_dropout_prob)
         self.dropout = Dropout(config.attention_probs_dropout_prob)
-        # The original takes this root in float32; so must we, to agree in float64.
+        # The original takes this square root in float32; we must too, to agree in float64.
         terms = 1.0 + self.c2p + self.p2c
         self.scale = 1 / torch.tensor(self.size * terms, device="cpu").sqrt().item()
 
@@ -150,7 +150,7 @@ class Layer(nn.Module):
         padding_B1L: Tensor | None,
         positions_M: Tensor | None = None,
     ) -> Tensor:
-        """Hidden states of the next layer, ``(M, D)`` if only some positions of it are wanted."""
+        """Output hidden states, ``(B, L, D)``, or ``(M, D)`` if positions are given."""
         context_BLD = self.attention.self(hidden_BLD, rel_RD, row_K, padding_B1L)
         if positions_M is not None:
             context_BLD, hidden_BLD = (
@@ -164,7 +164,7 @@ class Layer(nn.Module):
 
 
 class Convolution(nn.Module):
-    """Beside the first layer of deberta-v2-xlarge and larger: neighbours in the input."""
+    """Convolution over the input, parallel to the first layer (deberta-v2-xlarge and larger)."""
 
     def __init__(self, config: DebertaV2Config) -> None:
         super().__init__()

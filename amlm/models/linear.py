@@ -1,10 +1,10 @@
-"""``x W^T + b``, on x86 CPUs by the faster of two libraries.
+"""``x W^T + b``, on x86 CPUs with the faster of two libraries.
 
-For float32 matrix products on a CPU torch calls MKL. oneDNN, which torch also has, is about a tenth
-faster at the products of the forward pass and of the input's gradient where there are AVX-512
-instructions (AMD Zen 4), and adds the bias while it writes the result, where MKL first has the
-result filled with it. It is the slower one for the gradient of the weight, and by a tenth for all
-of them where there is AVX2 only (AMD Zen 3). Shapes: N positions, I features in, O features out.
+For float32 matrix products on a CPU, torch calls MKL. oneDNN, which torch also ships, is about 10 %
+faster with AVX-512 (AMD Zen 4) for the forward pass and the gradient of the input, and adds the
+bias while writing the result, whereas MKL needs the output filled with the bias first. oneDNN is
+slower for the gradient of the weight, and 10 % slower for all three with AVX2 only (AMD Zen 3).
+Shapes: N positions, I input features, O output features.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ def linear(x: Tensor, weight_OI: Tensor, bias_O: Tensor) -> Tensor:
 
 
 class Linear(nn.Linear):
-    """`torch.nn.Linear` by `linear`."""
+    """`torch.nn.Linear` that calls `linear`."""
 
     def forward(self, input: Tensor) -> Tensor:
         return linear(input, self.weight, self.bias)
 
 
 def _product(x: Tensor, weight_OI: Tensor, bias_O: Tensor | None) -> Tensor:
-    # The operator that `torch.compile` puts in the place of linear layers on a CPU.
+    # The operator that `torch.compile` substitutes for linear layers on a CPU.
     y: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight_OI, bias_O, "none", [], "")
     return y
 
@@ -60,10 +60,10 @@ class _Linear(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         x, weight_OI = ctx.saved_tensors
-        wants_x, wants_weight, wants_bias = ctx.needs_input_grad
+        needs_x, needs_weight, needs_bias = ctx.needs_input_grad
         grad_NO = grad.reshape(-1, grad.size(-1))
         return (
-            _product(grad, weight_OI.mT, None) if wants_x else None,
-            grad_NO.mT @ x.reshape(-1, x.size(-1)) if wants_weight else None,
-            grad_NO.sum(0) if wants_bias else None,
+            _product(grad, weight_OI.mT, None) if needs_x else None,
+            grad_NO.mT @ x.reshape(-1, x.size(-1)) if needs_weight else None,
+            grad_NO.sum(0) if needs_bias else None,
         )

@@ -14,22 +14,22 @@ from torch.autograd.function import once_differentiable
 from amlm.masking.policy import MaskedRows
 from amlm.masking.signals import Predictions
 
-BLOCK = 128  # types compared at a time by `likeliest`
+BLOCK = 128  # block size, in types, of `blockwise_argmax`
 
 
 def predictions(logits_MV: Tensor, rows: MaskedRows, compare: str = "exact") -> Predictions:
-    """Cross-entropy and correctness of each labelled position.
+    """Cross-entropy and correctness at each labelled position.
 
     Args:
-        logits_MV: the head's output at ``rows.positions_M``. It is used up: its memory holds
-            probabilities afterwards, and the gradient after the backward pass.
-        rows: labels, and which slots are used.
-        compare: ``bfloat16`` compares ids after a cast, so that neighbouring ids can match, as the
-            authors' script does; ``exact`` compares integers.
+        logits_MV: the head's output at ``rows.positions_M``. Consumed in place: its memory holds
+            the probabilities afterwards, and the gradient after the backward pass.
+        rows: the labels, and which slots are valid.
+        compare: ``exact`` compares ids as integers; ``bfloat16`` compares them after a cast, as the
+            authors' script does, so that neighbouring ids can match.
 
-    Returns: float32 ``nll_M`` with gradient, zero at unused slots; the rest without.
+    Returns: float32 ``nll_M`` with gradient, zero at unused slots; the other fields have none.
     """
-    guess_M, label_M = likeliest(logits_MV.detach()), rows.labels_M
+    guess_M, label_M = blockwise_argmax(logits_MV.detach()), rows.labels_M
     nll_M = _CrossEntropy.apply(logits_MV.float(), guess_M, label_M)  # type: ignore[no-untyped-call]
     if compare == "bfloat16":
         guess_M, label_M = guess_M.bfloat16(), label_M.bfloat16()
@@ -42,11 +42,11 @@ def predictions(logits_MV: Tensor, rows: MaskedRows, compare: str = "exact") -> 
     )
 
 
-def likeliest(logits_MV: Tensor) -> Tensor:
-    """``logits_MV.argmax(1)``: the first of the largest.
+def blockwise_argmax(logits_MV: Tensor) -> Tensor:
+    """``logits_MV.argmax(1)``; of several maxima, the first.
 
-    `argmax` drags an index through every comparison, the plain maximum of a block does not: on a
-    CPU, to find the block first and then the place in it takes a fifth of the time.
+    `argmax` carries an index through every comparison, the maximum of a block does not. On a CPU,
+    finding the block first and then the index within it takes a fifth of the time.
     """
     size = logits_MV.size(1)
     whole = size - size % BLOCK
@@ -61,21 +61,21 @@ def likeliest(logits_MV: Tensor) -> Tensor:
 
 
 class _CrossEntropy(torch.autograd.Function):
-    """``-log softmax(logits)[label]`` of each row, in the memory of the logits.
+    """``-log softmax(logits)[label]`` of each row, computed in the memory of the logits.
 
-    With 40,000 types, logits are by far the largest tensor of a step: every copy of them costs more
-    to get from the system than to compute.
+    With 40,000 types, the logits are by far the largest tensor of a step, and allocating a copy of
+    them costs more than computing it.
     """
 
     @staticmethod
     def forward(ctx: Any, logits_MV: Tensor, guess_M: Tensor, label_M: Tensor) -> Tensor:
         best_M1, label_M1 = guess_M[:, None], label_M[:, None]
-        below_M1 = logits_MV.gather(1, best_M1) - logits_MV.gather(1, label_M1)
+        gap_M1 = logits_MV.gather(1, best_M1) - logits_MV.gather(1, label_M1)
         probs_MV = torch.softmax(logits_MV, -1, out=logits_MV.detach())
         ctx.save_for_backward(probs_MV, label_M1)
-        # The likeliest type's probability is at least 1 / V and has an exact logarithm; the label's
-        # can underflow.
-        return (below_M1 - probs_MV.gather(1, best_M1).log()).squeeze(1)
+        # The probability of the argmax is at least 1 / V, so its logarithm is accurate; the
+        # label's probability can underflow.
+        return (gap_M1 - probs_MV.gather(1, best_M1).log()).squeeze(1)
 
     @staticmethod
     @once_differentiable

@@ -1,10 +1,10 @@
-"""N-hot token embeddings: a token is also the sum of the vocabulary items inside it.
+"""N-hot token embeddings: the embedding of a token plus a sum over its vocabulary substrings.
 
     E'[v] = E[v] + (h_v W) P        (the paper, Edman & Fraser 2025: "added" to the embedding)
 
-h_v is the row of `SubstringTable` for token type v, W one vector per vocabulary item, and P a
-projection that exists when W is narrower than E. E' depends on the token type only, so at export
-`folded_weight` turns it into an ordinary embedding matrix; the output head stays with E.
+h_v is the row of the `SubstringIndex` for token type v, W has one vector per vocabulary item, and P
+is a projection, used when W is narrower than E. E' depends only on the token type, so at export
+`folded_weight` turns it into an ordinary embedding matrix; the output head keeps E.
 
 Shapes: V vocabulary size, D hidden size, S width of W, Z ones in h, N tokens in the batch,
 U types in the batch (or an upper bound), T ones in the rows of those types (or an upper bound).
@@ -17,26 +17,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amlm.models.substrings import SubstringTable
+from amlm.models.substrings import SubstringIndex
 from amlm.models.tied import FusedEmbedding
 
-FOLD_ROWS = 4096  # rows of E' computed at a time; bounds the memory of `folded_weight`
+FOLD_ROWS = 4096  # rows of E' computed at a time, to bound the memory of `folded_weight`
 
 
 def static_length(exact: Tensor, bound: int) -> int:
     """Length of a tensor whose exact length, a scalar on the device, depends on the batch.
 
-    A CPU reads it for nothing. An accelerator would have to wait for the whole queue, so there the
-    bound stands in: no host synchronisation, and the same shape at every step.
+    Reading it costs nothing on a CPU. On an accelerator it would wait for all queued kernels, so
+    the bound is used instead: no host-device synchronisation, and the same shape at every step.
     """
     return int(exact) if exact.device.type == "cpu" else bound
 
 
 def distinct_types(ids_N: Tensor, vocab_size: int) -> tuple[Tensor, Tensor]:
-    """The types in a batch, ascending, and where each token finds its own: `types_U[rank_N]`.
+    """The distinct types of a batch, ascending, and the inverse: ``ids_N == types_U[rank_N]``.
 
-    `torch.unique` without its host synchronisation. Where U is the bound min(N, V), the surplus at
-    the end of `types_U` is filled with the non-existent type V.
+    Like `torch.unique`, without its host-device synchronisation. If U is the bound min(N, V),
+    unused entries at the end of `types_U` are the non-existent type V.
     """
     present_V = torch.zeros(vocab_size, dtype=torch.int64, device=ids_N.device)
     count_V = present_V.index_fill_(0, ids_N, 1).cumsum(0)
@@ -48,18 +48,18 @@ def distinct_types(ids_N: Tensor, vocab_size: int) -> tuple[Tensor, Tensor]:
 def select_rows(
     types_U: Tensor, indices_Z: Tensor, starts: Tensor, bound: int, filler: int
 ) -> tuple[Tensor, Tensor]:
-    """Cut the rows `types_U` out of compressed rows and lay them end to end.
+    """Concatenates the CSR rows `types_U`.
 
     Args:
         types_U: row numbers, 0 ... V; row V is empty.
-        indices_Z: the table's ids.
-        starts: [V + 2], first index of each row, of the empty row V, and of the end.
-        bound: what the rows cannot exceed in total.
-        filler: id for the surplus at the end of `slots_T` where T is the bound.
+        indices_Z: column ids of the CSR matrix.
+        starts: [V + 2], start of each row, of the empty row V, and the end.
+        bound: upper bound of the total length of the rows.
+        filler: id for unused entries at the end of `slots_T` if T is the bound.
 
     Returns:
-        slots_T: ids of the rows, and offsets_U: where each row begins; the last one takes the
-        surplus in.
+        slots_T: the concatenated ids, and offsets_U: the start of each row. Unused entries belong
+        to the last row.
     """
     first_U = starts[types_U]
     size_U = starts[types_U + 1] - first_U
@@ -73,43 +73,44 @@ def select_rows(
 
 
 class NHotEmbedding(FusedEmbedding):
-    """Drop-in replacement of a token embedding: adds the n-hot part to it.
+    """Drop-in replacement for a token embedding that adds the n-hot term.
 
-    It takes over the very Parameter of `word_embeddings` under the name `weight`. So an output head
-    that is tied to the token embedding stays tied to E (Hugging Face ties by the name
-    `deberta.embeddings.word_embeddings.weight`, which still exists and is still E), and the names
-    in a checkpoint do not change; W and P are added to them. The table is not in the checkpoint: it
-    follows from the tokenizer.
+    It takes over the Parameter of `word_embeddings` under the name `weight`. An output head tied to
+    the token embedding therefore stays tied to E (Hugging Face ties by the name
+    `deberta.embeddings.word_embeddings.weight`, which still exists and still is E), and existing
+    checkpoint names do not change; W and P are added. The index is not in the checkpoint, because
+    it follows from the tokenizer.
 
-    Cost. Tokens repeat (2,048 of them are some 500 types), so rows of W are summed per type of the
-    batch and then looked up per token, as in an embedding. Forward and backward of the n-hot part
-    in ms, 2 CPU threads, English BPE (8 ones per token); each writes a dense gradient of W:
+    Cost. Tokens repeat (2,048 tokens have about 500 types), so rows of W are summed once per type
+    of the batch and then looked up per token, as in an embedding. Forward and backward time of the
+    n-hot term in ms, 2 CPU threads, English BPE (8 ones per token), dense gradient of W:
 
     ======================================================  ===========  ============  ============
-    types, width, tokens of the batch                       8k 128 2048  40k 384 1024  40k 384 16k
+    types, width, tokens per batch                          8k 128 2048  40k 384 1024  40k 384 16k
     ======================================================  ===========  ============  ============
-    an ordinary embedding of that size, to compare          0.3          14            20
-    all of h W every step, then look up                     8.0          183           192
+    an ordinary embedding of that size, for comparison      0.3          14            20
+    all of h W at every step, then look up                  8.0          183           192
     rows padded to the longest, per token                   3.7          18            94
     ragged rows, per token                                  1.9          15            44
     ragged rows, per type; lengths as bounds (accelerator)  2.5          18            48
     ragged rows, per type; exact lengths (CPU)              1.6          17            30
     ======================================================  ===========  ============  ============
 
-    Start: W ~ N(0, std² / n) with n the mean number of substrings of a type, and P ~ N(0, 1 / S).
-    Then h_v W P has, on average over types, the variance of E: neither drowns the other. The paper
-    is silent. Zeros for W would start at the plain model, but LAMB's step is proportional to the
-    norm of the weights, and a matrix near zero takes hundreds of steps to get away from it.
+    Initialisation: W ~ N(0, std² / n), with n the mean number of substrings per type, and
+    P ~ N(0, 1 / S). Averaged over types, h_v W P then has the variance of E, so neither term
+    dominates. The paper does not specify it. Initialising W to zero would start from the plain
+    model, but LAMB's step is proportional to the norm of the weights, and a matrix near zero needs
+    hundreds of steps to grow.
 
     Args:
         word_embeddings: the token embedding, [V, D].
-        table: substrings of each of the V types.
+        index: substrings of each of the V types.
         dim: S; None for D, without projection.
-        std: standard deviation that the token embedding was drawn with.
+        std: standard deviation of the initial token embedding.
 
     Raises:
-        ValueError: table and embedding differ in V, or every type is a substring of another one
-            (one that is none, such as [PAD], has to lend its id as a filler).
+        ValueError: index and embedding differ in V, or every type is a substring of another one
+            (the id of one that is not, such as [PAD], is needed as a filler).
     """
 
     indices_Z: Tensor
@@ -118,18 +119,18 @@ class NHotEmbedding(FusedEmbedding):
     def __init__(
         self,
         word_embeddings: nn.Embedding,
-        table: SubstringTable,
+        index: SubstringIndex,
         dim: int | None = None,
         std: float = 0.02,
     ) -> None:
         super().__init__()
         vocab_size, width = word_embeddings.weight.shape
-        if len(table) != vocab_size:
+        if len(index) != vocab_size:
             raise ValueError(
-                f"the substring table has {len(table)} types and the token embedding {vocab_size}: "
-                "build the table from the tokenizer that the model was made for"
+                f"the substring index has {len(index)} types and the token embedding {vocab_size}: "
+                "build the index from the model's own tokenizer"
             )
-        unused = np.setdiff1d(np.arange(vocab_size), table.indices)
+        unused = np.setdiff1d(np.arange(vocab_size), index.indices)
         if not len(unused):
             raise ValueError(
                 "every type is a substring of some type: the vocabulary needs a special token"
@@ -143,26 +144,26 @@ class NHotEmbedding(FusedEmbedding):
         if self.projection is not None:
             self.projection.to(self.weight)
 
-        starts = np.append(table.offsets, table.offsets[-1])
-        for name, numbers in (("indices_Z", table.indices), ("starts", starts)):
+        starts = np.append(index.offsets, index.offsets[-1])
+        for name, numbers in (("indices_Z", index.indices), ("starts", starts)):
             ids = torch.tensor(numbers, dtype=torch.int64, device=self.weight.device)
             self.register_buffer(name, ids, persistent=False)
-        sizes_V = np.diff(table.offsets)
-        # Types of a batch are distinct: u of them have no more ones than the u longest rows.
+        sizes_V = np.diff(index.offsets)
+        # The types of a batch are distinct: u of them have at most the ones of the u longest rows.
         self._ones_of_longest: list[int] = [0, *np.sort(sizes_V)[::-1].cumsum().tolist()]
         self._filler = int(unused[0])
-        self._mean_size = len(table.indices) / max(1, int(np.count_nonzero(sizes_V)))
+        self._mean_size = len(index.indices) / max(1, int(np.count_nonzero(sizes_V)))
         self.reset_parameters()
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Draw W and P anew (see the class); E is left alone."""
+        """Initialises W and P (see the class); E is unchanged."""
         self.substring_weight.normal_(0.0, self.std / max(1.0, self._mean_size) ** 0.5)
         if self.projection is not None:
             self.projection.weight.normal_(0.0, self.projection.in_features**-0.5)
 
     def fuse(self, rows: Tensor, ids: Tensor) -> Tensor:
-        """Rows of E, looked up for `ids`, [..., D], with the n-hot part added."""
+        """Adds the n-hot term to `rows`, the rows of E for `ids`, [..., D]."""
         types_U, rank_N = distinct_types(ids.reshape(-1), len(self.weight))
         slots_T, offsets_U = select_rows(
             types_U, self.indices_Z, self.starts, self._ones_of_longest[len(types_U)], self._filler

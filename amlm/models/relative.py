@@ -1,18 +1,18 @@
-"""Disentangled relative attention: the arithmetic, without parameters.
+"""Disentangled relative attention as a function, without parameters.
 
 The score of query position i for key position j is the sum of up to three products (He et al. 2021,
-"DeBERTa", equation 4), divided by the root of their number times the head size::
+"DeBERTa", equation 4), divided by the square root of their number times the head size::
 
     s[i, j]  ~  q[i].k[j]  +  q[i].pos_key[i - j]  +  k[j].pos_query[i - j]
                 content       c2p                     p2c
 
-Only the ``K = 2L - 1`` distances that occur in a sequence are scored, one column each and in order:
-column ``j - i + L - 1`` for c2p and ``i - j + L - 1`` for p2c. So the wanted scores are a strided
-view of the scored ones (`skew`): nothing is gathered on the way in or scattered on the way back,
-and the position vectors are never repeated over the batch.
+Only the ``K = 2L - 1`` distances that occur in a sequence are scored, one column per distance and
+in order: column ``j - i + L - 1`` for c2p and ``i - j + L - 1`` for p2c. The position scores of all
+pairs are then a strided view of these columns (`skew`): the forward pass needs no gather, the
+backward pass no scatter, and position vectors are never repeated over the batch.
 
 Shapes: B batch, L length, H heads, E head size, K distances, N heads times batch (head first),
-X sequences laid end to end.
+X batch times length.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from numpy.random.bit_generator import ISeedSequence
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-CACHED_COLUMNS = 2**19  # columns (position scores) worked on at a time: 2 MB fit a CPU's cache
+CACHED_COLUMNS = 2**19  # position scores computed at a time: 2 MB fit in a CPU's cache
 
 
 def bucket(distance_L: Tensor, buckets: int, max_distance: int) -> Tensor:
-    """Bucket of each distance >= 0; the bucket of ``-d`` is the negative of the one of ``d``.
+    """Bucket of each distance >= 0; the bucket of ``-d`` is minus the bucket of ``d``.
 
-    Up to half the buckets a distance is its own bucket; further ones share buckets on a logarithmic
-    scale that ends at `max_distance`. ``buckets < 1``: every distance is its own. The logarithm is
-    float32, as in the original: its rounding decides where a distance at an edge falls.
+    Distances up to half the number of buckets have their own bucket; larger ones share buckets on a
+    logarithmic scale that ends at `max_distance`. With ``buckets < 1`` every distance has its own.
+    The logarithm is float32, as in the original, because its rounding decides borderline distances.
     """
     if buckets < 1:
         return distance_L
@@ -48,7 +48,7 @@ def bucket(distance_L: Tensor, buckets: int, max_distance: int) -> Tensor:
 def skew(columns_NLK: Tensor) -> Tensor:
     """View ``x[n, i, j - i + L - 1]`` as ``y[n, i, j]``: ``(N, L, K)`` to ``(N, L, L)``.
 
-    For tensors that begin where their storage does. Columns beyond ``2L - 1`` are not shown.
+    Only for tensors that start at offset 0 of their storage. Columns beyond ``2L - 1`` are ignored.
     """
     count, length, width = columns_NLK.shape
     strides = (length * width, width - 1, 1)
@@ -56,22 +56,23 @@ def skew(columns_NLK: Tensor) -> Tensor:
 
 
 def keep_mask(like: Tensor, p: float) -> Tensor:
-    """Ones with probability ``1 - p`` and zeros, of the shape of `like`.
+    """A mask with the shape of `like`: 1 with probability ``1 - p``, else 0.
 
-    On a CPU they are int16: 16 random bits decide each, and they come from a faster generator than
-    torch's, seeded by that. That is six to nine times as fast as `bernoulli_`. The price is that
-    `p` is rounded to a multiple of 2^-16: 0.1 becomes 0.100006. Elsewhere of the type of `like`.
+    On a CPU the mask is int16. Each element takes 16 random bits from a generator that is faster
+    than torch's and seeded from it, which is six to nine times as fast as `bernoulli_`. The price
+    is that `p` is rounded to a multiple of 2^-16: 0.1 becomes 0.100006. On other devices the mask
+    has the dtype of `like`.
     """
     if like.device.type != "cpu" or torch.compiler.is_compiling():
         return torch.empty_like(like).bernoulli_(1 - p)
-    seed: Any = _TorchSeed()  # its stub asks for a `SeedSequence`, which takes five times as long
+    seed: Any = _TorchSeed()  # the type stub requires a `SeedSequence`, which is 5 times slower
     words = np.random.SFC64(seed).random_raw(-(-like.numel() // 4))
     bits = torch.from_numpy(words.view(np.int16))[: like.numel()].view(like.shape)
     return bits.ge_(round(p * 2**16) - 2**15)
 
 
 class _TorchSeed(ISeedSequence):
-    """The seed of a generator of NumPy's, in words of 64 bits as SFC64 asks for, from torch's."""
+    """Seeds a NumPy generator from torch's, in the 64-bit words that SFC64 requests."""
 
     def generate_state(self, n_words: int, dtype: Any = np.uint64) -> Any:
         return torch.randint(-(2**63), 2**63 - 1, (n_words,)).numpy().view(dtype)
@@ -90,11 +91,11 @@ def attend(
     """Disentangled attention of queries, keys and values to a context ``(B, L, H, E)``.
 
     Args:
-        pos_key_KHE: for c2p, distances ``L - 1`` down to ``1 - L``; None leaves the term out.
-        pos_query_KHE: for p2c, distances ``1 - L`` up to ``L - 1``; None leaves the term out.
-        padding_B1L: true where a key is not to be attended to.
+        pos_key_KHE: for c2p, distances ``L - 1`` down to ``1 - L``; None omits the term.
+        pos_query_KHE: for p2c, distances ``1 - L`` up to ``L - 1``; None omits the term.
+        padding_B1L: true at keys that must not be attended to.
         scale: factor of the sum of the products.
-        p: dropout on the attention probabilities.
+        p: dropout probability of the attention probabilities.
     """
     args = (query_BLHE, key_BLHE, value_BLHE, pos_key_KHE, pos_query_KHE, padding_B1L, scale, p)
     with torch.autocast(query_BLHE.device.type, enabled=False):
@@ -102,8 +103,8 @@ def attend(
         return context_BLHE
 
 
-def _parts(query_BLHE: Tensor) -> list[slice]:
-    """Heads worked on at a time: few enough for a CPU's cache, all of them elsewhere."""
+def _head_blocks(query_BLHE: Tensor) -> list[slice]:
+    """Blocks of heads to process at a time: what fits in a CPU's cache; all on other devices."""
     batch, length, heads, _ = query_BLHE.shape
     step = heads
     if query_BLHE.device.type == "cpu":
@@ -117,7 +118,7 @@ def _heads_first(x_BLHE: Tensor) -> Tensor:
 
 
 class _Attention(torch.autograd.Function):
-    """`attend` with its backward by hand: few passes over what is L x L or L x K."""
+    """`attend` with a hand-written backward, with few passes over L x L and L x K tensors."""
 
     @staticmethod
     def forward(
@@ -134,39 +135,39 @@ class _Attention(torch.autograd.Function):
         batch, length, heads, size = query_BLHE.shape
         all_heads = [_heads_first(x) for x in (query_BLHE, key_BLHE, value_BLHE)]
         context_HXE = torch.empty_like(all_heads[0])
-        probs_of_parts = []
-        parts = _parts(query_BLHE)
-        # Memory to score distances in, a piece for each term and the same one for all parts: it
-        # stays in a CPU's cache.
-        shape = (parts[0].stop, batch * length, 2 * length)
+        probs_of_blocks = []
+        blocks = _head_blocks(query_BLHE)
+        # Workspace for position scores, one per term and reused by all blocks, so that it stays in
+        # a CPU's cache.
+        shape = (blocks[0].stop, batch * length, 2 * length)
         used = [x for x in (pos_key_KHE, pos_query_KHE) if x is not None]
         columns = [all_heads[0].new_empty(shape) for _ in used]
-        for part in parts:
-            query, key, value = (x[part].view(-1, length, size) for x in all_heads)
+        for block in blocks:
+            query, key, value = (x[block].view(-1, length, size) for x in all_heads)
             terms = []
             if pos_key_KHE is not None:
-                terms.append(skew(_score(query, pos_key_KHE[:, part], columns[0])))
+                terms.append(skew(_score(query, pos_key_KHE[:, block], columns[0])))
             if pos_query_KHE is not None:
-                terms.append(skew(_score(key, pos_query_KHE[:, part], columns[-1])).mT)
+                terms.append(skew(_score(key, pos_query_KHE[:, block], columns[-1])).mT)
             scores = terms[0] + terms[1] if len(terms) == 2 else terms[0].contiguous()
             scores.baddbmm_(query, key.mT, beta=scale, alpha=scale)
             if padding_B1L is not None:
                 lowest = torch.finfo(scores.dtype).min
                 scores.view(-1, batch, length, length).masked_fill_(padding_B1L, lowest)
             probs = torch.softmax(scores, -1)
-            if p > 0:  # one tensor holds both: a probability is negative where it is dropped
+            if p > 0:  # the sign stores the dropout mask: dropped probabilities are negative
                 probs.copysign_(keep_mask(probs, p).sub_(1))
-            context = context_HXE[part].view(-1, length, size)
+            context = context_HXE[block].view(-1, length, size)
             _scaled_bmm(probs.relu() if p > 0 else probs, value, 1 / (1 - p), context)
-            probs_of_parts.append(probs)
-        ctx.save_for_backward(*all_heads, pos_key_KHE, pos_query_KHE, *probs_of_parts)
+            probs_of_blocks.append(probs)
+        ctx.save_for_backward(*all_heads, pos_key_KHE, pos_query_KHE, *probs_of_blocks)
         ctx.scale, ctx.p = scale, p
         return context_HXE.view(heads, batch, length, size).permute(1, 2, 0, 3)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_BLHE: Tensor) -> tuple[Tensor | None, ...]:
-        # Read once: activation checkpointing allows no more.
+        # Read only once: activation checkpointing does not allow a second read.
         saved = ctx.saved_tensors
         *all_heads, pos_key_KHE, pos_query_KHE = saved[:5]
         batch, length, heads, size = grad_BLHE.shape
@@ -175,12 +176,12 @@ class _Attention(torch.autograd.Function):
         d_pos_key, d_pos_query = (
             None if x is None else torch.empty_like(x) for x in (pos_key_KHE, pos_query_KHE)
         )
-        columns = None  # where there are no distances, zeros, for all parts and terms
-        for part, probs in zip(_parts(grad_BLHE), saved[5:], strict=True):
+        columns = None  # workspace of all blocks and terms, zero outside the view of `skew`
+        for block, probs in zip(_head_blocks(grad_BLHE), saved[5:], strict=True):
             query, key, value, grad = (
-                x[part].view(-1, length, size) for x in (*all_heads, grad_HXE)
+                x[block].view(-1, length, size) for x in (*all_heads, grad_HXE)
             )
-            d_query, d_key, d_value = (x[part].view(-1, length, size) for x in d_all_heads)
+            d_query, d_key, d_value = (x[block].view(-1, length, size) for x in d_all_heads)
             used = probs.relu() if ctx.p > 0 else probs
             _scaled_bmm(used.mT, grad, 1 / (1 - ctx.p), d_value)
             d_probs = _scaled_bmm(grad, value.mT, ctx.scale / (1 - ctx.p), torch.empty_like(probs))
@@ -192,25 +193,25 @@ class _Attention(torch.autograd.Function):
             torch.bmm(d_scores.mT, query, out=d_key)
             if columns is None:
                 columns = probs.new_zeros(len(probs), length, 2 * length - 1)
-            if len(columns) > len(probs):  # the last part can have fewer heads
+            if len(columns) > len(probs):  # the last block can have fewer heads
                 columns = columns[: len(probs)]
             if d_pos_key is not None:
-                d_pos_key[:, part] = _score_backward(
-                    d_scores, query, pos_key_KHE[:, part], d_query, columns
+                d_pos_key[:, block] = _score_backward(
+                    d_scores, query, pos_key_KHE[:, block], d_query, columns
                 )
             if d_pos_query is not None:
-                d_pos_query[:, part] = _score_backward(
-                    d_scores.mT, key, pos_query_KHE[:, part], d_key, columns
+                d_pos_query[:, block] = _score_backward(
+                    d_scores.mT, key, pos_query_KHE[:, block], d_key, columns
                 )
         d_inputs = (x.view(heads, batch, length, size).permute(1, 2, 0, 3) for x in d_all_heads)
         return *d_inputs, d_pos_key, d_pos_query, None, None, None
 
 
 def _score(content_NLE: Tensor, position_KHE: Tensor, columns_HXK: Tensor) -> Tensor:
-    """Every content vector times the position vectors of its head, and a column to fill up.
+    """Products of each content vector with the position vectors of its head, and a padding column.
 
     Args:
-        columns_HXK: memory for the result, of at least as many heads. An even number of columns
+        columns_HXK: memory for the result, with at least as many heads. An even number of columns
             (``K + 1``) is a third faster than an odd one.
 
     Returns: ``(N, L, K + 1)``.
@@ -229,9 +230,9 @@ def _score_backward(
     d_content_NLE: Tensor,
     columns_NLK: Tensor,
 ) -> Tensor:
-    """Adds the gradient of `_score`'s content to `d_content_NLE`, returns that of the positions.
+    """Adds the content gradient of `_score` to `d_content_NLE`; returns the position gradient.
 
-    `columns_NLK` is memory to work in; what `skew` does not show of it must be zero.
+    `columns_NLK` is a workspace that must be zero outside the view of `skew`.
     """
     heads, size = position_KHE.shape[1:]
     skew(columns_NLK).copy_(d_skewed_NLL)
@@ -241,5 +242,5 @@ def _score_backward(
 
 
 def _scaled_bmm(a: Tensor, b: Tensor, scale: float, out: Tensor) -> Tensor:
-    """``scale * (a @ b)`` without a pass for the factor."""
+    """``scale * (a @ b)``, without a separate pass for the factor."""
     return torch.baddbmm(out, a, b, beta=0, alpha=scale, out=out)

@@ -2,7 +2,7 @@
 
 The n-hot vector h_v of a token type v (the paper, Edman & Fraser 2025, "token-level n-hot
 embeddings") has a one at every vocabulary item that occurs in v's surface form. The V x V matrix h
-is kept as compressed rows: for 40,000 types that is some 600,000 int32 instead of 1.6 billion.
+is stored in CSR format: for 40,000 types that is about 600,000 int32 instead of 1.6 billion.
 
 V vocabulary size, Z number of ones in h.
 """
@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 1  # part of the fingerprint: raise it when the meaning of the table changes
+FORMAT_VERSION = 1  # part of the fingerprint: increment it when the meaning of the index changes
 
 
 @dataclass(frozen=True)
-class SubstringTable:
+class SubstringIndex:
     """Rows of h in {0,1}^{V x V}: row v is `indices[offsets[v] : offsets[v + 1]]`, ascending.
 
     Attributes:
@@ -47,18 +47,18 @@ class SubstringTable:
         return self.indices[self.offsets[v] : self.offsets[v + 1]]
 
 
-def build_substring_table(
+def build_substring_index(
     surfaces: Sequence[str | None], include_self: bool = True
-) -> SubstringTable:
-    """Find all vocabulary items that occur in each vocabulary item.
+) -> SubstringIndex:
+    """Finds all vocabulary items that occur in each vocabulary item.
 
     Args:
-        surfaces: surface form of each id, the word-boundary mark "▁" included as an ordinary
-            character; None for types that take no part (special and byte tokens): their rows are
-            empty and they are nobody's substring.
-        include_self: whether v is in row v. Another id with the same surface always is.
+        surfaces: surface form of each id, with the word-boundary mark "▁" as an ordinary
+            character; None for excluded types (special and byte tokens), whose rows are empty and
+            which are never substrings.
+        include_self: whether v is in row v. Another id with the same surface form always is.
 
-    A surface of n characters costs n look-ups per distinct length in the vocabulary, not n per
+    A surface form of n characters costs n lookups per distinct length in the vocabulary, not per
     vocabulary item: 40,000 types take half a second.
     """
     ids_of: dict[str, list[int]] = defaultdict(list)
@@ -76,11 +76,11 @@ def build_substring_table(
                 row.remove(v)
             indices += row
         offsets[v + 1] = len(indices)
-    return SubstringTable(np.array(indices, dtype=np.int32), offsets)
+    return SubstringIndex(np.array(indices, dtype=np.int32), offsets)
 
 
 def _ids_inside(surface: str, ids_of: dict[str, list[int]], lengths: list[int]) -> list[int]:
-    """Ascending ids of the vocabulary items that occur in `surface`, itself included."""
+    """Ids of the vocabulary items that occur in `surface`, itself included, ascending."""
     size = len(surface)
     found: set[str] = set()
     for length in lengths:
@@ -91,62 +91,62 @@ def _ids_inside(surface: str, ids_of: dict[str, list[int]], lengths: list[int]) 
 
 
 def fingerprint_of(surfaces: Sequence[str | None], include_self: bool) -> str:
-    """SHA-256 (hexadecimal) of everything that the table depends on."""
+    """SHA-256 (hexadecimal) of everything that the index depends on."""
     content = json.dumps([FORMAT_VERSION, include_self, list(surfaces)])
     return hashlib.sha256(content.encode("ascii")).hexdigest()
 
 
-def save_table(table: SubstringTable, path: Path, fingerprint: str) -> None:
-    """Write `table` to `path` (.npz), aside first: no reader ever sees half a file."""
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+def save_index(index: SubstringIndex, path: Path, fingerprint: str) -> None:
+    """Writes `index` to `path` (.npz) atomically: no reader ever sees an incomplete file."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with aside.open("wb") as file:
-            np.savez(file, indices=table.indices, offsets=table.offsets, fingerprint=fingerprint)
-        aside.replace(path)
+        with temporary.open("wb") as file:
+            np.savez(file, indices=index.indices, offsets=index.offsets, fingerprint=fingerprint)
+        temporary.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def load_table(path: Path, fingerprint: str) -> SubstringTable:
-    """Read what `save_table` wrote.
+def load_index(path: Path, fingerprint: str) -> SubstringIndex:
+    """Reads a file written by `save_index`.
 
     Raises:
-        ValueError: the file is torn, or was made for another vocabulary, option or version.
-        FileNotFoundError: there is none.
+        ValueError: the file is truncated, or belongs to another vocabulary, option or version.
+        FileNotFoundError: there is no such file.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             found = str(file["fingerprint"])
-            table = SubstringTable(file["indices"], file["offsets"])
+            index = SubstringIndex(file["indices"], file["offsets"])
     except FileNotFoundError:
         raise
-    except Exception as error:  # zip, zlib, numpy and the OS each have their own word for "torn"
-        raise ValueError(f"{path} is not a readable substring table: {error!r}") from error
+    except Exception as error:  # zip, zlib, numpy and the OS raise different errors if truncated
+        raise ValueError(f"{path} is not a readable substring index: {error!r}") from error
     if found != fingerprint:
         raise ValueError(f"{path} belongs to another vocabulary: fingerprint {found}")
-    return table
+    return index
 
 
-def cached_substring_table(
+def cached_substring_index(
     surfaces: Sequence[str | None], include_self: bool, folder: Path
-) -> SubstringTable:
-    """`build_substring_table`, remembered in `folder` (next to the tokenizer).
+) -> SubstringIndex:
+    """`build_substring_index`, cached in `folder` (next to the tokenizer).
 
-    The name of the file holds the fingerprint, so that vocabularies and options do not evict each
-    other. A file that cannot be read is built again, and a folder that cannot be written to costs
-    a warning and the half second of the next build, never the run.
+    The file name contains the fingerprint, so that vocabularies and options do not evict each
+    other. An unreadable file is rebuilt. A folder that is not writable causes a warning and costs
+    half a second at the next start, but never fails the run.
     """
     fingerprint = fingerprint_of(surfaces, include_self)
     path = folder / f"substrings-{fingerprint[:16]}.npz"
     try:
-        return load_table(path, fingerprint)
+        return load_index(path, fingerprint)
     except FileNotFoundError:
         pass
     except ValueError as error:
-        log.warning("building the substring table again: %s", error)
-    table = build_substring_table(surfaces, include_self)
+        log.warning("rebuilding the substring index: %s", error)
+    index = build_substring_index(surfaces, include_self)
     try:
-        save_table(table, path, fingerprint)
+        save_index(index, path, fingerprint)
     except OSError as error:
-        log.warning("the substring table is not cached: %s", error)
-    return table
+        log.warning("the substring index is not cached: %s", error)
+    return index

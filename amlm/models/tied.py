@@ -1,8 +1,8 @@
-"""The embedding matrix in its two uses: looked up on the way in, multiplied by on the way out.
+"""An embedding matrix used twice: for the input lookup and, tied, in the output head.
 
-Left to itself, autograd makes a gradient of the whole matrix for each use and a third one for their
-sum. Here the few rows of the first are added to the second. Shapes: B sequences, L positions,
-V types, D hidden width.
+By default, autograd allocates a gradient of the whole matrix for each use and a third one for their
+sum. Here the few rows of the lookup's gradient are added to the head's. Shapes: B sequences,
+L positions, V types, D hidden width.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from torch.autograd.function import once_differentiable
 
 
 def look_up(ids_BL: Tensor, weight_VD: Tensor, padding_idx: int | None) -> tuple[Tensor, Tensor]:
-    """Rows ``(B, L, D)`` of a matrix, and the matrix for the head to multiply by.
+    """Rows ``(B, L, D)`` of a matrix, and the matrix itself for the head's product.
 
-    As `torch.nn.functional.embedding`, `padding_idx` gets no gradient from being looked up. The
-    matrix is for one product and nothing else: its gradient is written into.
+    As in `torch.nn.functional.embedding`, `padding_idx` gets no gradient from the lookup. Use the
+    returned matrix for a single product only: its gradient is modified in place.
     """
     if torch.compiler.is_compiling() or not torch.is_grad_enabled():
         return F.embedding(ids_BL, weight_VD, padding_idx), weight_VD
@@ -28,17 +28,17 @@ def look_up(ids_BL: Tensor, weight_VD: Tensor, padding_idx: int | None) -> tuple
 
 
 class FusedEmbedding(nn.Module):
-    """A token embedding that makes more of the rows that are looked up in its matrix."""
+    """A token embedding whose looked-up rows are combined with further information (`fuse`)."""
 
     weight: Tensor
     padding_idx: int | None
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Embed int64 `ids` of any shape [...] as [..., D]."""
+        """Embeds int64 `ids` of any shape [...] as [..., D]."""
         return self.fuse(F.embedding(ids, self.weight, self.padding_idx), ids)
 
     def fuse(self, rows: Tensor, ids: Tensor) -> Tensor:
-        """What becomes of the rows ``[..., D]`` of `ids`."""
+        """Returns the final embeddings ``[..., D]`` of `ids`, given their rows of the matrix."""
         raise NotImplementedError
 
 
@@ -64,5 +64,5 @@ class _LookUp(torch.autograd.Function):
             d_matrix_VD = d_rows_BLD.new_zeros(ctx.shape)
         if ctx.padding_idx is not None:
             d_rows_BLD = d_rows_BLD.masked_fill((ids_BL == ctx.padding_idx)[..., None], 0)
-        # In place: the head's gradient is a product made for this sum.
+        # In place: the head's gradient is a fresh product that nothing else uses.
         return d_matrix_VD.index_add_(0, ids_BL.flatten(), d_rows_BLD.flatten(0, 1)), None, None

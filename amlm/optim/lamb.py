@@ -7,14 +7,14 @@ For every parameter tensor `x` (a "layer" of the paper) with gradient `g`, at it
     u = m_hat / (sqrt(v_hat) + eps) + weight_decay x
     x = x - lr (|x| / |u|) u               |.| is the Euclidean norm of the whole tensor
 
-The paper's phi is the identity, and the gradient is used as it comes: nothing is clipped or
-clamped in here. Algorithm 2 does not say what happens when a norm is 0; like the reference code
-that its authors gave out, the trust ratio |x| / |u| is then 1. A tensor that starts at zero
-(a bias) thus takes one plain Adam step and is adapted from then on.
+The paper's phi is the identity, and neither gradients nor norms are clipped. Algorithm 2 does not
+define the case of a zero norm; as in its authors' reference implementation, the trust ratio
+|x| / |u| is then 1. A tensor that starts at zero (a bias) therefore takes one plain Adam step and
+is adapted from then on.
 
-The step count is a Python int per parameter, not a tensor: the bias corrections are then computed
-in double precision on the host and enter the kernels as numbers, so a step never waits for the
-device. The price is that a step cannot be captured in a CUDA graph.
+The step count is a Python int per parameter, not a tensor. The bias corrections are therefore
+computed in double precision on the host and passed to the kernels as scalars, so a step needs no
+host-device synchronisation. The price is that a step cannot be captured in a CUDA graph.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
-# float16 is missing on purpose: eps = 1e-8 is 0 in it.
+# float16 is excluded on purpose: eps = 1e-8 rounds to 0 in it.
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16)
-# Where v is 0 the update is m / eps; below this bound 1 / eps nears the end of float32.
+# Where v is 0 the update is m / eps; below this bound 1 / eps approaches the float32 maximum.
 _SMALLEST_EPS = 1e-30
-# Sizes for a CPU's cache: parameters worked on together, and rows of a larger one.
-CACHED_ELEMENTS, PART_ELEMENTS = 2**20, 2**17
+# Sizes for a CPU's cache: elements of a batch of tensors, and of a chunk of a larger tensor.
+CACHED_ELEMENTS, CHUNK_ELEMENTS = 2**20, 2**17
 
 
 @dataclass(frozen=True)
 class Layers:
-    """Parameter tensors or rows of one, with their gradients, moments and step counts.
+    """Parameter tensors (or rows of one) with their gradients, moments and step counts.
 
-    All lists are of one length, and the tensors of a place in them of one shape; all tensors are on
-    one device and of one dtype. The steps include the one to be taken (`t` above, from 1).
+    The lists have the same length and matching shapes; all tensors have the same device and dtype.
+    `steps` includes the step about to be taken (`t` above, counted from 1).
     """
 
     params: list[Tensor]
@@ -52,7 +52,7 @@ class Layers:
     steps: list[int]
 
     def batches(self) -> list[Layers]:
-        """All together; on a CPU as many at a time as its cache holds through all operations."""
+        """Splits the tensors into batches that fit in a CPU's cache; one batch on other devices."""
         if not self.params or self.params[0].device.type != "cpu":
             return [self]
         batches: list[slice] = []
@@ -62,9 +62,9 @@ class Layers:
                 batches.append(slice(first, layer))
                 first, filled = layer, 0
             filled += param.numel()
-        return [self._some(layers) for layers in [*batches, slice(first, None)]]
+        return [self._select(layers) for layers in [*batches, slice(first, None)]]
 
-    def _some(self, layers: slice) -> Layers:
+    def _select(self, layers: slice) -> Layers:
         return Layers(
             self.params[layers],
             self.grads[layers],
@@ -73,12 +73,12 @@ class Layers:
             self.steps[layers],
         )
 
-    def parts(self) -> list[Layers]:
-        """Itself, or if it is one layer beyond a CPU's cache, some rows of that at a time."""
+    def chunks(self) -> list[Layers]:
+        """Splits a single tensor that exceeds a CPU's cache into chunks of rows; else `[self]`."""
         param = self.params[0]
         if param.device.type != "cpu" or param.numel() <= CACHED_ELEMENTS:
             return [self]
-        rows = max(1, len(param) * PART_ELEMENTS // param.numel())
+        rows = max(1, len(param) * CHUNK_ELEMENTS // param.numel())
         tensors = (self.params, self.grads, self.exp_avgs, self.exp_avg_sqs)
         split = [torch.split(x[0], rows) for x in tensors]
         return [
@@ -110,32 +110,32 @@ def lamb_(
     """
     beta1, beta2 = betas
     for batch in layers.batches():
-        parts, norms, updates = batch.parts(), [], []
-        for part in parts:
-            torch._foreach_lerp_(part.exp_avgs, part.grads, 1.0 - beta1)
-            torch._foreach_mul_(part.exp_avg_sqs, beta2)
-            torch._foreach_addcmul_(part.exp_avg_sqs, part.grads, part.grads, value=1.0 - beta2)
-            updates = _updates(part, betas, eps, weight_decay)
+        chunks, norms, updates = batch.chunks(), [], []
+        for chunk in chunks:
+            torch._foreach_lerp_(chunk.exp_avgs, chunk.grads, 1.0 - beta1)
+            torch._foreach_mul_(chunk.exp_avg_sqs, beta2)
+            torch._foreach_addcmul_(chunk.exp_avg_sqs, chunk.grads, chunk.grads, value=1.0 - beta2)
+            updates = _updates(chunk, betas, eps, weight_decay)
             if trust is None:
-                torch._foreach_add_(part.params, updates, alpha=-lr)
+                torch._foreach_add_(chunk.params, updates, alpha=-lr)
             else:
-                norms.append([*torch._foreach_norm(part.params), *torch._foreach_norm(updates)])
+                norms.append([*torch._foreach_norm(chunk.params), *torch._foreach_norm(updates)])
         if trust is None:
             continue
-        trust_ratios = trust(*_norms_of_whole(norms).view(2, -1))
-        for part in parts:
-            if len(parts) > 1:  # made again from what it follows from: it would not fit the cache
-                updates = _updates(part, betas, eps, weight_decay)
-            torch._foreach_addcmul_(part.params, updates, list(trust_ratios.unbind()), value=-lr)
+        trust_ratios = trust(*_combine_norms(norms).view(2, -1))
+        for chunk in chunks:
+            if len(chunks) > 1:  # recomputed: the updates of all chunks do not fit in the cache
+                updates = _updates(chunk, betas, eps, weight_decay)
+            torch._foreach_addcmul_(chunk.params, updates, list(trust_ratios.unbind()), value=-lr)
 
 
 def _updates(
     layers: Layers, betas: tuple[float, float], eps: float, weight_decay: float
 ) -> list[Tensor]:
-    """The `u` of each tensor, from its moments of this step."""
+    """The update `u` of each tensor, from the current moments."""
     # With c1 = 1 - b1^t and c2 = sqrt(1 - b2^t):
     # m_hat / (sqrt(v_hat) + eps) = (c2 / c1) * m / (sqrt(v) + eps * c2),
-    # so neither m_hat nor v_hat is ever stored.
+    # so neither m_hat nor v_hat is stored.
     beta1, beta2 = betas
     roots = [math.sqrt(1.0 - beta2**step) for step in layers.steps]
     scales = [root / (1.0 - beta1**step) for root, step in zip(roots, layers.steps, strict=True)]
@@ -148,9 +148,9 @@ def _updates(
     return list(updates)
 
 
-def _norms_of_whole(norms: list[list[Tensor]]) -> Tensor:
-    """The norms of tensors from those of their parts."""
-    stacked = torch.stack([torch.stack(part) for part in norms])
+def _combine_norms(norms: list[list[Tensor]]) -> Tensor:
+    """The norms of tensors, from the norms of their chunks."""
+    stacked = torch.stack([torch.stack(chunk) for chunk in norms])
     return stacked[0] if len(norms) == 1 else torch.linalg.vector_norm(stacked, dim=0)
 
 
@@ -159,23 +159,23 @@ class Lamb(Optimizer):
 
     Keep the parameters in float32 and run the model under autocast. The update of bfloat16
     parameters is computed in float32, with float32 moments, and rounded when it is applied.
-    Parameters without a gradient are skipped and their step count stands still. Every parameter
-    group may have its own values of the options below.
+    Parameters without a gradient are skipped, and their step count does not advance. The
+    options below can be set per parameter group.
 
     Args:
-        params: parameters, or parameter groups, as for every torch optimizer.
-        lr: learning rate, at least 0. The defaults are the setting of Edman & Fraser 2025.
-        betas: decay rates of the averages of the gradient and of its square, each in [0, 1).
-        eps: added to the root of the averaged square, at least 1e-30.
-        weight_decay: weight of the parameter in its own update, at least 0. It enters the update
-            before the trust ratio, so it is neither L2 on the loss nor the decay of AdamW.
-        adapt: whether the trust ratio scales the update. BERT's, timm's and gpt-bert's LAMB leave
-            it out for biases and norms: one that starts at zero would hardly move otherwise, since
-            its norm bounds its steps.
+        params: parameters or parameter groups, as for any torch optimizer.
+        lr: learning rate, at least 0. The defaults are those of Edman & Fraser 2025.
+        betas: decay rates of the first and second moment estimates, each in [0, 1).
+        eps: added to the square root of the second moment, at least 1e-30.
+        weight_decay: weight of the parameter in its own update, at least 0. It is added before the
+            trust ratio, so it is neither L2 regularisation nor AdamW's decoupled decay.
+        adapt: whether the trust ratio scales the update. BERT's, timm's and gpt-bert's LAMB exempt
+            biases and norms: a bias that starts at zero would hardly move, since its own norm
+            limits its steps.
 
     Raises:
-        ValueError: an option is out of its range; at `step`, a gradient is sparse or a parameter
-            is neither float32, float64 nor bfloat16.
+        ValueError: an option is out of range; at `step`, a gradient is sparse or a parameter is
+            not float32, float64 or bfloat16.
     """
 
     def __init__(
@@ -191,7 +191,7 @@ class Lamb(Optimizer):
         super().__init__(params, {**defaults, "adapt": adapt})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a group as every torch optimizer does, after checking the range of its options."""
+        """Adds a parameter group after checking the ranges of its options."""
         where = f"Lamb, parameter group {len(self.param_groups)}"
         _check_options({**self.defaults, **param_group}, where)
         super().add_param_group(param_group)
@@ -204,12 +204,12 @@ class Lamb(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Take one step; `closure`, if given, recomputes the loss, which is returned."""
+        """Takes one step; `closure`, if given, recomputes the loss, which is returned."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        # Listed for all groups first, so that an unusable gradient is found before any change.
+        # All groups are checked first, so that an unsupported gradient is found before any update.
         batches = [
             (group, params)
             for index, group in enumerate(self.param_groups)
@@ -220,7 +220,7 @@ class Lamb(Optimizer):
         return loss
 
     def _update(self, params: list[Tensor], group: dict[str, Any]) -> None:
-        states = [self._advanced_state(param) for param in params]
+        states = [self._advance_state(param) for param in params]
         grads = [param.grad for param in params if param.grad is not None]
         weights, narrow = params, params[0].dtype == torch.bfloat16
         if narrow:
@@ -241,8 +241,8 @@ class Lamb(Optimizer):
         trust = trust_ratio if group["adapt"] else None
         return {"weight_decay": group["weight_decay"], "trust": trust}
 
-    def _advanced_state(self, param: Tensor) -> dict[str, Any]:
-        """The state of `param`, made at its first gradient, with the step counted one up."""
+    def _advance_state(self, param: Tensor) -> dict[str, Any]:
+        """Increments the step count of `param` and returns its state, created on first use."""
         state: dict[str, Any] = self.state[param]
         if not state:
             state["step"] = 0
@@ -254,7 +254,7 @@ class Lamb(Optimizer):
 
 
 def _with_gradient(params: Iterable[Tensor], where: str) -> list[list[Tensor]]:
-    """The parameters that have a gradient, one list per device and dtype (foreach needs that)."""
+    """The parameters that have a gradient, grouped by device and dtype, as foreach requires."""
     by_kind: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
     for param in params:
         if param.grad is None:
@@ -274,9 +274,9 @@ def _with_gradient(params: Iterable[Tensor], where: str) -> list[list[Tensor]]:
 
 
 def _check_options(options: dict[str, Any], where: str) -> None:
-    """Raise a ValueError that names the first option that is not a number in its range."""
+    """Raises a ValueError that names the first option that is not a number in its range."""
     betas = options["betas"]
-    # No other sequence: whatever is given ends up in every checkpoint.
+    # No other sequence types, because the value is saved in every checkpoint.
     if not isinstance(betas, tuple | list) or len(betas) != 2:
         raise ValueError(f"{where}: betas must be a tuple or list of two numbers, got {betas!r}")
     ranges = [
@@ -287,6 +287,6 @@ def _check_options(options: dict[str, Any], where: str) -> None:
         ("weight_decay", options["weight_decay"], 0.0, math.inf),
     ]
     for name, value, low, high in ranges:
-        # A tensor would cost a host synchronisation at every step; a string may come from YAML.
+        # A tensor would need a host-device synchronisation at every step; YAML may give a string.
         if not isinstance(value, int | float) or not low <= value < high:
             raise ValueError(f"{where}: {name} must be a number in [{low}, {high}), got {value!r}")

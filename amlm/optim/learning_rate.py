@@ -1,8 +1,8 @@
 """Learning-rate schedules as pure functions of the optimizer step.
 
-A schedule that remembers nothing continues exactly after a resume. The values are multipliers of
-the base learning rate, made for `torch.optim.lr_scheduler.LambdaLR`, which asks for step 0 before
-the first optimizer step.
+A stateless schedule continues exactly after a resume. The values are multipliers of the base
+learning rate, as `torch.optim.lr_scheduler.LambdaLR` expects; it requests step 0 before the first
+optimizer step.
 """
 
 from __future__ import annotations
@@ -11,25 +11,23 @@ import math
 from fractions import Fraction
 
 
-def warmup_steps(total_steps: int, share: float) -> int:
-    """Number of warm-up steps that `share` of the training makes, rounded up.
+def warmup_steps(total_steps: int, fraction: float) -> int:
+    """Number of warm-up steps for a given fraction of training, rounded up.
 
     Args:
-        total_steps: optimizer steps of the whole training, at least 1.
-        share: share of the training in [0, 1]; the paper (Edman & Fraser 2025) uses 0.01.
+        total_steps: optimizer steps of the run, at least 1.
+        fraction: fraction of the steps, in [0, 1]; the paper (Edman & Fraser 2025) uses 0.01.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: an argument is out of range.
     """
     if total_steps < 1:
         raise ValueError(f"warmup_steps: total_steps must be at least 1, got {total_steps}")
-    if not 0.0 <= share <= 1.0:
-        raise ValueError(
-            f"warmup_steps: share is a share of the training and must be in [0, 1], got {share}"
-        )
-    # Exact arithmetic on the decimal as written: in floats 100 * 0.07 is a little more than 7,
-    # which would round up to 8.
-    return math.ceil(total_steps * Fraction(str(share)))
+    if not 0.0 <= fraction <= 1.0:
+        raise ValueError(f"warmup_steps: fraction must be in [0, 1], got {fraction}")
+    # Exact arithmetic on the decimal as written: in floating point, 100 * 0.07 is slightly more
+    # than 7, which would round up to 8.
+    return math.ceil(total_steps * Fraction(str(fraction)))
 
 
 def cosine_from_zero(step: int, total_steps: int, share: float) -> float:
@@ -47,17 +45,16 @@ def cosine_from_zero(step: int, total_steps: int, share: float) -> float:
 def cosine_with_warmup(
     step: int, total_steps: int, warmup_steps: int, final_ratio: float = 0.0
 ) -> float:
-    """Learning-rate multiplier at `step`: linear warm-up to 1, then half a cosine down.
+    """Learning-rate multiplier at `step`: linear warm-up to 1, then cosine decay.
 
-    Warm-up step `s` (counted from 0) gives `(s + 1) / warmup_steps`: the first optimizer step
-    already moves the weights instead of being spent at a rate of 0, and the last warm-up step
-    runs at the full rate. The cosine starts at 1 at `step == warmup_steps` and reaches
-    `final_ratio` at `step == total_steps`, one past the last optimizer step; later steps stay
-    there.
+    Warm-up step `s` (counted from 0) gives `(s + 1) / warmup_steps`, so that the first optimizer
+    step already updates the weights and the last warm-up step uses the full rate. The cosine is 1
+    at `step == warmup_steps` and reaches `final_ratio` at `step == total_steps`, one past the last
+    optimizer step; it stays there for later steps.
 
     Args:
-        step: optimizer steps already done, at least 0.
-        total_steps: optimizer steps of the whole training, at least 1.
+        step: optimizer steps completed, at least 0.
+        total_steps: optimizer steps of the run, at least 1.
         warmup_steps: warm-up steps in [0, total_steps]; 0 starts at the full rate.
         final_ratio: multiplier at the end, in [0, 1].
 
@@ -65,7 +62,7 @@ def cosine_with_warmup(
         A multiplier in [0, 1].
 
     Raises:
-        ValueError: an argument is out of its range, or the warm-up is longer than the training.
+        ValueError: an argument is out of range, or the warm-up is longer than the training.
     """
     where = "cosine_with_warmup"
     if step < 0:
@@ -77,7 +74,7 @@ def cosine_with_warmup(
     if warmup_steps > total_steps:
         raise ValueError(
             f"{where}: the warm-up ({warmup_steps} steps) is longer than the training "
-            f"({total_steps} steps); lower the warm-up or train longer"
+            f"({total_steps} steps): shorten the warm-up or train longer"
         )
     if not 0.0 <= final_ratio <= 1.0:
         raise ValueError(f"{where}: final_ratio must be in [0, 1], got {final_ratio}")

@@ -1,4 +1,4 @@
-"""The optimizer of a configuration."""
+"""Builds the optimizer from the ``optimizer`` section of a configuration."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from amlm.optim.lamb_bnb import LambBnb
 
 
 def make_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter]) -> Optimizer:
-    """The optimizer of a configuration, its learning rate at the peak.
+    """Builds the optimizer, with its learning rate at the peak value.
 
-    Weight decay acts on matrices; biases and layer norms are exempt, as is usual. `lamb_bnb` decays
+    As usual, weight decay applies to matrices but not to biases and layer norms; `lamb_bnb` decays
     all parameters, as the authors' script does.
     """
-    trained = [p for p in parameters if p.requires_grad]
+    trainable = [p for p in parameters if p.requires_grad]
     groups: list[dict[str, Any]] = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
     ]
     betas = (config.beta1, config.beta2)
     if config.name == "lamb_bnb":
         decay = config.weight_decay
-        return LambBnb(trained, lr=config.lr, betas=betas, eps=config.eps, weight_decay=decay)
+        return LambBnb(trainable, lr=config.lr, betas=betas, eps=config.eps, weight_decay=decay)
     if config.name == "lamb":
         groups[1]["adapt"] = config.adapt_vectors
         return Lamb(groups, lr=config.lr, betas=betas, eps=config.eps)

@@ -1,4 +1,4 @@
-"""Builds a store: reads and cleans the sources, samples the mix, learns a tokenizer, tokenises.
+"""Builds a store: reads and cleans sources, samples the mix, trains a tokenizer, tokenises.
 
 Shapes: V token types.
 """
@@ -28,13 +28,13 @@ from amlm.tokenizers.existing import load_existing
 from amlm.util.progress_bar import progress_bar
 
 META_FILE = "meta.json"
-MAX_LENGTH = 1_024  # that the saved tokenizer declares; models declare their own at export
+MAX_LENGTH = 1_024  # declared by the saved tokenizer; exported models declare their own
 
-Chosen = list[tuple[Spooled, Selection | None]]
+SampledSources = list[tuple[Spooled, Selection | None]]
 
 
-def sample(sources: list[Spooled], config: DataConfig) -> Chosen:
-    """The lines of each source that the mix asks for; None is all of them once.
+def sample_sources(sources: list[Spooled], config: DataConfig) -> SampledSources:
+    """Selects the lines of each source for the mix; None selects every line once.
 
     Raises:
         InputError: too few words for the shares (see `amlm.text.mix`).
@@ -54,33 +54,35 @@ def sample(sources: list[Spooled], config: DataConfig) -> Chosen:
     ]
 
 
-def _tokenizer(config: TokenizerConfig, chosen: Chosen, say: Callable[[str], None]) -> Tokenizer:
+def _make_tokenizer(
+    config: TokenizerConfig, sampled: SampledSources, say: Callable[[str], None]
+) -> Tokenizer:
     if config.path is not None:
         return load_existing(Path(config.path).expanduser())
 
     def lines() -> Iterator[str]:
-        return segments(chain.from_iterable(source.lines(which) for source, which in chosen))
+        return segments(chain.from_iterable(source.lines(which) for source, which in sampled))
 
-    say(f"training a tokenizer of up to {config.vocab_size:,} types")
+    say(f"training a tokenizer with up to {config.vocab_size:,} types")
     return train_tokenizer(lines, config.vocab_size)
 
 
 def _write_split(
-    encoder: Encoder, chosen: Chosen, folder: Path, split: str
+    encoder: Encoder, sampled: SampledSources, folder: Path, split: str
 ) -> list[dict[str, Any]]:
-    """Tokenises one split; returns what there is to know of each of its sources."""
-    found = []
+    """Tokenises one split; returns the statistics of each of its sources."""
+    statistics = []
     counts_V = np.zeros(encoder.vocab_size, dtype=np.int64)
-    total = sum(len(source.words_S) if which is None else which.lines for source, which in chosen)
+    total = sum(len(source.words_S) if which is None else which.lines for source, which in sampled)
     with progress_bar(desc=f"tokenizing {split}", total=total, unit=" lines") as bar:
-        for source, which in chosen:
+        for source, which in sampled:
             before = bar.n
-            for written in encoder.write(source.lines(which), folder, split):
-                bar.update(before + written.lines - bar.n)
+            for totals in encoder.write(source.lines(which), folder, split):
+                bar.update(before + totals.lines - bar.n)
             expected = source.words if which is None else which.words(source.words_S)
-            assert written.words == expected, f"{source.name}: {written.words} != {expected} words"
-            counts_V += written.counts_V
-            found.append(
+            assert totals.words == expected, f"{source.name}: {totals.words} != {expected} words"
+            counts_V += totals.counts_V
+            statistics.append(
                 {
                     "name": source.name,
                     "lines_read": source.lines_read,
@@ -88,19 +90,19 @@ def _write_split(
                     "removed": {rule: asdict(each) for rule, each in source.removed.items()},
                     "lines_kept": len(source.words_S),
                     "words_kept": source.words,
-                    "lines": written.lines,
-                    "words": written.words,
-                    "tokens": written.tokens,
+                    "lines": totals.lines,
+                    "words": totals.words,
+                    "tokens": totals.tokens,
                 }
             )
     if encoder.by_type:
         (folder / f"{split}.words").unlink()
     counts_V.tofile(folder / f"{split}.counts")
-    return found
+    return statistics
 
 
-def sizes(folder: Path) -> dict[str, int]:
-    """Bytes of every file in and below a folder."""
+def file_sizes(folder: Path) -> dict[str, int]:
+    """Size in bytes of every file in a folder and its subfolders."""
     return {
         path.relative_to(folder).as_posix(): path.stat().st_size
         for path in sorted(folder.rglob("*"))
@@ -119,16 +121,16 @@ def build_store(
     """Builds a store in an empty folder.
 
     Args:
-        corpora: what to read, by split.
-        config: how it is cleaned and mixed.
-        tokenizer_config: what it is tokenised with.
-        key: all that the store is a function of; kept beside it.
-        folder: where to.
-        say: told what is being done.
+        corpora: the text of each split.
+        config: how to clean and mix it.
+        tokenizer_config: the tokenizer to train or to load.
+        key: everything that the store depends on; saved in its metadata.
+        folder: the folder to build it in.
+        say: receives progress messages.
 
     Raises:
-        InputError: text that can't be read, cleaned or mixed as it should be.
-        OSError: the folder can't be written.
+        InputError: the text can't be read, cleaned or mixed as configured.
+        OSError: the folder can't be written to.
     """
     text = folder / "text"
     text.mkdir()
@@ -139,20 +141,20 @@ def build_store(
         ]
         for split, many in corpora.items()
     }
-    chosen: dict[str, Chosen] = {
-        "train": sample(spooled["train"], config),
+    sampled: dict[str, SampledSources] = {
+        "train": sample_sources(spooled["train"], config),
         "dev": [(source, None) for source in spooled["dev"]],
     }
-    tokenizer = _tokenizer(tokenizer_config, chosen["train"], say)
+    tokenizer = _make_tokenizer(tokenizer_config, sampled["train"], say)
     save_tokenizer(tokenizer, folder / "tokenizer", max_length=MAX_LENGTH)
     encoder = Encoder(tokenizer)
-    sources = {split: _write_split(encoder, each, folder, split) for split, each in chosen.items()}
+    sources = {split: _write_split(encoder, each, folder, split) for split, each in sampled.items()}
     shutil.rmtree(text)
     meta = {
         "key": key,
         "vocab_size": encoder.vocab_size,
         "sources": sources,
-        "bytes": sizes(folder),
+        "bytes": file_sizes(folder),
     }
     (folder / META_FILE).write_text(
         json.dumps(meta, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"

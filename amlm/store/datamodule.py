@@ -1,7 +1,7 @@
-"""The Lightning data module: a step's batch of blocks, and held-out batches for validation.
+"""The Lightning data module: the batch of each step, and held-out batches for validation.
 
-Shapes: G blocks of a step or of a validation batch, R of them for one rank and accumulation part,
-L tokens a block.
+Shapes: G blocks of a step's global batch or of a validation batch, R of them for one rank (and
+micro-batch), L tokens per block.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from amlm.util.errors import InputError
 
 @dataclass
 class StepBatch:
-    """One rank's share of one accumulation part of a step.
+    """One rank's share of one micro-batch of a step.
 
-    The masks of a step are drawn over its whole batch, so every rank gets all of it (a few
+    The masks of a step are drawn for its global batch, so every rank gets all of it (a few
     kilobytes) and computes its own rows.
     """
 
     ids_GL: Tensor
     rows: slice
-    maskable: tuple[int, ...]  # maskable positions of each of these rows
+    maskable: tuple[int, ...]  # maskable positions in each of these rows
     step: int
-    part: int
-    last_part: bool
+    micro_batch: int
+    last_micro_batch: bool
 
     def pin_memory(self) -> StepBatch:
         return replace(self, ids_GL=self.ids_GL.pin_memory())
@@ -45,7 +45,7 @@ class StepBatch:
 
 @dataclass
 class ValidationBatch:
-    """One rank's share of a held-out batch, whose masks are drawn over the whole of it too."""
+    """One rank's share of a held-out batch, whose masks are also drawn for the whole batch."""
 
     ids_GL: Tensor
     rows: slice
@@ -61,7 +61,7 @@ def _row_counts(ids_RL: NDArray[np.int64], not_maskable: NDArray[np.int64]) -> t
 
 
 class StepDataset(Dataset[StepBatch]):
-    """Maps the number of a micro-step to its batch."""
+    """Maps the index of a micro-batch, counted over the whole run, to its batch."""
 
     def __init__(
         self,
@@ -82,20 +82,25 @@ class StepDataset(Dataset[StepBatch]):
         self.world_size = world_size
         self.overfit = overfit
 
-    def __getitem__(self, micro_step: int) -> StepBatch:
-        step, part = divmod(micro_step, self.accumulate)
+    def __getitem__(self, index: int) -> StepBatch:
+        step, micro_batch = divmod(index, self.accumulate)
         blocks, length = self.plan.blocks(0 if self.overfit else step)
         size = len(blocks) // (self.accumulate * self.world_size)
-        first = (part * self.world_size + self.rank) * size
+        first = (micro_batch * self.world_size + self.rank) * size
         rows = slice(first, first + size)
         ids_GL = self.store.blocks("train", blocks, length)
-        maskable = _row_counts(ids_GL[rows], self.not_maskable)
-        last_part = part + 1 == self.accumulate
-        return StepBatch(torch.from_numpy(ids_GL), rows, maskable, step, part, last_part)
+        return StepBatch(
+            ids_GL=torch.from_numpy(ids_GL),
+            rows=rows,
+            maskable=_row_counts(ids_GL[rows], self.not_maskable),
+            step=step,
+            micro_batch=micro_batch,
+            last_micro_batch=micro_batch + 1 == self.accumulate,
+        )
 
 
 class ValidationDataset(Dataset[ValidationBatch]):
-    """The same held-out blocks for every run: spread evenly over the split."""
+    """Held-out blocks spread evenly over the split, the same for every run."""
 
     rank = 0
     world_size = 1
@@ -115,13 +120,13 @@ class ValidationDataset(Dataset[ValidationBatch]):
         available = store.tokens("dev") // length
         if available == 0:
             raise InputError(
-                f"the held-out text has {store.tokens('dev')} tokens, less than one block of "
-                f"{length}: give more of it, or shorter blocks (data.sequence_length)"
+                f"the held-out text has {store.tokens('dev')} tokens, fewer than one block of "
+                f"{length}: provide more held-out text or use shorter blocks (data.sequence_length)"
             )
-        wanted = min(max(tokens // length, 1), available)
-        blocks = np.arange(wanted) * available // wanted
+        count = min(max(tokens // length, 1), available)
+        blocks = np.arange(count) * available // count
         per_batch = max(batch_tokens // length, 1)
-        self.batches = [blocks[i : i + per_batch] for i in range(0, wanted, per_batch)]
+        self.batches = [blocks[i : i + per_batch] for i in range(0, count, per_batch)]
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -133,8 +138,8 @@ class ValidationDataset(Dataset[ValidationBatch]):
         return ValidationBatch(torch.from_numpy(ids_GL), slice(first, stop), maskable, index)
 
 
-class _MicroSteps:
-    """Numbers of the micro-steps still to do; as long as the whole run, as Lightning counts it."""
+class _RemainingMicroBatches:
+    """Indices of the remaining micro-batches; its length is that of the run, as Lightning needs."""
 
     def __init__(self, start: int, stop: int) -> None:
         self.start, self.stop = start, stop
@@ -151,17 +156,17 @@ def _identity(batch: Any) -> Any:
 
 
 class TextDataModule(L.LightningDataModule):
-    """Serves a store by a plan.
+    """Serves the batches of a plan from a store.
 
     Args:
         store: tokenised text.
         plan: which blocks make up each step.
         config: the ``data`` section.
-        not_maskable: ids that training never masks, to know the number of labels beforehand.
+        not_maskable: ids that training never masks, needed to bound the number of labels.
         validation_not_maskable: the same for validation.
-        batch_tokens: tokens of a validation batch.
-        accumulate: accumulation parts per step.
-        overfit: serve the first step's batch at every step.
+        batch_tokens: tokens per validation batch.
+        accumulate: micro-batches per optimizer step (gradient accumulation).
+        overfit: serve the batch of the first step at every step.
     """
 
     def __init__(
@@ -203,10 +208,10 @@ class TextDataModule(L.LightningDataModule):
             world_size=trainer.world_size,
             overfit=self.overfit,
         )
-        steps = _MicroSteps(
+        remaining = _RemainingMicroBatches(
             trainer.global_step * self.accumulate, self.plan.total_steps * self.accumulate
         )
-        return self._loader(dataset, sampler=steps, num_workers=self.workers)
+        return self._loader(dataset, sampler=remaining, num_workers=self.workers)
 
     def val_dataloader(self) -> DataLoader[ValidationBatch]:
         trainer = self.trainer

@@ -1,4 +1,4 @@
-"""What a store holds, as people read it: a table by source that adds up, and each rule's part."""
+"""The contents of a store as text tables: words and tokens by source, and removals by rule."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _row(name: str, numbers: Mapping[str, int], total_words: int) -> list[str]:
 
 
 def source_table(sources: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One line a source and one for all of them."""
+    """One line per source, and one for the total."""
     numbers = {source["name"]: _numbers(source) for source in sources}
     total = {name: sum(each[name] for each in numbers.values()) for name in COLUMNS}
     rows = [["", *COLUMNS.values(), "tokens/word", "share"]]
@@ -43,7 +43,7 @@ def source_table(sources: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def rule_table(sources: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What each cleaning rule took away from each source; empty if nothing was."""
+    """What each cleaning rule removed from each source; empty if nothing was removed."""
     rows = [
         [f"{source['name']}: {rule}", f"{each['words']:,}", f"{each['lines']:,}"]
         for source in sources
@@ -53,8 +53,8 @@ def rule_table(sources: Sequence[Mapping[str, Any]]) -> list[str]:
     return aligned([["removed by rule", "words", "whole lines"], *rows]) if rows else []
 
 
-def store_text(store: TokenStore) -> str:
-    """All of it, for both splits."""
+def describe_store(store: TokenStore) -> str:
+    """All tables, for both splits."""
     lines = []
     for split, title in (("train", "training text"), ("dev", "held-out text")):
         sources = store.meta["sources"][split]

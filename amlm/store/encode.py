@@ -1,4 +1,4 @@
-"""Lines to ids on disk, with the number of words that begin at each token.
+"""Tokenises lines to ids on disk, with the number of words that begin at each token.
 
 Shapes: N tokens of some lines, V token types.
 """
@@ -19,16 +19,16 @@ from amlm.text.lines import SEGMENT
 from amlm.tokenizers.bpe import BOUNDARY, counts_words_by_type, pieces_of
 from amlm.tokenizers.word_starts import word_starts
 
-LINES_AT_ONCE = 8_192
+CHUNK_LINES = 8_192
 
 
 @dataclass
-class Written:
-    """What was written.
+class Totals:
+    """Totals of the text written so far.
 
     Attributes:
         counts_V: occurrences of each type.
-        lines, words: of the text.
+        lines, words: number of lines and of words.
     """
 
     counts_V: NDArray[np.int64]
@@ -41,28 +41,30 @@ class Written:
 
 
 def id_type(vocab_size: int) -> type[np.uint16] | type[np.uint32]:
-    """The type that ids are stored in: two bytes as long as they fit."""
+    """The dtype that ids are stored in: two bytes if they fit, else four."""
     return np.uint16 if vocab_size <= 1 << 16 else np.uint32
 
 
 def begins_word(pieces: Sequence[str]) -> NDArray[np.bool_]:
-    """Whether a type begins a word, where the type tells (`counts_words_by_type`): ``[V]``."""
+    """Whether each type begins a word, for tokenizers where the type determines it
+    (see `counts_words_by_type`): ``[V]``."""
     return np.array([piece.startswith(BOUNDARY) for piece in pieces])
 
 
 def segments(lines: Iterable[str]) -> Iterator[str]:
-    """The parts of lines that have [SEP] between them; of an ordinary line, the line."""
+    """Splits joined lines at their separators; an ordinary line is one segment."""
     return chain.from_iterable(line.split(SEGMENT) for line in lines)
 
 
 class Encoder:
-    """Tokenises lines on all cores, a chunk ahead of what is being written.
+    """Tokenises lines on all cores, one chunk ahead of writing.
 
     Every line becomes ``[CLS] ... [SEP]``, a joined one ``[CLS] a [SEP] b [SEP]``. Text that spells
-    a special token is text.
+    a special token is encoded as ordinary text.
 
     Args:
-        tokenizer: is changed to read special tokens as text, and to cut and pad nothing.
+        tokenizer: modified in place: special tokens in text are read as text, and truncation and
+            padding are disabled.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
@@ -71,45 +73,45 @@ class Encoder:
         tokenizer.no_truncation()
         self.tokenizer = tokenizer
         self.vocab_size = tokenizer.get_vocab_size()
-        # Where a word can't be told by the type of its token, offsets tell; they cost time.
+        # Where the token type does not determine whether a word begins, offsets do, at a cost.
         self.by_type = counts_words_by_type(tokenizer)
         self.begins_word_V = begins_word(pieces_of(tokenizer))
 
-    def write(self, lines: Iterable[str], folder: Path, split: str) -> Iterator[Written]:
-        """Appends lines to ``<split>.ids``, and the words at each token to ``<split>.words`` where
-        types don't tell them. Yields the running totals after each chunk."""
-        total = Written(np.zeros(self.vocab_size, dtype=np.int64))
+    def write(self, lines: Iterable[str], folder: Path, split: str) -> Iterator[Totals]:
+        """Appends ids to ``<split>.ids`` and, if types do not determine them, the words that begin
+        at each token to ``<split>.words``. Yields the running totals after each chunk."""
+        totals = Totals(np.zeros(self.vocab_size, dtype=np.int64))
         with (
             (folder / f"{split}.ids").open("ab") as ids,
             (folder / f"{split}.words").open("ab") as words,
         ):
-            for chunk, encodings in self._encoded(lines):
-                ids_N, words_N = self._chunk(chunk, encodings)
+            for chunk, encodings in self._encode(lines):
+                ids_N, words_N = self._ids_and_words(chunk, encodings)
                 ids.write(ids_N.tobytes())
                 if not self.by_type:
                     words.write(words_N.astype(np.uint8).tobytes())
-                total.counts_V += np.bincount(ids_N, minlength=self.vocab_size)
-                total.words += int(words_N.sum(dtype=np.int64))
-                total.lines += len(chunk)
-                yield total
+                totals.counts_V += np.bincount(ids_N, minlength=self.vocab_size)
+                totals.words += int(words_N.sum(dtype=np.int64))
+                totals.lines += len(chunk)
+                yield totals
 
-    def _encoded(self, lines: Iterable[str]) -> Iterator[tuple[list[str], list[Encoding]]]:
+    def _encode(self, lines: Iterable[str]) -> Iterator[tuple[list[str], list[Encoding]]]:
         lines = iter(lines)
         encode = self.tokenizer.encode_batch_fast if self.by_type else self.tokenizer.encode_batch
-        with ThreadPoolExecutor(1) as ahead:
-            waiting = None
-            while chunk := list(islice(lines, LINES_AT_ONCE)):
-                encodings = ahead.submit(encode, list(segments(chunk)))
-                if waiting is not None:
-                    yield waiting[0], waiting[1].result()
-                waiting = chunk, encodings
-            if waiting is not None:
-                yield waiting[0], waiting[1].result()
+        with ThreadPoolExecutor(1) as executor:
+            pending = None
+            while chunk := list(islice(lines, CHUNK_LINES)):
+                encodings = executor.submit(encode, list(segments(chunk)))
+                if pending is not None:
+                    yield pending[0], pending[1].result()
+                pending = chunk, encodings
+            if pending is not None:
+                yield pending[0], pending[1].result()
 
-    def _chunk(
+    def _ids_and_words(
         self, chunk: list[str], encodings: list[Encoding]
     ) -> tuple[NDArray[np.unsignedinteger], NDArray[np.integer]]:
-        """Ids of a chunk and the words that begin at each: ``[N]``, ``[N]``."""
+        """Ids of a chunk, and the number of words that begin at each token: ``[N]``, ``[N]``."""
         ids = chain.from_iterable(encoding.ids for encoding in encodings)
         ids_N: NDArray[np.unsignedinteger] = np.fromiter(ids, id_type(self.vocab_size))
         words_N: NDArray[np.integer]
@@ -119,10 +121,10 @@ class Encoder:
             words_N = np.concatenate(list(map(word_starts, segments(chunk), encodings)))
         if len(encodings) == len(chunk):
             return ids_N, words_N
-        # The [CLS] in front of every part of a line but its first is left out.
-        parts = np.array([line.count(SEGMENT) + 1 for line in chunk])
+        # Only the first segment of a line keeps its [CLS].
+        sizes = np.array([line.count(SEGMENT) + 1 for line in chunk])
         first = np.zeros(len(encodings), dtype=bool)
-        first[np.append(0, parts.cumsum()[:-1])] = True
+        first[np.append(0, sizes.cumsum()[:-1])] = True
         lengths = np.array([len(encoding) for encoding in encodings])
         kept_N = np.ones(len(ids_N), dtype=bool)
         kept_N[np.append(0, lengths.cumsum()[:-1])[~first]] = False

@@ -1,7 +1,8 @@
 """The batch plan: which blocks of the store make up the batch of each step.
 
-A pure function of (store size, seed, step): no state, so a resumed run, any number of ranks and
-any way of loading see the same batches. Shapes: N tokens, G blocks of a step, L tokens a block.
+A pure function of (store size, seed, step). It has no state, so the batches do not depend on
+resuming, on the number of ranks or on data-loader workers. Shapes: N tokens, G blocks of a step's
+global batch, L tokens per block.
 """
 
 from __future__ import annotations
@@ -13,38 +14,38 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from amlm.store.order import permuted
+from amlm.store.permutation import permute
 from amlm.util.errors import InputError
 
-SECTION = 4_096  # places of an epoch whose blocks are worked out at a time
+SECTION = 4_096  # consecutive positions of an epoch that are permuted at a time
 
 
 @dataclass(frozen=True)
 class Phase:
-    """Steps of one sequence length: epochs ``first_epoch, ...``, blocks permuted in each.
+    """Consecutive steps of one sequence length, from ``first_epoch`` on, shuffled in each epoch.
 
-    Blocks run on from epoch to epoch within a phase, so every one is seen once per epoch. What is
-    left at the end of a phase is less than a step and is not used.
+    Within a phase a batch can span two epochs, so that every block is seen exactly once per epoch.
+    Blocks at the end of a phase that do not fill a step are dropped.
     """
 
     length: int
     first_epoch: int
     first_step: int
-    steps: int | None  # None: goes on for as long as the run does
+    steps: int | None  # None: until the end of the run
     blocks_per_epoch: int
     blocks_per_step: int
 
 
 @lru_cache(maxsize=4)
 def _order(seed: int, epoch: int, count: int, section: int) -> NDArray[np.int64]:
-    """Blocks at some consecutive places of an epoch; many at a time cost little more than few."""
+    """Blocks at a section of positions of an epoch; a section costs little more than one block."""
     first = section * SECTION
-    return permuted(np.arange(first, min(first + SECTION, count)), count, seed, epoch)
+    return permute(np.arange(first, min(first + SECTION, count)), count, seed, epoch)
 
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """Batches of a whole run.
+    """The batches of a run.
 
     Attributes:
         seed: seed of the order.
@@ -64,7 +65,7 @@ class BatchPlan:
         return next(p for p in reversed(self.phases) if p.first_step <= step)
 
     def blocks(self, step: int) -> tuple[NDArray[np.int64], int]:
-        """Block numbers ``[G]`` of a step's whole batch, and the block length L."""
+        """Block numbers ``[G]`` of a step's global batch, and the block length L."""
         phase = self.phase(step)
         start = (step - phase.first_step) * phase.blocks_per_step
         result = np.empty(phase.blocks_per_step, dtype=np.int64)
@@ -73,13 +74,13 @@ class BatchPlan:
             epoch, offset = divmod(start + done, phase.blocks_per_epoch)
             section, offset = divmod(offset, SECTION)
             order = _order(self.seed, phase.first_epoch + epoch, phase.blocks_per_epoch, section)
-            part = order[offset : offset + len(result) - done]
-            result[done : done + len(part)] = part
-            done += len(part)
+            taken = order[offset : offset + len(result) - done]
+            result[done : done + len(taken)] = taken
+            done += len(taken)
         return result, phase.length
 
     def epoch(self, step: int) -> float:
-        """Epochs done before a step, with the fraction of the running one."""
+        """Epochs completed before a step, as a fraction."""
         phase = self.phase(step)
         blocks = (step - phase.first_step) * phase.blocks_per_step
         return phase.first_epoch + blocks / phase.blocks_per_epoch
@@ -98,10 +99,10 @@ def make_plan(
 
     Args:
         tokens: N, tokens in the store.
-        sequence_length: block length from an epoch on, e.g. ``{0: 64, 5: 256}``.
-        tokens_per_step: tokens of one optimizer step, a multiple of every length.
-        epochs: passes over the text, when ``max_steps`` does not say otherwise.
-        max_steps: optimizer steps; the text is then repeated or left unfinished as needed.
+        sequence_length: block length by first epoch, e.g. ``{0: 64, 5: 256}``.
+        tokens_per_step: tokens per optimizer step, a multiple of every length.
+        epochs: passes over the text; ignored if ``max_steps`` is given.
+        max_steps: optimizer steps; the text is then repeated or cut short as needed.
         seed: seed of the order.
 
     Raises:
@@ -119,7 +120,7 @@ def make_plan(
         if per_epoch < per_step:
             raise InputError(
                 f"the text has {tokens:,} tokens, too few for one step of "
-                f"data.tokens_per_step={tokens_per_step:,}: use more text or a smaller step"
+                f"data.tokens_per_step={tokens_per_step:,}: use more text or smaller steps"
             )
         endless = last and max_steps is not None
         phases.append(

@@ -1,4 +1,4 @@
-"""``python -m amlm.data prepare`` and ``inspect``: they take the options of `amlm.train`."""
+"""``python -m amlm.data prepare`` and ``inspect``, with the options of `amlm.train`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from amlm.config.schema import Config
-from amlm.store.describe import store_text
+from amlm.store.describe import describe_store
 from amlm.store.token_store import TokenStore, find_store, open_store
 from amlm.util.errors import InputError
 from amlm.util.text_table import aligned
@@ -17,10 +17,10 @@ SHOWN_TYPES = 20
 
 
 def prepare(config: Config) -> TokenStore:
-    """Builds the store that a run with these options would use, and says what is in it."""
+    """Builds the store that a run with these options would use, and prints its contents."""
     cache = Path(config.paths.cache).expanduser()
     store = open_store(config.data, config.tokenizer, cache, print)
-    print(store_text(store))  # noqa: T201
+    print(describe_store(store))  # noqa: T201
     return store
 
 
@@ -36,18 +36,18 @@ def _blocks(store: TokenStore, length: int) -> list[str]:
 
 def _types(store: TokenStore) -> list[str]:
     counts_V = store.type_counts("train")
-    commonest = np.argsort(-counts_V, kind="stable")[:SHOWN_TYPES]
-    rows = [["commonest types", "occurrences", "share"]]
+    most_frequent = np.argsort(-counts_V, kind="stable")[:SHOWN_TYPES]
+    rows = [["most frequent types", "occurrences", "share"]]
     rows += [
         [store.pieces[v], f"{counts_V[v]:,}", f"{counts_V[v] / counts_V.sum():.2%}"]
-        for v in commonest
+        for v in most_frequent
     ]
     unused = int((counts_V == 0).sum())
     return [*aligned(rows), f"{unused:,} of {store.vocab_size:,} types do not occur"]
 
 
 def inspect(config: Config) -> None:
-    """Shows the store of these options: its table, its commonest types, some blocks as text.
+    """Prints the store of these options: its tables, most frequent types, and some blocks as text.
 
     Raises:
         InputError: there is no such store yet.
@@ -56,8 +56,9 @@ def inspect(config: Config) -> None:
     store = find_store(config.data, config.tokenizer, cache)
     if store is None:
         raise InputError(
-            f"{cache} holds no store of these options: run `python -m amlm.data prepare` with them"
+            f"{cache} has no store for these options: run `python -m amlm.data prepare` with the "
+            "same options first"
         )
     length = min(config.data.sequence_length.values())
-    parts = [store_text(store), *_types(store), "", *_blocks(store, length)]
-    print("\n".join(parts))  # noqa: T201
+    sections = [describe_store(store), *_types(store), "", *_blocks(store, length)]
+    print("\n".join(sections))  # noqa: T201

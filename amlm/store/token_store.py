@@ -1,9 +1,9 @@
-"""The store: text tokenised once into flat memory-mapped arrays, kept between runs.
+"""The store: text tokenised once into flat memory-mapped arrays, cached between runs.
 
-A store is a folder named by a fingerprint of everything that went into it. It is written aside
-under a lock and renamed into place whole, so that a reader never sees half of one and two runs
-that start together build it once. Shapes: N tokens of a split, V token types, G blocks, L tokens a
-block.
+A store is a folder named by a fingerprint of everything it depends on. It is built in a temporary
+folder under a lock and then renamed, so that a reader never sees an incomplete store, and runs
+started at the same time build it once. Shapes: N tokens of a split, V token types, G blocks,
+L tokens per block.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from amlm.config.schema import DataConfig, TokenizerConfig
-from amlm.store.build_store import META_FILE, build_store, sizes
+from amlm.store.build_store import META_FILE, build_store, file_sizes
 from amlm.store.encode import begins_word, id_type
 from amlm.text.cleaning import CLEANING_VERSION, check_rules, rules_for
 from amlm.text.corpora import Corpus, fingerprint
@@ -36,7 +36,7 @@ from amlm.tokenizers.special_tokens import SpecialIds, special_ids
 from amlm.util.errors import ENVIRONMENT_ERRNOS, InputError
 
 Stored = TypeVar("Stored", bound=np.unsignedinteger)
-STORE_VERSION = 5  # part of the fingerprint: raise it when the format or the tokenizer changes
+STORE_VERSION = 5  # part of the fingerprint: increment it when the format or tokenizer changes
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class TokenStore:
     """One tokenised corpus on disk.
 
     Attributes:
-        folder: ``tokenizer/``, ``meta.json``, and for each split ``.ids``, ``.counts`` and, where
-            the types of tokens do not tell them, the words at each token in ``.words``.
+        folder: ``tokenizer/``, ``meta.json``, and for each split ``.ids``, ``.counts`` and, if the
+            token types do not determine it, the number of words at each token in ``.words``.
     """
 
     folder: Path
@@ -60,12 +60,12 @@ class TokenStore:
 
     @cached_property
     def pieces(self) -> list[str]:
-        """The vocabulary in the order of its ids."""
+        """The vocabulary, ordered by id."""
         return pieces_of(self.tokenizer)
 
     @cached_property
     def special(self) -> SpecialIds:
-        """Ids of the tokens with a role."""
+        """Ids of the special tokens."""
         return special_ids(self.tokenizer)
 
     @property
@@ -77,9 +77,9 @@ class TokenStore:
         return begins_word(self.pieces)
 
     def ids(self, split: str) -> NDArray[np.unsignedinteger]:
-        """All token ids of a split, memory-mapped anew: ``[N]``.
+        """All token ids of a split, as a new memory map: ``[N]``.
 
-        Pages that were read stay in memory as long as the map does, so nobody keeps it for long.
+        Pages stay in memory as long as their map does, so do not keep it for long.
         """
         return np.memmap(self.folder / f"{split}.ids", dtype=id_type(self.vocab_size), mode="r")
 
@@ -92,7 +92,7 @@ class TokenStore:
         return sum(int(source["words"]) for source in self.meta["sources"][split])
 
     def type_counts(self, split: str) -> NDArray[np.int64]:
-        """How often each type occurs in a split: ``[V]``."""
+        """Occurrences of each type in a split: ``[V]``."""
         return np.fromfile(self.folder / f"{split}.counts", dtype=np.int64)
 
     def blocks(self, split: str, numbers_G: NDArray[np.int64], length: int) -> NDArray[np.int64]:
@@ -102,7 +102,7 @@ class TokenStore:
     def words_of_blocks(
         self, split: str, numbers_G: NDArray[np.int64], length: int
     ) -> NDArray[np.int64]:
-        """Words that begin in each of some blocks: ``[G]``."""
+        """Number of words that begin in each block: ``[G]``."""
         words = self.folder / f"{split}.words"
         if words.exists():
             flat_N = np.memmap(words, dtype=np.uint8, mode="r")
@@ -119,15 +119,15 @@ def _rows(flat_N: NDArray[Stored], numbers_G: NDArray[np.int64], length: int) ->
 
 
 def _fault(folder: Path, key: dict[str, Any]) -> str | None:
-    """What is wrong with the store in a folder, if anything; None also where there is none."""
+    """What is wrong with the store in a folder; None if it is valid."""
     try:
         meta = json.loads((folder / META_FILE).read_text(encoding="utf-8"))
         if meta["key"] != key:
-            return "is of another version"
-        found = sizes(folder)
+            return "was built by another version"
+        found = file_sizes(folder)
         for name, size in meta["bytes"].items():
             if found.get(name) != size:
-                return f"is damaged: {name} has {found.get(name, 0):,} bytes in place of {size:,}"
+                return f"is damaged: {name} has {found.get(name, 0):,} bytes instead of {size:,}"
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return "is damaged: it can't be read"
     return None
@@ -136,7 +136,7 @@ def _fault(folder: Path, key: dict[str, Any]) -> str | None:
 def store_key(
     corpora: dict[str, list[Corpus]], config: DataConfig, tokenizer: TokenizerConfig
 ) -> dict[str, Any]:
-    """All that a store is a function of: text, cleaning, mix, tokenizer and the store's version."""
+    """Everything that a store depends on: text, cleaning, mix, tokenizer and format version."""
     check_rules(config.cleaning)
     mixed = bool(config.shares or config.words)
     if tokenizer.path is None:
@@ -167,13 +167,13 @@ def store_key(
 
 
 def store_folder(key: dict[str, Any], cache: Path) -> Path:
-    """Where the store of a key lies, or will lie."""
+    """The folder of the store with this key, whether it exists or not."""
     text = json.dumps(key, sort_keys=True)
     return cache / f"store-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
 
 
 def find_store(config: DataConfig, tokenizer: TokenizerConfig, cache: Path) -> TokenStore | None:
-    """The store of a configuration if there is a whole one; see `open_store`."""
+    """The store of a configuration, or None if there is no valid one; see `open_store`."""
     key = store_key(find_corpora(config), config, tokenizer)
     folder = store_folder(key, cache)
     return TokenStore(folder) if folder.exists() and _fault(folder, key) is None else None
@@ -185,17 +185,17 @@ def open_store(
     cache: Path,
     say: Callable[[str], None] = lambda text: None,
 ) -> TokenStore:
-    """Opens the store of a configuration, building it first if need be.
+    """Opens the store of a configuration, building it first if necessary.
 
     Args:
-        config: what text.
-        tokenizer: what it is tokenised with.
+        config: the text.
+        tokenizer: the tokenizer to train or to load.
         cache: folder that holds the stores.
-        say: told what is being done, for people who wait.
+        say: receives progress messages.
 
     Raises:
-        InputError: the text is missing or can't be read, cleaned or mixed as it should be, or the
-            cache can't be written.
+        InputError: the text is missing or can't be read, cleaned or mixed as configured, or the
+            cache can't be written to.
     """
     try:
         return _open_store(config, tokenizer, cache, say)
@@ -205,8 +205,9 @@ def open_store(
         if error.filename and not str(error.filename).startswith(str(cache)):
             raise InputError(f"{error.filename}: {error.strerror}") from error
         raise InputError(
-            f"the store can't be written to {cache}: {error.strerror}. Make room there, or choose "
-            "another folder with paths.cache=<folder>; nothing was left behind"
+            f"the store can't be written to {cache}: {error.strerror}. Free up space or grant "
+            "access there, or choose another folder with paths.cache=<folder>; no partial files "
+            "remain"
         ) from error
 
 
@@ -222,15 +223,15 @@ def _open_store(
     with FileLock(f"{folder}.lock"):
         if not folder.exists() or (fault := _fault(folder, key)):
             if folder.exists():
-                say(f"the store {folder} {fault}; it is built again")
-            for stale in cache.glob(f"{folder.name}*/"):  # torn, or left by a killed process
+                say(f"the store {folder} {fault}; rebuilding it")
+            for stale in cache.glob(f"{folder.name}*/"):  # damaged, or left by a killed process
                 shutil.rmtree(stale, ignore_errors=True)
-            aside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=cache))
+            temporary = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=cache))
             try:
-                build_store(corpora, config, tokenizer, key, aside, say)
-                aside.chmod(0o755)
-                aside.rename(folder)
+                build_store(corpora, config, tokenizer, key, temporary, say)
+                temporary.chmod(0o755)
+                temporary.rename(folder)
             except BaseException:
-                shutil.rmtree(aside, ignore_errors=True)
+                shutil.rmtree(temporary, ignore_errors=True)
                 raise
     return TokenStore(folder)

@@ -1,4 +1,4 @@
-"""How many words a run has seen, exactly, as a function of the step."""
+"""The exact number of words a run has seen, as a function of the step."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from amlm.store.token_store import TokenStore
 
 
 class WordCounter:
-    """Counts words seen, in the sense of ``str.split()``, by the steps of a plan.
+    """Counts the words (``str.split()``) seen by the steps of a plan.
 
-    The count goes on from the last step asked for, so that asking at every step costs next to
-    nothing; a smaller step starts again from zero.
+    The count continues from the last requested step, so that calling `seen` at every step is cheap;
+    an earlier step restarts the count from zero.
     """
 
     def __init__(self, store: TokenStore, plan: BatchPlan, overfit: bool = False) -> None:

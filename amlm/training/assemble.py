@@ -23,7 +23,7 @@ from amlm.masking.schedule import Constant
 from amlm.masking.signals.authors import authors_counters
 from amlm.masking.signals.uniform import Uniform
 from amlm.models.build import build_model
-from amlm.models.substrings import cached_substring_table
+from amlm.models.substrings import cached_substring_index
 from amlm.store.datamodule import TextDataModule
 from amlm.store.plan import BatchPlan, make_plan
 from amlm.store.token_store import TokenStore
@@ -114,7 +114,7 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
     """Model, masking policy and optimizer, with weights drawn from the seed."""
     substrings = None
     if config.model.nhot.fusion != "none":
-        substrings = cached_substring_table(
+        substrings = cached_substring_index(
             surfaces_of(store.tokenizer),
             config.model.nhot.include_self,
             store.folder / "tokenizer",

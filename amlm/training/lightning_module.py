@@ -81,7 +81,9 @@ class AdaptiveMaskedLM(L.LightningModule):
     def training_step(self, batch: StepBatch, batch_idx: int) -> Tensor:
         # Dropout depends only on (seed, step, micro-batch, rank), so a resumed run draws the same.
         torch.manual_seed(
-            derived_seed(self.seed, "dropout", batch.step, batch.part, self.trainer.global_rank)
+            derived_seed(
+                self.seed, "dropout", batch.step, batch.micro_batch, self.trainer.global_rank
+            )
         )
         if self._corruption is None or self._corruption[0] != batch.step:
             self._corruption = (batch.step, self.masking.corrupt(batch.ids_GL, batch.step))

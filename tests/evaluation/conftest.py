@@ -1,4 +1,4 @@
-"""A tiny model with checkpoints, and made-up items of every task laid out as the release does."""
+"""A tiny model with checkpoints, and synthetic items of every task in the layout of the release."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from amlm.models.build import build_model, save_hugging_face
 from amlm.sample import minimal_pairs, sample_lines
 from amlm.tokenizers.bpe import save_tokenizer, train_tokenizer
 
-LIMIT = 400  # tokens that the tiny model is declared for
+LIMIT = 400  # maximum length declared by the tiny model, in tokens
 
 
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
-    torch.set_num_threads(1)  # tensors this small only wait for a second thread
+    torch.set_num_threads(1)  # a second thread does not help with tensors this small
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def grammar_tokenizer() -> Tokenizer:
 
 
 def save_model(folder: Path, tokenizer: Tokenizer, seed: int) -> None:
-    # Weights this large make scores differ and attention matter.
+    # With large initial weights scores differ and attention matters.
     config = ModelConfig(
         hidden_size=32,
         layers=2,
@@ -50,7 +50,7 @@ def save_model(folder: Path, tokenizer: Tokenizer, seed: int) -> None:
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory, grammar_tokenizer: Tokenizer) -> Path:
-    """A run folder: ``hf`` and five checkpoints with random weights. Not to be changed."""
+    """A run folder: ``hf`` and five checkpoints with random weights. Do not modify it."""
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     save_model(folder / "hf", grammar_tokenizer, seed=0)
     for seed, millions in enumerate((1, 2, 3, 10, 20), start=1):
@@ -74,17 +74,17 @@ def _reading(path: Path, dice: random.Random, words: list[str]) -> None:
     rows, item = [], ""
     for number in range(60):
         if number % 6 == 0:
-            item, before = "", ""
+            item, previous = "", ""
         word = dice.choice(words)
         row: dict[str, Any] = {"": number, "item": item, "word": word}
         row["Subtlex_log10"] = "" if number % 17 == 3 else round(dice.uniform(2, 12), 3)
         row |= {"length": len(word), "context_length": len(item.split())}
         row |= {name: round(dice.gauss(200, 30), 2) for name in measures}
         first = number % 6 < 2
-        row |= {"prev_word": "" if first else item.split()[-1], "prev_length": len(before)}
+        row |= {"prev_word": "" if first else item.split()[-1], "prev_length": len(previous)}
         row["prev_item"] = "" if first else " ".join(item.split()[:-1])
         rows.append(row)
-        item, before = f"{item} {word}".strip(), word
+        item, previous = f"{item} {word}".strip(), word
     path.parent.mkdir(parents=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
@@ -94,7 +94,7 @@ def _reading(path: Path, dice: random.Random, words: list[str]) -> None:
 
 @pytest.fixture(scope="session")
 def eval_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both suites: ``fast_eval`` and ``full_eval``, a few items a file. Not to be changed."""
+    """Both suites: ``fast_eval`` and ``full_eval``, a few items per file. Do not modify it."""
     root, dice = tmp_path_factory.mktemp("evaluation_data"), random.Random(0)
     pairs = [(pair.good, pair.bad) for pair in minimal_pairs(1, 200)]
     words = sorted({word.strip(".?,").lower() for good, _ in pairs for word in good.split()})
@@ -160,7 +160,7 @@ def eval_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     contexts = {word: [{"context": f"{w} the "} for w in dice.sample(words, 3)] for word in known}
     (full / "cdi_childes").mkdir()
     (full / "cdi_childes" / "cdi_childes.json").write_text(
-        json.dumps({"a": [{"context": "passed by"}], **contexts})
+        json.dumps({"a": [{"context": "skipped"}], **contexts})
     )
     (full / "aoa").mkdir()
     months = list(map(str, range(16, 31)))

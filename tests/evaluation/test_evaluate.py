@@ -1,4 +1,4 @@
-"""The command from options to files: what it writes, what it does not do twice, what it refuses."""
+"""The command from options to files: what it writes, what it caches, what it refuses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from amlm.config import small_commands as commands
 from amlm.evaluate import evaluate, run
 from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.models import MaskedModel
-from amlm.evaluation.results import remembered
+from amlm.evaluation.results import load_or_compute
 from amlm.evaluation.zero_shot.baselines import Frequency, count_tokens
 from amlm.evaluation.zero_shot.items import suffix, whole
 from amlm.evaluation.zero_shot.scoring import score
@@ -23,8 +23,8 @@ from amlm.util.errors import InputError
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many queries each call of a model got."""
+def query_counts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of queries of each call of a model."""
     counts: list[int] = []
     plain = MaskedModel.log_probs
 
@@ -36,11 +36,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
-def test_the_full_suite(
+def test_evaluate_runs_the_full_suite_and_its_baselines(
     tiny_run: Path,
     eval_dir: Path,
     tmp_path: Path,
-    asked: list[int],
+    query_counts: list[int],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     text = tmp_path / "text.txt"
@@ -90,36 +90,36 @@ def test_the_full_suite(
         assert (folder.parent / name / "scores.json").exists()
     assert set(reports["untrained"]) == set(reports["model"]) - {"aoa"}
     shown = capsys.readouterr().out
-    for part in ("95 % interval", "official", "untrained", "comps, accuracy", "aoa, Pearson"):
-        assert part in shown
+    for cell in ("95 % interval", "official", "untrained", "comps, accuracy", "aoa, Pearson"):
+        assert cell in shown
 
-    asked.clear()
+    query_counts.clear()
     again = evaluate(options)
-    assert not asked and again == reports
+    assert not query_counts and again == reports
 
 
-def test_a_file_that_is_done_is_not_done_again_unless_it_or_the_model_changed(
-    tiny_run: Path, eval_dir: Path, tmp_path: Path, asked: list[int]
+def test_scores_of_a_file_are_cached_until_it_or_the_model_changes(
+    tiny_run: Path, eval_dir: Path, tmp_path: Path, query_counts: list[int]
 ) -> None:
     data = tmp_path / "data"
     shutil.copytree(eval_dir / "fast_eval" / "blimp_fast", data / "blimp_fast")
     options = Options(str(tiny_run), str(tmp_path), str(data), tasks=["blimp"])
     first = evaluate(options)
-    assert len(asked) == 2
-    (tmp_path / "results/tiny/main/scores/blimp_fast/npi.json").write_text("{torn")
-    assert evaluate(options) == first and len(asked) == 3
+    assert len(query_counts) == 2
+    (tmp_path / "results/tiny/main/scores/blimp_fast/npi.json").write_text("{truncated")
+    assert evaluate(options) == first and len(query_counts) == 3
     lines = (data / "blimp_fast" / "npi.jsonl").read_text().splitlines()
     (data / "blimp_fast" / "npi.jsonl").write_text("\n".join(lines[:5]))
     assert evaluate(options)["model"]["blimp_fast"].totals["accuracy"].items == 13
-    assert len(asked) == 4
+    assert len(query_counts) == 4
     (tmp_path / "run").mkdir()
     shutil.copytree(tiny_run / "checkpoints" / "chck_1M", tmp_path / "tiny")
     other = Options(str(tmp_path / "tiny"), str(tmp_path), str(data), tasks=["blimp"])
     evaluate(other)
-    assert len(asked) == 6
+    assert len(query_counts) == 6
 
 
-def test_tasks_of_one_model_gather_in_its_scores(
+def test_scores_of_several_commands_are_merged(
     tiny_run: Path, eval_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("amlm.evaluation.zero_shot.items.SAMPLE_PAIRS", 20)
@@ -134,8 +134,8 @@ def test_tasks_of_one_model_gather_in_its_scores(
     assert len(predictions) == 17
 
 
-def test_every_checkpoint_in_one_command(
-    tiny_run: Path, eval_dir: Path, tmp_path: Path, asked: list[int]
+def test_revision_checkpoints_evaluates_every_checkpoint(
+    tiny_run: Path, eval_dir: Path, tmp_path: Path, query_counts: list[int]
 ) -> None:
     options = Options(str(tiny_run), str(tmp_path), str(eval_dir), ["supplement"])
     options.revision = "checkpoints"
@@ -143,20 +143,20 @@ def test_every_checkpoint_in_one_command(
     folder = tmp_path / "results" / "tiny"
     assert {path.name for path in folder.iterdir()} == {f"chck_{n}M" for n in (1, 2, 3, 10, 20)}
     found = {p.read_text() for p in folder.glob("*/zero_shot/mlm/blimp/*/predictions.json")}
-    assert len(found) > 1  # they are different models
-    asked.clear()
+    assert len(found) > 1  # the models differ
+    query_counts.clear()
     run(options)
-    assert not asked
+    assert not query_counts
     options.model = str(tiny_run / "hf")
     with pytest.raises(InputError, match="has no chck_1M"):
         run(options)
 
 
-def test_fine_tuning_needs_its_data_before_anything_starts(
+def test_missing_fine_tuning_data_is_reported_before_anything_starts(
     tiny_run: Path, eval_dir: Path, tmp_path: Path
 ) -> None:
-    for data, part in ((None, "finetune=.* needs data_dir"), (str(eval_dir), "no data of rte")):
-        with pytest.raises(InputError, match=part):
+    for data, text in ((None, "finetune=.* needs data_dir"), (str(eval_dir), "no data for rte")):
+        with pytest.raises(InputError, match=text):
             run(Options(str(tiny_run), str(tmp_path), data, ["sample"], finetune=["rte"]))
     assert not (tmp_path / "results").exists()
 
@@ -189,7 +189,9 @@ def test_age_of_acquisition_needs_checkpoints(
     assert "aoa" in capsys.readouterr().out
 
 
-def test_the_frequency_baseline_counts_tokens(tiny_model: MaskedModel, tmp_path: Path) -> None:
+def test_the_frequency_baseline_uses_smoothed_token_frequencies(
+    tiny_model: MaskedModel, tmp_path: Path
+) -> None:
     path = tmp_path / "text.txt"
     path.write_text("the cat\nthe dog the cat\n")
     tokenizer = tiny_model.tokenizer
@@ -197,15 +199,13 @@ def test_the_frequency_baseline_counts_tokens(tiny_model: MaskedModel, tmp_path:
     (the,) = tokenizer("the", add_special_tokens=False)["input_ids"]
     assert counts[the] == 3
     scorer = Frequency(tokenizer, counts)
-    assert np.exp(scorer.log_share_V.astype(np.float64)).sum() == pytest.approx(1, abs=1e-5)
+    assert np.exp(scorer.log_probs_V.astype(np.float64)).sum() == pytest.approx(1, abs=1e-5)
     expected = math.log(4 / (counts.sum() + len(counts)))
     found = score(scorer, [suffix("A cat saw", " the"), whole("the the")])
     assert found.tolist() == pytest.approx([expected, 2 * expected], abs=1e-5)
 
 
-def test_words_in_another_order_tie_for_the_frequency_baseline(
-    tiny_run: Path, tmp_path: Path
-) -> None:
+def test_permuted_sentences_tie_for_the_frequency_baseline(tiny_run: Path, tmp_path: Path) -> None:
     (tmp_path / "supplement_fast").mkdir()
     pair = {"sentence_good": "the dog the cat", "sentence_bad": "the cat the dog"}
     (tmp_path / "supplement_fast" / "x.jsonl").write_text(f"{json.dumps(pair)}\n")
@@ -216,20 +216,20 @@ def test_words_in_another_order_tie_for_the_frequency_baseline(
     assert (total.score, total.ties) == (0, 100)
 
 
-def test_missing_numbers_are_remembered(tmp_path: Path) -> None:
+def test_load_or_compute_caches_nan(tmp_path: Path) -> None:
     path = tmp_path / "some" / "file.json"
     rows = [[1.5, float("nan")], [-2.25]]
-    assert remembered(path, "key", lambda: rows) == (rows, False)
-    json.loads(path.read_text(), parse_constant=lambda text: pytest.fail(f"{text} is no JSON"))
-    found, was_there = remembered(path, "key", lambda: pytest.fail("was computed again"))
-    assert was_there and str(found) == str(rows)
-    assert remembered(path, "other", lambda: [[0.0]]) == ([[0.0]], False)
+    assert load_or_compute(path, "key", lambda: rows) == (rows, False)
+    json.loads(path.read_text(), parse_constant=lambda text: pytest.fail(f"{text} is not JSON"))
+    found, cached = load_or_compute(path, "key", lambda: pytest.fail("was computed again"))
+    assert cached and str(found) == str(rows)
+    assert load_or_compute(path, "other", lambda: [[0.0]]) == ([[0.0]], False)
 
 
-def test_what_is_wrong_is_said_in_one_line(
+def test_invalid_options_are_reported_in_one_line(
     tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for arguments, part in (
+    for arguments, text in (
         ([f"model={tiny_run}", f"out={tmp_path}", "tasks=[blmp]"], "one of sample, blimp"),
         ([f"model={tiny_run}", f"out={tmp_path}"], "data_dir=<folder> is needed"),
         (
@@ -249,4 +249,4 @@ def test_what_is_wrong_is_said_in_one_line(
     ):
         with pytest.raises(SystemExit):
             commands.run("amlm.evaluate", "", Options, run, arguments)
-        assert part in capsys.readouterr().err
+        assert text in capsys.readouterr().err

@@ -1,5 +1,5 @@
-"""Scores, ties and intervals against plain counting and brute-force resampling; the regressions
-against numpy's least squares on repeated rows.
+"""Scores, ties and intervals against direct counting and brute-force resampling; the regressions
+against NumPy's least squares on repeated rows.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from amlm.evaluation.figures import (
     RESAMPLES,
     Outcomes,
     accuracies,
+    compare_candidates,
     interval,
-    outcomes,
     pearson,
-    resampled,
+    resample,
     spearman,
 )
 from amlm.evaluation.zero_shot import ranking
@@ -31,21 +31,21 @@ def scores_of(*rows: list[float]) -> list[np.ndarray[tuple[int], np.dtype[np.flo
     return [np.array(row) for row in rows]
 
 
-def test_a_tie_is_the_official_pipelines_hit_and_not_ours() -> None:
-    found = outcomes(
+def test_a_tie_is_correct_officially_but_not_in_our_score() -> None:
+    found = compare_candidates(
         scores_of([-5, -5], [-5, -5.00001], [-5.00001, -5], [-5, -6], [-6, -5], [-5, NAN])
     )
     assert found.hit_N.tolist() == [False, False, False, True, False, False]
     assert found.official_N.tolist() == [True, True, False, True, False, False]
     assert found.tie_N.tolist() == [True, True, True, False, False, False]
     assert found.scored_N.tolist() == [True] * 5 + [False]
-    # Of several candidates only the right one's tie for the first place counts as one.
-    found = outcomes(scores_of([-9, -5, -5], [-5, -5, -9], [-4, -5, -5]))
+    # With several candidates, only a tie of the correct one for the maximum counts as a tie.
+    found = compare_candidates(scores_of([-9, -5, -5], [-5, -5, -9], [-4, -5, -5]))
     assert found.tie_N.tolist() == [False, True, False]
     assert found.hit_N.tolist() == [False, False, True]
 
 
-def test_a_system_that_scores_all_alike_is_right_officially_and_wrong_here() -> None:
+def test_constant_scores_are_officially_correct_but_incorrect_in_our_score() -> None:
     items = [Item("npi", PAIR) for _ in range(20)]
     report = ranking.report(TASKS["supplement"], items, scores_of(*[[-1.0, -1.0]] * 20))
     total = report.totals["accuracy"]
@@ -53,7 +53,7 @@ def test_a_system_that_scores_all_alike_is_right_officially_and_wrong_here() -> 
     assert (total.low, total.high) == (0, 0)
 
 
-def test_accuracy_and_its_interval() -> None:
+def test_accuracies_and_intervals_equal_brute_force_resampling() -> None:
     dice = np.random.default_rng(1)
     names = ["a"] * 40 + ["b"] * 160
     hit = dice.random(200) < 0.6
@@ -71,7 +71,7 @@ def test_accuracy_and_its_interval() -> None:
     assert again == by_group
 
 
-def test_splits_of_entity_tracking_count_the_same_whatever_their_groups() -> None:
+def test_splits_of_entity_tracking_have_equal_weight() -> None:
     uids = ["regular_0_ops", "regular_1_ops", "ambiref_0_ops"]
     items = [Item(uid, PAIR) for uid in uids]
     report = ranking.report(
@@ -81,7 +81,7 @@ def test_splits_of_entity_tracking_count_the_same_whatever_their_groups() -> Non
     assert report.groups["uid"]["regular_0_ops"].score == 100
 
 
-def test_items_that_are_too_long_are_named_and_are_misses() -> None:
+def test_items_that_are_too_long_are_listed_and_count_as_errors() -> None:
     items = [Item("a", PAIR), Item("b", PAIR), Item("a", PAIR)]
     scores = scores_of([-1, -2], [-1, -2], [-1, NAN])
     report = ranking.report(TASKS["supplement"], items, scores)
@@ -91,41 +91,42 @@ def test_items_that_are_too_long_are_named_and_are_misses() -> None:
     assert ranking.predictions(items, scores)["a"]["predictions"][1]["pred"] == "Bad."
 
 
-def test_people_are_followed_by_rank_and_clear_cases_stay_apart() -> None:
+def test_our_wug_score_ranks_clear_cases_that_tie_officially() -> None:
     ratios, leads = [0.9, 0.8, 0.7, 0.2, 0.1, 0.5], [60.0, 50.0, 40.0, -50.0, -60.0, NAN]
     items = [Item("wug_adj", PAIR, ratio=ratio) for ratio in ratios]
     scores = scores_of(*([lead, 0.0] for lead in leads))
     total = ranking.report(TASKS["wug_adj"], items, scores).totals["Spearman"]
     assert total.score == pytest.approx(1)
-    # In float32 the three leads of 40 and more are all certain.
-    shares = [1, 1, 1, np.exp(-50.0), np.exp(-60.0), 0.5]
-    assert total.official == pytest.approx(spearmanr(shares, ratios)[0])
+    # In float32 the probabilities of the three leads of at least 40 are exactly 1.
+    probs = [1, 1, 1, np.exp(-50.0), np.exp(-60.0), 0.5]
+    assert total.official == pytest.approx(spearmanr(probs, ratios)[0])
     assert (total.items, total.unscored) == (6, 1)
     same = ranking.report(TASKS["wug_adj"], items, scores_of(*[[1.0, 1.0]] * 6)).totals
     assert same["Spearman"].score is None and same["Spearman"].ties == 100
 
 
-def test_correlations_are_scipys() -> None:
+def test_correlations_equal_scipys() -> None:
     dice = np.random.default_rng(0)
     x, y = dice.integers(5, size=(2, 30)).astype(float)
     assert pearson(x, y) == pytest.approx(pearsonr(x, y)[0])
     assert spearman(x, y) == pytest.approx(spearmanr(x, y)[0])
-    drawn = resampled(30)
+    drawn = resample(30)
     assert drawn.shape == (RESAMPLES, 30)
     assert spearman(x[drawn], y[drawn])[7] == pytest.approx(spearmanr(x[drawn[7]], y[drawn[7]])[0])
     assert interval(np.array([1.0, NAN])) == (None, None)
     assert interval(np.array([1.0] * 99 + [NAN])) == (1.0, 1.0)
 
 
-def test_explained_variance_under_weights_is_that_of_repeated_rows() -> None:
+def test_r_squared_with_weights_equals_that_of_repeated_rows() -> None:
     dice = np.random.default_rng(0)
     columns = {name: dice.normal(5, 2, 50) for name in "abc"}
-    x = np.column_stack([design(columns, ("a", "b", "c")), 2 * columns["a"]])  # one too many
+    x = np.column_stack([design(columns, ("a", "b", "c")), 2 * columns["a"]])  # one is redundant
     y = columns["a"] * columns["b"] + dice.normal(size=50)
     weights = dice.multinomial(50, [1 / 50] * 50, size=3)
     for row, found in zip(
         [np.ones(50, int), *weights], [*r_squared(x, y), *r_squared(x, y, weights)], strict=True
     ):
         xs, ys = np.repeat(x, row, axis=0), np.repeat(y, row)
-        left = ys - xs @ np.linalg.lstsq(xs, ys, rcond=None)[0]
-        assert found == pytest.approx(1 - left @ left / ((ys - ys.mean()) ** 2).sum(), abs=1e-8)
+        residual = ys - xs @ np.linalg.lstsq(xs, ys, rcond=None)[0]
+        expected = 1 - residual @ residual / ((ys - ys.mean()) ** 2).sum()
+        assert found == pytest.approx(expected, abs=1e-8)

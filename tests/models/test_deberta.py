@@ -1,5 +1,5 @@
-"""The encoder against Hugging Face's DebertaV2ForMaskedLM (loss, logits, every gradient, names of
-the state, files, where dropout is), compiled, in bfloat16 and at some positions too.
+"""The encoder against Hugging Face's DebertaV2ForMaskedLM (loss, logits, all gradients, parameter
+names, files, placement of dropout), also compiled, in bfloat16 and at selected positions.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def make_config(**changes: Any) -> DebertaV2Config:
     return DebertaV2Config(**{**fields, **changes})
 
 
-def make_twins(
+def make_models(
     config: DebertaV2Config, dtype: torch.dtype = torch.float32
 ) -> tuple[DebertaV2ForMaskedLM, DebertaV2MaskedLM]:
-    """The same random weights, biases and layer norms included, in both implementations."""
+    """Both implementations with the same random weights, including biases and layer norms."""
     torch.manual_seed(0)
     theirs = DebertaV2ForMaskedLM(config)
     for parameter in theirs.parameters():
@@ -58,7 +58,7 @@ def make_twins(
 
 
 def make_batch(length: int, padded: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Ids, mask and labels of two sequences; the second one is padded to the first one's length."""
+    """Ids, mask and labels of two sequences, the second optionally half padding."""
     generator = torch.Generator().manual_seed(length)
     ids_BL, labels_BL = torch.randint(1, VOCAB, (2, 2, length), generator=generator)
     mask_BL = torch.ones(2, length, dtype=torch.long)
@@ -71,7 +71,7 @@ def relative_error(found: Tensor, expected: Tensor) -> float:
     return float((found - expected).detach().norm() / expected.detach().norm())
 
 
-def assert_twins_agree(
+def assert_random_models_agree(
     config: DebertaV2Config,
     length: int,
     padded: bool,
@@ -79,8 +79,8 @@ def assert_twins_agree(
     some: bool = False,
     compiled: bool = False,
 ) -> None:
-    """Compares loss, logits and gradients, at all positions or at some."""
-    theirs, ours = make_twins(config, torch.float64 if double else torch.float32)
+    """Compares loss, logits and gradients, at all positions or at some of them."""
+    theirs, ours = make_models(config, torch.float64 if double else torch.float32)
     assert_agree(theirs, ours, make_batch(length, padded), double, some, compiled)
 
 
@@ -124,13 +124,14 @@ def assert_agree(
             assert found is None, name
             continue
         assert found is not None, name
-        # The second term is for sums that cancel, such as the gradient of a key's bias: what is
-        # left of them is the rounding of whoever computed it.
+        # The second term is for sums that cancel, such as the gradient of a key's bias, and leave
+        # only rounding errors.
         limit = 1e-12 if double else 1e-5
         assert (found - expected).norm() < limit * expected.norm() + limit / 100 * total, name
 
 
-# Every value of buckets, sharing and terms meets short and long sequences, padded and not.
+# Every value of buckets, sharing and terms is tested with short and long sequences, with and
+# without padding.
 SHAPES: list[dict[str, Any]] = [
     {"position_buckets": -1},
     {"position_buckets": 8, "share_att_key": False, "num_attention_heads": 4},
@@ -142,11 +143,11 @@ SHAPES: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("length", [1, 2, 3, 17, 64, 127, 128, 129, 256, 300, 600])
 @pytest.mark.parametrize("double", [False, True], ids=["float32", "float64"])
-def test_agrees_with_hugging_face(length: int, double: bool) -> None:
+def test_encoder_agrees_with_hugging_face(length: int, double: bool) -> None:
     some = range(len(SHAPES)) if length < 100 else [length % 5, (length + 2) % 5, 4]
     for index in sorted(set(some)):
         config = make_config(**SHAPES[index])
-        assert_twins_agree(config, length, padded=bool((index + length) % 2), double=double)
+        assert_random_models_agree(config, length, padded=bool((index + length) % 2), double=double)
 
 
 @pytest.mark.parametrize(
@@ -156,36 +157,42 @@ def test_agrees_with_hugging_face(length: int, double: bool) -> None:
         {"attention_head_size": 8},  # 24 / 3
         {"tie_word_embeddings": False},
         {"pos_att_type": "c2p|p2c"},
-        {"max_relative_positions": 16, "position_buckets": -1},  # distances beyond the table
+        {"max_relative_positions": 16, "position_buckets": -1},  # distances beyond the maximum
         {"max_relative_positions": 16, "position_buckets": 8},
-        {"max_position_embeddings": 20},  # sequences longer than the model was made for
+        {"max_position_embeddings": 20},  # sequences longer than max_position_embeddings
         {"conv_kernel_size": 3, "conv_act": "gelu"},
         {"conv_kernel_size": 5, "conv_groups": 2},
     ],
     ids=lambda changes: ",".join(changes),
 )
 @pytest.mark.parametrize("padded", [False, True])
-def test_agrees_with_hugging_face_on_rarer_settings(changes: dict[str, Any], padded: bool) -> None:
-    assert_twins_agree(make_config(**changes), length=40, padded=padded, double=True)
-    assert_twins_agree(make_config(**changes), length=40, padded=padded, double=True, some=True)
+def test_encoder_agrees_with_hugging_face_on_rarer_settings(
+    changes: dict[str, Any], padded: bool
+) -> None:
+    assert_random_models_agree(make_config(**changes), length=40, padded=padded, double=True)
+    assert_random_models_agree(
+        make_config(**changes), length=40, padded=padded, double=True, some=True
+    )
 
 
 @pytest.mark.parametrize("length", [2, 31, 64, 200, 600])
 @pytest.mark.parametrize("padded", [False, True])
-def test_agrees_with_hugging_face_at_some_positions(length: int, padded: bool) -> None:
+def test_encoder_agrees_with_hugging_face_at_selected_positions(length: int, padded: bool) -> None:
     for changes in SHAPES[:: 1 if length < 100 else 4]:
         for double in (False, True):
-            assert_twins_agree(make_config(**changes), length, padded, double, some=True)
+            assert_random_models_agree(make_config(**changes), length, padded, double, some=True)
 
 
-@pytest.mark.filterwarnings("ignore")  # what the compiler thinks of itself
+@pytest.mark.filterwarnings("ignore")  # the compiler's own warnings
 @pytest.mark.parametrize("double", [False, True], ids=["float32", "float64"])
-def test_agrees_with_hugging_face_when_compiled(double: bool) -> None:
-    assert_twins_agree(make_config(), 40, padded=double, double=double, some=True, compiled=True)
+def test_encoder_agrees_with_hugging_face_when_compiled(double: bool) -> None:
+    assert_random_models_agree(
+        make_config(), 40, padded=double, double=double, some=True, compiled=True
+    )
 
 
-def test_agrees_with_hugging_face_on_trained_weights() -> None:
-    theirs, ours = make_twins(make_config())
+def test_encoder_agrees_with_hugging_face_on_trained_weights() -> None:
+    theirs, ours = make_models(make_config())
     optimizer = torch.optim.AdamW(theirs.parameters(), lr=3e-3)
     for _ in range(100):
         ids_BL, _, labels_BL = make_batch(33, padded=False)
@@ -193,7 +200,7 @@ def test_agrees_with_hugging_face_on_trained_weights() -> None:
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-    assert loss < 0.5  # it has learned the batch
+    assert loss < 0.5  # the model has learned the batch
     ours.load_state_dict(theirs.state_dict())
     assert_agree(theirs, ours, make_batch(33, padded=True))
     theirs.zero_grad()
@@ -201,7 +208,9 @@ def test_agrees_with_hugging_face_on_trained_weights() -> None:
     assert_agree(theirs, ours, make_batch(90, padded=False), some=True)
 
 
-def test_state_loads_both_ways_and_through_files(tmp_path: Path) -> None:
+def test_state_dict_is_interchangeable_with_hugging_face_and_survives_files(
+    tmp_path: Path,
+) -> None:
     config = make_config()
     ours = DebertaV2MaskedLM(config).eval()
     theirs = DebertaV2ForMaskedLM(config)
@@ -241,17 +250,17 @@ def test_head_stays_tied_when_the_embedding_is_replaced() -> None:
     torch.testing.assert_close(model(ids_BL), plain)
 
 
-def test_predict_is_the_same_at_chosen_positions() -> None:
+def test_predict_at_selected_positions_equals_the_full_logits() -> None:
     model = DebertaV2MaskedLM(make_config())
     ids_BL, *_ = make_batch(17, padded=False)
     hidden_BLD = model.encode(ids_BL)
-    chosen = torch.tensor([3, 4, 20, 33])
+    selected = torch.tensor([3, 4, 20, 33])
     torch.testing.assert_close(
-        model.predict(hidden_BLD.flatten(0, 1)[chosen]), model(ids_BL).flatten(0, 1)[chosen]
+        model.predict(hidden_BLD.flatten(0, 1)[selected]), model(ids_BL).flatten(0, 1)[selected]
     )
 
 
-def test_padding_cannot_be_seen() -> None:
+def test_padding_does_not_affect_other_positions() -> None:
     model = DebertaV2MaskedLM(make_config())
     ids_BL, mask_BL, _ = make_batch(12, padded=True)
     other_BL = torch.where(mask_BL.bool(), ids_BL, 7)
@@ -263,7 +272,7 @@ def test_padding_cannot_be_seen() -> None:
     assert model(ids_BL, torch.zeros_like(mask_BL)).isfinite().all()
 
 
-def test_lengths_do_not_disturb_each_other() -> None:
+def test_results_do_not_depend_on_earlier_sequence_lengths() -> None:
     model = DebertaV2MaskedLM(make_config(max_position_embeddings=30))
     batches = {length: make_batch(length, padded=False)[0] for length in (12, 50, 5)}
     first = {length: model(ids_BL) for length, ids_BL in batches.items()}
@@ -271,7 +280,7 @@ def test_lengths_do_not_disturb_each_other() -> None:
         assert torch.equal(model(ids_BL), first[length])
 
 
-def test_heads_in_several_passes_are_the_same_heads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_of_heads_give_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     model = DebertaV2MaskedLM(make_config())
     ids_BL, mask_BL, _ = make_batch(12, padded=True)
 
@@ -287,14 +296,14 @@ def test_heads_in_several_passes_are_the_same_heads(monkeypatch: pytest.MonkeyPa
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
-def test_gradients_are_the_same_when_activations_are_computed_again() -> None:
+def test_gradients_are_equal_under_activation_checkpointing() -> None:
     model = DebertaV2MaskedLM(make_config(attention_probs_dropout_prob=0.3))
     ids_BL, *_ = make_batch(12, padded=False)
 
-    def gradients(again: bool) -> list[Tensor]:
+    def gradients(recompute: bool) -> list[Tensor]:
         model.zero_grad()
         torch.manual_seed(0)
-        logits = checkpoint(model, ids_BL, use_reentrant=False) if again else model(ids_BL)
+        logits = checkpoint(model, ids_BL, use_reentrant=False) if recompute else model(ids_BL)
         logits.logsumexp(-1).sum().backward()
         return [p.grad for p in model.parameters() if p.grad is not None]
 
@@ -302,32 +311,32 @@ def test_gradients_are_the_same_when_activations_are_computed_again() -> None:
         assert torch.equal(one, other)
 
 
-def test_a_model_can_be_made_on_another_device() -> None:
-    with torch.device("meta"):  # the strictest of them: it has no numbers
+def test_a_model_can_be_created_on_another_device() -> None:
+    with torch.device("meta"):  # the strictest one: its tensors have no values
         model = DebertaV2MaskedLM(make_config())
-    usual = DebertaV2MaskedLM(make_config())
-    assert model.deberta.encoder.rows == usual.deberta.encoder.rows
+    on_cpu = DebertaV2MaskedLM(make_config())
+    assert model.deberta.encoder.rows == on_cpu.deberta.encoder.rows
     assert all(p.is_meta for p in model.parameters()) and model.deberta.encoder.row_X.is_meta
 
 
 @pytest.mark.parametrize("kind", ["hidden_dropout_prob", "attention_probs_dropout_prob"])
-def test_dropout_is_where_hugging_face_has_it(kind: str) -> None:
-    """The spread of the hidden states over dropout masks is the same, position by position."""
-    theirs, ours = make_twins(make_config(num_hidden_layers=1, position_buckets=4, **{kind: 0.3}))
+def test_dropout_is_applied_where_hugging_face_applies_it(kind: str) -> None:
+    """The standard deviation over dropout masks is equal, position by position."""
+    theirs, ours = make_models(make_config(num_hidden_layers=1, position_buckets=4, **{kind: 0.3}))
     ids_BL = make_batch(6, padded=False)[0][:1].expand(32, -1)
     draws = 300
-    spreads = []
+    deviations = []
     with torch.no_grad():
         for encode in (lambda ids: theirs.deberta(ids).last_hidden_state, ours.encode):
             torch.manual_seed(0)
             hidden_XLD = torch.cat([encode(ids_BL) for _ in range(draws)])
-            spreads.append(hidden_XLD.std(0))
-    # One standard deviation of an estimated spread is 1 / sqrt(2 * draws * 32) or more, since the
-    # dropout of relative embeddings is shared by a batch.
-    torch.testing.assert_close(spreads[1].mean(1), spreads[0].mean(1), rtol=0.03, atol=0)
+            deviations.append(hidden_XLD.std(0))
+    # The relative error of an estimate is 1 / sqrt(2 * draws * 32) or more, because the dropout of
+    # relative embeddings is shared by a batch.
+    torch.testing.assert_close(deviations[1].mean(1), deviations[0].mean(1), rtol=0.03, atol=0)
 
 
-def test_runs_under_bfloat16_autocast() -> None:
+def test_encoder_trains_and_predicts_under_bfloat16_autocast() -> None:
     model = DebertaV2MaskedLM(make_config(initializer_range=0.05, hidden_dropout_prob=0.1))
     ids_BL, mask_BL, _ = make_batch(12, padded=True)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -341,8 +350,8 @@ def test_runs_under_bfloat16_autocast() -> None:
     assert relative_error(rough[text], model(ids_BL, mask_BL)[text]) < 0.02
 
 
-@pytest.mark.filterwarnings("ignore")  # what the compiler thinks of itself
-def test_compiles_in_one_graph() -> None:
+@pytest.mark.filterwarnings("ignore")  # the compiler's own warnings
+def test_encoder_compiles_to_one_graph() -> None:
     model = DebertaV2MaskedLM(make_config(num_hidden_layers=1, hidden_dropout_prob=0.1))
     ids_BL, *_ = make_batch(12, padded=False)
     model.eval()
@@ -367,6 +376,6 @@ def test_compiles_in_one_graph() -> None:
         ("pos_att_type", []),
     ],
 )
-def test_what_is_not_supported_is_named(field: str, value: Any) -> None:
+def test_unsupported_settings_are_named(field: str, value: Any) -> None:
     with pytest.raises(ValueError, match=field):
         DebertaV2MaskedLM(make_config(**{field: value}))

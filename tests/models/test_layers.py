@@ -1,4 +1,4 @@
-"""Dropout with a residual against what it is made of."""
+"""Dropout with a residual against its definition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The linear layer against torch's own: values, gradients, and where it must leave it to that."""
+"""The linear layer against torch's: values, gradients, and the cases where it must fall back."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from amlm.models.linear import Linear, linear
 
 
 @pytest.fixture(autouse=True)
-def _on_any_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Takes oneDNN where there is one, be it faster or not."""
+def _use_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uses oneDNN wherever it exists, even where it is slower."""
     monkeypatch.setattr(module, "_FASTER", module._BOTH)
 
 
@@ -27,7 +27,7 @@ def _drawn(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
 
 @pytest.mark.parametrize("shape", [(), (7,), (3, 5), (2, 0), (2, 3, 4)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_values_and_gradients_are_those_of_torch(
+def test_values_and_gradients_equal_those_of_torch(
     shape: tuple[int, ...], dtype: torch.dtype
 ) -> None:
     x, weight, bias = _drawn(*shape, 24, dtype=dtype), _drawn(40, 24, dtype=dtype), _drawn(40)
@@ -56,7 +56,7 @@ class Products(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("frozen", range(3))
-def test_what_is_frozen_costs_nothing_backward(frozen: int) -> None:
+def test_backward_skips_products_for_frozen_inputs(frozen: int) -> None:
     inputs = [_drawn(6, 24), _drawn(40, 24), _drawn(40)]
     inputs[frozen].requires_grad_(False)
     y = linear(*inputs)
@@ -66,7 +66,7 @@ def test_what_is_frozen_costs_nothing_backward(frozen: int) -> None:
     assert products.count == (2 if frozen == 2 else 1)
 
 
-def test_layouts_of_any_kind_are_read_right() -> None:
+def test_transposed_expanded_and_strided_inputs_are_supported() -> None:
     weight, bias = _drawn(40, 24), _drawn(40)
     for x in (_drawn(24, 6).mT, _drawn(1, 24).expand(6, 24), _drawn(12, 48)[::2, ::2]):
         x = x.detach().requires_grad_()
@@ -74,21 +74,21 @@ def test_layouts_of_any_kind_are_read_right() -> None:
         for function in (linear, F.linear):
             y = function(x, weight, bias)
             assert torch.allclose(y, F.linear(x, weight, bias), atol=1e-5)
-            # The gradient of a sum is one number seen everywhere; that of `mT` is transposed.
+            # The gradient of the sum is an expanded scalar; the one through `mT` is transposed.
             loss = y.sum() + (y.mT @ _drawn(6, 3)).square().sum()
             gradients.append(torch.autograd.grad(loss, (x, weight, bias)))
         for found, expected in zip(*gradients, strict=True):
             torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_without_gradients_the_values_are_the_same_bits() -> None:
+def test_values_without_gradients_are_deterministic_and_close_to_torch() -> None:
     layer, x = Linear(24, 40), _drawn(6, 24)
     with torch.no_grad():
         assert torch.equal(layer(x), layer(x))
     torch.testing.assert_close(layer(x), F.linear(x, layer.weight, layer.bias))
 
 
-def test_autocast_is_torch_s_own() -> None:
+def test_autocast_falls_back_to_torch() -> None:
     layer, x = Linear(24, 40), _drawn(6, 24)
     with torch.autocast("cpu", torch.bfloat16):
         y = layer(x)
@@ -97,6 +97,6 @@ def test_autocast_is_torch_s_own() -> None:
 
 
 @pytest.mark.skipif(not module._BOTH, reason="torch without MKL or oneDNN")
-def test_the_faster_library_is_used_where_it_is() -> None:
+def test_onednn_is_used_where_available() -> None:
     x, weight, bias = _drawn(6, 24), _drawn(40, 24), _drawn(40)
     assert "_Linear" in type(linear(x, weight, bias).grad_fn).__name__

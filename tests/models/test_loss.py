@@ -1,5 +1,5 @@
-"""The loss in the memory of the logits against `torch.nn.functional.cross_entropy`; the
-likeliest type against `argmax`."""
+"""The in-place loss against `torch.nn.functional.cross_entropy`; the blockwise argmax against
+`argmax`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from amlm.masking.policy import MaskedRows
-from amlm.models.loss import BLOCK, likeliest, predictions
+from amlm.models.loss import BLOCK, blockwise_argmax, predictions
 
 
 def _rows(labels_M: Tensor, valid_M: Tensor) -> MaskedRows:
@@ -18,17 +18,17 @@ def _rows(labels_M: Tensor, valid_M: Tensor) -> MaskedRows:
 
 @pytest.mark.parametrize("size", [1, 7, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK, 5 * BLOCK + 77])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_the_likeliest_is_the_first_of_the_largest(size: int, dtype: torch.dtype) -> None:
+def test_blockwise_argmax_returns_the_first_maximum(size: int, dtype: torch.dtype) -> None:
     generator = torch.Generator().manual_seed(size)
     logits = torch.randn(300, size, generator=generator).mul(2).round().to(dtype)  # many ties
     logits[0] = 1.0
     logits[1, -1] = 9.0
-    assert torch.equal(likeliest(logits), logits.argmax(1))
+    assert torch.equal(blockwise_argmax(logits), logits.argmax(1))
 
 
 @pytest.mark.parametrize("scale", [0.1, 3.0, 60.0])
 @pytest.mark.parametrize("size", [5, 3 * BLOCK + 11])
-def test_loss_and_gradient_are_those_of_cross_entropy(scale: float, size: int) -> None:
+def test_loss_and_gradient_equal_those_of_cross_entropy(scale: float, size: int) -> None:
     generator = torch.Generator().manual_seed(0)
     start = scale * torch.randn(40, size, generator=generator)
     start[3, 2] = 400.0  # the others' probabilities underflow
@@ -37,7 +37,7 @@ def test_loss_and_gradient_are_those_of_cross_entropy(scale: float, size: int) -
     weight = torch.rand(40, generator=generator)
 
     ours, theirs = start.clone().requires_grad_(), start.double().requires_grad_()
-    seen = predictions(ours * 1.0, _rows(labels, valid))  # the product is used up, not the leaf
+    seen = predictions(ours * 1.0, _rows(labels, valid))  # consumes the product, not the leaf
     (seen.nll_M * weight).sum().backward()  # type: ignore[no-untyped-call]
     expected = F.cross_entropy(theirs, labels, reduction="none")
     (expected * weight * valid).sum().backward()  # type: ignore[no-untyped-call]
@@ -54,5 +54,5 @@ def test_a_second_backward_pass_is_refused() -> None:
     labels = torch.tensor([0, 5, 2, 2])
     loss = predictions(logits, _rows(labels, labels >= 0)).nll_M.sum()
     loss.backward(retain_graph=True)  # type: ignore[no-untyped-call]
-    with pytest.raises(RuntimeError, match="inplace"):  # the probabilities have been used up
+    with pytest.raises(RuntimeError, match="inplace"):  # the probabilities were consumed in place
         loss.backward()  # type: ignore[no-untyped-call]

@@ -1,6 +1,6 @@
 """N-hot embeddings against the dense product h @ W in float64 (values and gradients), the folded
-table against the module, the accelerator's shapes against the CPU's, and a Hugging Face model that
-carries the module against a plain one that carries the folded table."""
+matrix against the module, static shapes against exact ones, and a Hugging Face model with the
+module against a plain one with the folded matrix."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from transformers import DebertaV2Config, DebertaV2ForMaskedLM
 
 from amlm.models import nhot
 from amlm.models.nhot import NHotEmbedding, distinct_types
-from amlm.models.substrings import SubstringTable, build_substring_table
+from amlm.models.substrings import SubstringIndex, build_substring_index
 
 V, D = 61, 6
 
@@ -26,29 +26,29 @@ def make_surfaces(count: int = V, seed: int = 0) -> list[str | None]:
 
 
 @pytest.fixture(params=[True, False], ids=["with_self", "without_self"])
-def table(request: pytest.FixtureRequest) -> SubstringTable:
-    return build_substring_table(make_surfaces(), include_self=request.param)
+def index(request: pytest.FixtureRequest) -> SubstringIndex:
+    return build_substring_index(make_surfaces(), include_self=request.param)
 
 
 @pytest.fixture(params=["exact", "bound"])
 def lengths(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The CPU's exact lengths, or the bounds that stand in for them on an accelerator."""
+    """Exact lengths, as on a CPU, or the bounds that replace them on an accelerator."""
     if request.param == "bound":
         monkeypatch.setattr(nhot, "static_length", lambda _, bound: bound)
     return str(request.param)
 
 
-def dense(table: SubstringTable) -> Tensor:
-    h_VV = torch.zeros(len(table), len(table), dtype=torch.float64)
-    for v in range(len(table)):
-        h_VV[v, table.row(v).tolist()] = 1
+def dense(index: SubstringIndex) -> Tensor:
+    h_VV = torch.zeros(len(index), len(index), dtype=torch.float64)
+    for v in range(len(index)):
+        h_VV[v, index.row(v).tolist()] = 1
     return h_VV
 
 
-def make(table: SubstringTable, dim: int | None = None) -> NHotEmbedding:
+def make(index: SubstringIndex, dim: int | None = None) -> NHotEmbedding:
     torch.manual_seed(0)
-    embedding = nn.Embedding(len(table), D, padding_idx=0, dtype=torch.float64)
-    return NHotEmbedding(embedding, table, dim)
+    embedding = nn.Embedding(len(index), D, padding_idx=0, dtype=torch.float64)
+    return NHotEmbedding(embedding, index, dim)
 
 
 def reference(module: NHotEmbedding, h_VV: Tensor) -> Callable[[Tensor], Tensor]:
@@ -73,27 +73,27 @@ BATCHES = {
 
 @pytest.mark.parametrize("dim", [None, D, 4, 9])
 @pytest.mark.parametrize("name", BATCHES)
-def test_values_and_gradients_are_those_of_the_dense_product(
-    table: SubstringTable, lengths: str, name: str, dim: int | None
+def test_values_and_gradients_equal_those_of_the_dense_product(
+    index: SubstringIndex, lengths: str, name: str, dim: int | None
 ) -> None:
-    module, ids = make(table, dim), BATCHES[name]
+    module, ids = make(index, dim), BATCHES[name]
     assert (module.projection is None) == (dim in (None, D))
     grad = torch.randn(*ids.shape, D, dtype=torch.float64)
     parameters = list(module.parameters())
     out = module(ids)
-    expected = reference(module, dense(table))(ids)
+    expected = reference(module, dense(index))(ids)
     assert out.shape == (*ids.shape, D)
     torch.testing.assert_close(out, expected, rtol=0, atol=1e-12)
-    for got, want in zip(
+    for found, target in zip(
         torch.autograd.grad(out, parameters, grad),
         torch.autograd.grad(expected, parameters, grad),
         strict=True,
     ):
-        torch.testing.assert_close(got, want, rtol=0, atol=1e-12)
+        torch.testing.assert_close(found, target, rtol=0, atol=1e-12)
 
 
-def test_gradients_by_finite_differences(table: SubstringTable, lengths: str) -> None:
-    module = make(table, 3)
+def test_gradients_equal_finite_differences(index: SubstringIndex, lengths: str) -> None:
+    module = make(index, 3)
     parameters = dict(module.named_parameters())
     ids = torch.tensor([[7, 30, 7, 0], [55, 12, 60, 7]])
 
@@ -108,43 +108,43 @@ def test_gradients_by_finite_differences(table: SubstringTable, lengths: str) ->
 
 def test_only_substrings_of_the_batch_get_gradients() -> None:
     surfaces = [None, "a", "b", "▁ab", "c", "ca"]
-    module = make(build_substring_table(surfaces))
+    module = make(build_substring_index(surfaces))
     module(torch.tensor([3, 3, 0])).sum().backward()
     assert module.substring_weight.grad is not None
-    # "▁ab" stands there twice: its row and those of "a" and "b" get 2, the others nothing.
+    # "▁ab" occurs twice: its row and those of "a" and "b" get 2, the others 0.
     assert module.substring_weight.grad[:, 0].tolist() == [0, 2, 2, 2, 0, 0]
 
 
-def test_distinct_types_is_torch_unique(lengths: str) -> None:
+def test_distinct_types_equals_torch_unique(lengths: str) -> None:
     for ids in BATCHES.values():
         types_U, rank_N = distinct_types(ids.flatten(), V)
         unique, inverse = torch.unique(ids, return_inverse=True)
         assert torch.equal(types_U[: len(unique)], unique)
         assert torch.equal(rank_N, inverse.flatten())
-        surplus = types_U[len(unique) :]
-        assert (surplus == V).all()
+        unused = types_U[len(unique) :]
+        assert (unused == V).all()
         assert len(types_U) == (min(ids.numel(), V) if lengths == "bound" else len(unique))
 
 
-def test_off_the_cpu_no_shape_and_no_branch_depends_on_the_data(table: SubstringTable) -> None:
-    # Tensors of the meta device hold no values: whatever needs one (a host synchronisation on an
-    # accelerator) raises there.
-    module = make(table, 4).to("meta")
+def test_on_accelerators_no_shape_or_branch_depends_on_values(index: SubstringIndex) -> None:
+    # Tensors on the meta device have no values: reading one (a host-device synchronisation on an
+    # accelerator) raises.
+    module = make(index, 4).to("meta")
     ids = torch.zeros(3, 50, dtype=torch.int64, device="meta")
     out = module(ids)
     out.sum().backward()
     assert out.shape == (3, 50, D)
     assert all(p.grad is not None and p.grad.shape == p.shape for p in module.parameters())
     with pytest.raises(RuntimeError, match="meta"):
-        int(ids[0, 0])  # what the test relies on
+        int(ids[0, 0])  # the assumption of this test
 
 
 @pytest.mark.parametrize("dim", [None, 4])
-def test_folded_rows_are_what_the_module_returns(
-    table: SubstringTable, dim: int | None, monkeypatch: pytest.MonkeyPatch
+def test_folded_weight_equals_the_module_output(
+    index: SubstringIndex, dim: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nhot, "FOLD_ROWS", 7)  # several chunks, the last one short
-    module = make(table, dim).float()
+    monkeypatch.setattr(nhot, "FOLD_ROWS", 7)  # several chunks, the last one shorter
+    module = make(index, dim).float()
     folded_VD = module.folded_weight()
     assert folded_VD.shape == (V, D) and folded_VD.dtype == torch.float32
     assert not folded_VD.requires_grad
@@ -154,8 +154,8 @@ def test_folded_rows_are_what_the_module_returns(
         torch.testing.assert_close(module.folded_weight(), folded_VD, rtol=0, atol=0)
 
 
-def test_table_without_any_substring_adds_nothing(lengths: str) -> None:
-    module = make(build_substring_table([None] * 8))
+def test_an_empty_index_adds_nothing(lengths: str) -> None:
+    module = make(build_substring_index([None] * 8))
     ids = torch.tensor([[1, 7, 7]])
     out = module(ids)
     out.sum().backward()
@@ -164,28 +164,28 @@ def test_table_without_any_substring_adds_nothing(lengths: str) -> None:
 
 
 @pytest.mark.parametrize("dim", [None, 16])
-def test_start_neither_part_drowns_the_other(dim: int | None) -> None:
-    table = build_substring_table(make_surfaces(3000))
+def test_initial_nhot_term_has_the_scale_of_the_embedding(dim: int | None) -> None:
+    index = build_substring_index(make_surfaces(3000))
     torch.manual_seed(0)
     embedding = nn.Embedding(3000, 128)
     nn.init.normal_(embedding.weight, 0.0, 0.02)
-    module = NHotEmbedding(embedding, table, dim)
+    module = NHotEmbedding(embedding, index, dim)
     added_VD = (module.folded_weight() - module.weight)[5:]
     assert added_VD.pow(2).mean().sqrt().item() == pytest.approx(0.02, rel=0.25)
     module(torch.arange(3000)).pow(2).sum().backward()
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in module.parameters())
 
 
-def test_only_the_parameters_are_in_a_checkpoint(table: SubstringTable) -> None:
+def test_only_parameters_are_in_a_checkpoint(index: SubstringIndex) -> None:
     names = {"weight", "substring_weight", "projection.weight"}
-    assert set(make(table, 4).state_dict()) == names
+    assert set(make(index, 4).state_dict()) == names
 
 
-def test_table_of_another_vocabulary_is_refused(table: SubstringTable) -> None:
+def test_an_index_of_another_vocabulary_is_refused(index: SubstringIndex) -> None:
     with pytest.raises(ValueError, match=f"has {V} types and the token embedding 99"):
-        NHotEmbedding(nn.Embedding(99, D), table)
+        NHotEmbedding(nn.Embedding(99, D), index)
     with pytest.raises(ValueError, match="special token"):
-        NHotEmbedding(nn.Embedding(2, D), build_substring_table(["a", "b"]))
+        NHotEmbedding(nn.Embedding(2, D), build_substring_index(["a", "b"]))
 
 
 def tiny_config(**changes: object) -> DebertaV2Config:
@@ -208,14 +208,14 @@ def tiny_config(**changes: object) -> DebertaV2Config:
 
 
 @pytest.mark.parametrize("dim", [None, 10])
-def test_hugging_face_model_trains_tied_and_exports_plain(
-    table: SubstringTable, dim: int | None
+def test_hugging_face_model_stays_tied_in_training_and_exports_to_a_plain_one(
+    index: SubstringIndex, dim: int | None
 ) -> None:
     torch.manual_seed(0)
     model = DebertaV2ForMaskedLM(tiny_config()).eval()
     names = set(model.state_dict())
     token_weight = model.deberta.embeddings.word_embeddings.weight
-    module = NHotEmbedding(model.deberta.embeddings.word_embeddings, table, dim)
+    module = NHotEmbedding(model.deberta.embeddings.word_embeddings, index, dim)
     model.set_input_embeddings(module)
     assert model.get_input_embeddings() is module
     assert names < set(model.state_dict())

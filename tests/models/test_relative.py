@@ -1,5 +1,5 @@
-"""Attention's hand-written backward against finite differences, position buckets against Hugging
-Face's function, the bits of dropout against what independent coins do."""
+"""The hand-written backward of attention against finite differences, position buckets against
+Hugging Face's function, dropout masks against independent draws."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from amlm.models.relative import attend, bucket, keep_mask
 
 @pytest.mark.parametrize("buckets", [2, 7, 8, 32, 256])
 @pytest.mark.parametrize("max_distance", [300, 512, 1024])
-def test_buckets_are_hugging_faces(buckets: int, max_distance: int) -> None:
+def test_buckets_equal_those_of_hugging_face(buckets: int, max_distance: int) -> None:
     distance_X = torch.arange(1200)
     theirs_X = make_log_bucket_position(distance_X, buckets, max_distance).long()
     assert torch.equal(bucket(distance_X, buckets, max_distance), theirs_X)
@@ -26,7 +26,7 @@ def test_buckets_are_hugging_faces(buckets: int, max_distance: int) -> None:
 
 
 @pytest.mark.parametrize("p", [0.0, 0.4])
-def test_backward_of_attention_against_finite_differences(p: float) -> None:
+def test_attention_backward_equals_finite_differences(p: float) -> None:
     torch.manual_seed(0)
     qkv = [torch.randn(2, 3, 2, 2, dtype=torch.float64, requires_grad=True) for _ in range(3)]
     pos_key, pos_query = (
@@ -51,7 +51,7 @@ def test_backward_of_attention_against_finite_differences(p: float) -> None:
 
 @pytest.mark.parametrize("p", [0.1, 0.5])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_keep_mask_is_independent_coin_flips(p: float, dtype: torch.dtype) -> None:
+def test_keep_mask_draws_are_independent(p: float, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     like = torch.empty(501, 403, dtype=dtype)  # not a multiple of the word size
     mask = keep_mask(like, p)
@@ -60,11 +60,11 @@ def test_keep_mask_is_independent_coin_flips(p: float, dtype: torch.dtype) -> No
     kept = 1 / torch.tensor(1 - p, dtype=dtype)
     assert set(dropped.flatten().tolist()) == {0.0, float(kept)}
     assert set(mask.flatten().tolist()) == {0.0, 1.0}
-    flips = mask.double().flatten()
-    deviation = (p * (1 - p) / len(flips)) ** 0.5
-    assert abs(float(flips.mean()) - (1 - p)) < 4 * deviation
-    for lag in (1, 2, 3, 4, 8, 403):  # words hold four flips: neighbours must not be related
-        products = (flips[lag:] - (1 - p)) * (flips[:-lag] - (1 - p))
+    draws = mask.double().flatten()
+    deviation = (p * (1 - p) / len(draws)) ** 0.5
+    assert abs(float(draws.mean()) - (1 - p)) < 4 * deviation
+    for lag in (1, 2, 3, 4, 8, 403):  # a word holds four draws: neighbours must be uncorrelated
+        products = (draws[lag:] - (1 - p)) * (draws[:-lag] - (1 - p))
         assert abs(float(products.mean())) < 4 * p * (1 - p) / len(products) ** 0.5
     assert not torch.equal(mask, keep_mask(mask, p))
     torch.manual_seed(0)

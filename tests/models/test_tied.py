@@ -1,4 +1,4 @@
-"""The gradient of a matrix used twice against what autograd makes of the two uses."""
+"""The gradient of a matrix used twice against autograd's sum over the two uses."""
 
 from __future__ import annotations
 
@@ -49,5 +49,5 @@ def _accumulated(times: int) -> Tensor:
     return weight.grad
 
 
-def test_gradients_of_parts_of_a_step_add_up() -> None:
+def test_gradients_accumulate_over_micro_batches() -> None:
     torch.testing.assert_close(_accumulated(2), 2 * _accumulated(1))

@@ -1,5 +1,5 @@
 """Lamb against Algorithm 2 of You et al. 2020 transcribed line by line in float64 NumPy, against
-steps worked out by hand, and against itself resumed; no call that would wait for a device."""
+steps calculated by hand, and against itself after a resume; no host-device synchronisation."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def parameters(dtype: torch.dtype = torch.float32, seed: int = 0) -> list[nn.Par
 
 
 def set_gradients(params: list[nn.Parameter], step: int) -> None:
-    """Gradients of very different sizes; the second tensor has none in the first three steps."""
+    """Gradients of very different scales; the second tensor has none in the first three steps."""
     rng = np.random.default_rng(1000 + step)
     for index, param in enumerate(params):
         gradient = rng.normal(size=tuple(param.shape)) * 10.0 ** (index - 2)
@@ -72,7 +72,7 @@ def one_step(x: list[float], g: list[float], **options: Any) -> list[float]:
     return result
 
 
-@pytest.mark.parametrize("cached", [2**20, 12, 1])  # all at once; two layers; rows of each
+@pytest.mark.parametrize("cached", [2**20, 12, 1])  # one batch; two layers; chunks of rows
 @pytest.mark.parametrize(
     ("dtype", "tolerance"), [(torch.float64, 1e-13), (torch.float32, 2e-6), (torch.bfloat16, 0.03)]
 )
@@ -80,7 +80,7 @@ def test_25_steps_equal_algorithm_2(
     dtype: torch.dtype, tolerance: float, cached: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lamb, "CACHED_ELEMENTS", cached)
-    monkeypatch.setattr(lamb, "PART_ELEMENTS", min(cached, 10))
+    monkeypatch.setattr(lamb, "CHUNK_ELEMENTS", min(cached, 10))
     params = parameters(dtype)
     layers = [Algorithm2(param.detach().double().numpy()) for param in params]
     first: dict[str, Any] = {"lr": 7e-3, "betas": (0.9, 0.98), "eps": 1e-8, "weight_decay": 0.1}
@@ -123,8 +123,8 @@ def test_first_step_by_hand() -> None:
     assert decayed == pytest.approx(by_hand, rel=1e-7)
 
 
-def test_trust_ratio_has_no_bounds_and_the_gradient_is_not_clipped() -> None:
-    # |x| = 500 is not cut at 10, and a gradient of norm 1e6 gives the step of a small one.
+def test_neither_the_trust_ratio_nor_the_gradient_is_clipped() -> None:
+    # |x| = 500 is not clamped to 10, and a gradient of norm 1e6 gives the same step as a small one.
     large = one_step([300.0, 400.0], [6e5, -8e5], lr=0.1, weight_decay=0.0)
     assert large == pytest.approx([300 - 50 / math.sqrt(2), 400 + 50 / math.sqrt(2)], rel=1e-7)
     small = one_step([300.0, 400.0], [6e-2, -8e-2], lr=0.1, weight_decay=0.0)
@@ -151,13 +151,14 @@ def test_zero_gradients_and_zero_weights_never_give_nan(
         optimizer.step()
     assert all(torch.isfinite(param).all() for param in params)
     assert torch.equal(params[0], torch.zeros(4, dtype=dtype))
-    # Without a gradient all that is left is the decay, whose trust ratio is |x| / (0.1 |x|): each
-    # step takes the share lr of the weights.
-    shrunk = torch.full((4,), (1 - 7e-3) ** 3 if weight_decay else 1.0)
-    assert torch.allclose(params[1].float(), shrunk, atol=2e-2 if dtype == torch.bfloat16 else 1e-6)
+    # With a zero gradient only the decay remains, with trust ratio |x| / (0.1 |x|): each step
+    # multiplies the weights by 1 - lr.
+    decayed = torch.full((4,), (1 - 7e-3) ** 3 if weight_decay else 1.0)
+    atol = 2e-2 if dtype == torch.bfloat16 else 1e-6
+    assert torch.allclose(params[1].float(), decayed, atol=atol)
 
 
-def test_no_call_that_waits_for_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_never_reads_a_tensor_on_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     def forbidden(*args: object, **kwargs: object) -> NoReturn:
         raise AssertionError("a step must not read a tensor on the host")
 
@@ -165,7 +166,7 @@ def test_no_call_that_waits_for_a_device(monkeypatch: pytest.MonkeyPatch) -> Non
     optimizer = Lamb(params)
     reads = ["item", "tolist", "nonzero", "cpu", "numpy", "__bool__", "__float__", "__int__"]
     reads += ["__index__", "__array__"]
-    for step in range(2):  # the first makes the state, the second finds it
+    for step in range(2):  # the first creates the state, the second reuses it
         set_gradients(params, step)
         with monkeypatch.context() as patch:
             for name in reads:
@@ -176,7 +177,7 @@ def test_no_call_that_waits_for_a_device(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_no_synchronisation_on_a_gpu() -> None:
+def test_a_step_does_not_synchronise_on_a_gpu() -> None:
     on_cpu = parameters()
     on_gpu = [nn.Parameter(param.detach().cuda()) for param in on_cpu]
     optimizers = [Lamb(on_cpu), Lamb(on_gpu)]
@@ -194,7 +195,7 @@ def test_no_synchronisation_on_a_gpu() -> None:
         assert torch.allclose(source, target.cpu(), rtol=1e-5, atol=1e-7)
 
 
-def test_resume_from_a_saved_state_continues_to_the_bit() -> None:
+def test_resuming_from_a_saved_state_is_bitwise_exact() -> None:
     params = parameters()
     groups: list[dict[str, Any]] = [
         {"params": params[:2], "weight_decay": 0.0},
@@ -219,17 +220,17 @@ def test_resume_from_a_saved_state_continues_to_the_bit() -> None:
         set_gradients(resumed, step)
         again.step()
 
-    for param, twin in zip(params, resumed, strict=True):
-        state, twin_state = optimizer.state[param], again.state[twin]
-        assert torch.equal(param, twin)
-        assert state.keys() == twin_state.keys() == {"step", "exp_avg", "exp_avg_sq"}
-        assert type(twin_state["step"]) is int
-        assert state["step"] == twin_state["step"]
-        assert torch.equal(state["exp_avg"], twin_state["exp_avg"])
-        assert torch.equal(state["exp_avg_sq"], twin_state["exp_avg_sq"])
+    for reference, param in zip(params, resumed, strict=True):
+        expected, state = optimizer.state[reference], again.state[param]
+        assert torch.equal(reference, param)
+        assert expected.keys() == state.keys() == {"step", "exp_avg", "exp_avg_sq"}
+        assert type(state["step"]) is int
+        assert expected["step"] == state["step"]
+        assert torch.equal(expected["exp_avg"], state["exp_avg"])
+        assert torch.equal(expected["exp_avg_sq"], state["exp_avg_sq"])
 
 
-def test_mixed_dtypes_in_one_group_step_as_if_alone() -> None:
+def test_mixed_dtypes_in_one_group_step_independently() -> None:
     together = [nn.Parameter(param.detach()) for param in parameters(torch.float64)]
     together[0] = nn.Parameter(together[0].detach().float())
     together[2] = nn.Parameter(together[2].detach().bfloat16())
@@ -244,7 +245,7 @@ def test_mixed_dtypes_in_one_group_step_as_if_alone() -> None:
     assert all(torch.equal(a, b) for a, b in zip(together, alone, strict=True))
 
 
-def test_skips_parameters_without_gradient_and_leaves_gradients_alone() -> None:
+def test_parameters_without_gradient_are_skipped_and_gradients_are_not_modified() -> None:
     params = parameters()
     before = params[1].detach().clone()
     optimizer = Lamb(params)
@@ -281,7 +282,7 @@ def test_learning_rate_comes_from_the_parameter_group() -> None:
         optimizer, lambda step: cosine_with_warmup(step, 4, 2)
     )
     sizes = []
-    for _ in range(5):  # one more than the schedule has
+    for _ in range(5):  # one more step than the schedule has
         before = param.detach().clone()
         param.grad = torch.tensor([0.2, -7.0], dtype=torch.float64)
         optimizer.step()
@@ -306,19 +307,19 @@ def test_learning_rate_comes_from_the_parameter_group() -> None:
         ({"weight_decay": math.nan}, "weight_decay must be .* got nan"),
     ],
 )
-def test_bad_options_are_named(options: dict[str, Any], message: str) -> None:
+def test_invalid_options_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Lamb(parameters(), **options)
 
 
-def test_bad_option_names_its_parameter_group() -> None:
+def test_an_invalid_option_names_its_parameter_group() -> None:
     params = parameters()
     groups: list[dict[str, Any]] = [{"params": params[:2]}, {"params": params[2:], "lr": -3.0}]
     with pytest.raises(ValueError, match="Lamb, parameter group 1: lr must be"):
         Lamb(groups)
 
 
-def test_sparse_gradient_is_refused_before_anything_changes() -> None:
+def test_a_sparse_gradient_is_refused_before_any_update() -> None:
     dense = nn.Parameter(torch.ones(3))
     embedding = nn.Embedding(6, 2, sparse=True)
     embedding(torch.tensor([1, 4])).sum().backward()

@@ -1,4 +1,4 @@
-"""The schedule against values worked out by hand, its shape, and the rates LambdaLR makes of it."""
+"""The schedule against values calculated by hand, its shape, and the rates LambdaLR derives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from transformers import get_cosine_schedule_with_warmup
 from amlm.optim.learning_rate import cosine_from_zero, cosine_with_warmup, warmup_steps
 
 
-def test_values_worked_out_by_hand() -> None:
+def test_cosine_with_warmup_by_hand() -> None:
     values = [cosine_with_warmup(step, total_steps=12, warmup_steps=4) for step in range(13)]
     half_root = math.sqrt(0.5) / 2
     expected = {0: 0.25, 1: 0.5, 2: 0.75, 3: 1.0, 4: 1.0}
@@ -27,7 +27,7 @@ def test_final_ratio_is_the_end_of_the_cosine() -> None:
     assert cosine_with_warmup(5, 8, 2, final_ratio=1.0) == 1.0
 
 
-def test_rises_to_one_then_falls_strictly() -> None:
+def test_the_rate_rises_to_one_then_falls_strictly() -> None:
     total, warmup = 8000, 80
     values = [cosine_with_warmup(step, total, warmup) for step in range(total + 1)]
     assert values[0] == 1 / warmup
@@ -38,7 +38,7 @@ def test_rises_to_one_then_falls_strictly() -> None:
     assert values[total] == 0.0
 
 
-def test_no_warmup_starts_at_the_full_rate_and_warmup_may_fill_the_training() -> None:
+def test_warmup_can_be_zero_or_as_long_as_the_training() -> None:
     assert cosine_with_warmup(0, 10, 0) == 1.0
     assert [cosine_with_warmup(step, 2, 2) for step in range(3)] == [0.5, 1.0, 0.0]
     assert cosine_with_warmup(0, 1, 0) == 1.0
@@ -56,7 +56,7 @@ def test_no_warmup_starts_at_the_full_rate_and_warmup_may_fill_the_training() ->
         (0, 10, 2, math.nan, r"final_ratio must be in \[0, 1\], got nan"),
     ],
 )
-def test_bad_values_are_named(
+def test_cosine_with_warmup_names_invalid_values(
     step: int, total: int, warmup: int, final: float, message: str
 ) -> None:
     with pytest.raises(ValueError, match=f"cosine_with_warmup: .*{message}"):
@@ -64,24 +64,24 @@ def test_bad_values_are_named(
 
 
 @pytest.mark.parametrize(
-    ("total", "share", "expected"),
+    ("total", "fraction", "expected"),
     [(8000, 0.01, 80), (8001, 0.01, 81), (100, 0.07, 7), (1, 0.01, 1), (50, 0.0, 0), (50, 1, 50)],
 )
-def test_warmup_steps_rounds_up_the_written_decimal(
-    total: int, share: float, expected: int
+def test_warmup_steps_rounds_up_the_decimal_as_written(
+    total: int, fraction: float, expected: int
 ) -> None:
-    assert warmup_steps(total, share) == expected
+    assert warmup_steps(total, fraction) == expected
 
 
-def test_warmup_steps_rejects_bad_values() -> None:
+def test_warmup_steps_names_invalid_values() -> None:
     with pytest.raises(ValueError, match="total_steps must be at least 1, got 0"):
         warmup_steps(0, 0.1)
-    for share in (-0.01, 1.01, math.nan):
-        with pytest.raises(ValueError, match=rf"must be in \[0, 1\], got {share}"):
-            warmup_steps(10, share)
+    for fraction in (-0.01, 1.01, math.nan):
+        with pytest.raises(ValueError, match=rf"fraction must be in \[0, 1\], got {fraction}"):
+            warmup_steps(10, fraction)
 
 
-def test_lambda_lr_runs_every_step_at_its_own_multiplier() -> None:
+def test_lambda_lr_applies_the_multiplier_of_each_step() -> None:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
     scheduler = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: cosine_with_warmup(step, 6, 2, 0.1)

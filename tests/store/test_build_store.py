@@ -1,5 +1,5 @@
-"""Stores of mixed, cleaned sources: their words, lines and tables against the sources themselves,
-on real text where there is some."""
+"""Stores of mixed, cleaned sources: words, lines and text tables against the sources themselves, on
+real text where it is available."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ AUTHORS = {
 
 
 def stored_lines(store: TokenStore, split: str) -> list[str]:
-    """The lines of a store as text, [SEP] between the parts of a joined one."""
+    """The lines of a store as text, with separators between the segments of a joined line."""
     lines: list[str] = []
     for piece in np.split(ids := store.ids(split), np.flatnonzero(ids == store.special.cls)):
-        parts = [
-            store.tokenizer.decode(part.tolist())
-            for part in np.split(piece, np.flatnonzero(piece == store.special.sep) + 1)
-            if len(part)
+        segments = [
+            store.tokenizer.decode(segment.tolist())
+            for segment in np.split(piece, np.flatnonzero(piece == store.special.sep) + 1)
+            if len(segment)
         ]
-        lines += [SEGMENT.join(parts)] if parts else []
+        lines += [SEGMENT.join(segments)] if segments else []
     return lines
 
 
@@ -60,7 +60,7 @@ def words_of(lines: list[str]) -> int:
 
 @pytest.fixture(scope="module")
 def mixed(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> TokenStore:
-    """50 % childes, 30 % Gutenberg and 20 % triplets, 40,000 words in all."""
+    """50 % CHILDES, 30 % Gutenberg and 20 % triplets, 40,000 words in total."""
     folder = tmp_path_factory.mktemp("mix")
     triplets = folder / "triplets.jsonl"
     make_triplets([f"out={triplets}", "source=grammar", "count=2000", "seed=1"])
@@ -82,7 +82,7 @@ def mixed(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> TokenS
     return open_store(config, SMALL, folder / "cache")
 
 
-def test_real_text_is_mixed_to_a_tenth_of_a_per_cent(mixed: TokenStore) -> None:
+def test_shares_of_real_text_are_exact(mixed: TokenStore) -> None:
     words = {name: words_of(lines) for name, lines in by_source(mixed, "train").items()}
     for name, share in {"childes": 0.5, "gutenberg": 0.3, "triplets": 0.2}.items():
         assert words[name] == share * 40_000
@@ -102,17 +102,19 @@ def test_sampled_lines_come_from_the_whole_of_a_source(
     mixed: TokenStore, shared_data: Path
 ) -> None:
     text = list(read_texts(shared_data / "babylm" / "train" / "childes.train"))
-    where = {line: at for at, line in enumerate(text) if len(line) > 60}
-    places = [
-        where[line] / len(text) for line in by_source(mixed, "train")["childes"] if line in where
+    index_of = {line: index for index, line in enumerate(text) if len(line) > 60}
+    positions = [
+        index_of[line] / len(text)
+        for line in by_source(mixed, "train")["childes"]
+        if line in index_of
     ]
-    assert len(places) > 100
-    assert np.histogram(places, bins=5, range=(0, 1))[0].min() > 0.05 * len(places)
+    assert len(positions) > 100
+    assert np.histogram(positions, bins=5, range=(0, 1))[0].min() > 0.05 * len(positions)
 
 
 @pytest.fixture(scope="module")
 def whole(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> TokenStore:
-    """Files of BabyLM, each taken whole, cleaned as by the paper's authors."""
+    """Whole BabyLM files, cleaned like the paper's authors do."""
     folder = tmp_path_factory.mktemp("whole")
     for name in ("childes", "gutenberg", "simple_wiki", "switchboard"):
         path = shared_data / "babylm" / "dev" / f"{name}.dev"
@@ -122,7 +124,7 @@ def whole(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> TokenS
     return open_store(config, SMALL, folder / "cache")
 
 
-def test_the_table_adds_up(whole: TokenStore, shared_data: Path) -> None:
+def test_source_and_rule_tables_add_up(whole: TokenStore, shared_data: Path) -> None:
     sources = whole.meta["sources"]["train"]
     lines = by_source(whole, "train")
     assert len(sources) == 4
@@ -150,10 +152,10 @@ def test_the_table_adds_up(whole: TokenStore, shared_data: Path) -> None:
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(st.text(), min_size=1, max_size=20))
-def test_words_and_lines_of_any_text_are_those_of_python(
+def test_words_and_lines_of_any_text_equal_pythons(
     tmp_path: Path, write_text: Write, data_config: MakeConfig, texts: list[str]
 ) -> None:
-    """Any Unicode text without NUL: the store gives back its lines and counts its words."""
+    """For any Unicode text without NUL, the store reproduces its lines and counts its words."""
     cleaned = [text.replace("\0", "").replace("\n", " ").replace("\r", " ") for text in texts]
     raw = "\n".join(["one two", *cleaned]) + "\n"
     folder = write_text(tmp_path / "text", {"a.train": raw, "a.dev": raw})
@@ -163,7 +165,7 @@ def test_words_and_lines_of_any_text_are_those_of_python(
     assert store.words("train") == len(raw.split())
 
 
-def test_repeats_are_whole_passes_and_a_rest(
+def test_repeated_text_is_whole_passes_and_a_remainder(
     tmp_path: Path, write_text: Write, data_config: MakeConfig
 ) -> None:
     lines = [f"word{i} and more" for i in range(100)]
@@ -176,7 +178,7 @@ def test_repeats_are_whole_passes_and_a_rest(
         open_store(config, SMALL, tmp_path / "cache")
 
 
-def test_the_mix_is_a_function_of_its_seed(
+def test_the_sampled_mix_depends_on_its_seed_alone(
     tmp_path: Path, write_text: Write, data_config: MakeConfig
 ) -> None:
     text = "\n".join(f"word{i} and more" for i in range(500))
@@ -188,7 +190,7 @@ def test_the_mix_is_a_function_of_its_seed(
 
     first = lines(0, "one")
     assert first == lines(0, "two") != lines(1, "one")
-    # Without sampling the seed has no effect, and there is one store.
+    # Without sampling the seed has no effect, and both seeds share one store.
     stores = {
         open_store(data_config(tmp_path, seed=seed), SMALL, tmp_path / "three").folder
         for seed in (0, 1)
@@ -196,7 +198,7 @@ def test_the_mix_is_a_function_of_its_seed(
     assert len(stores) == 1
 
 
-def test_cleaning_that_leaves_nothing_is_named(
+def test_cleaning_that_removes_everything_is_an_error(
     tmp_path: Path, write_text: Write, data_config: MakeConfig
 ) -> None:
     write_text(tmp_path, {"a.train": "too short\n", "a.dev": "held out and long enough\n"})
@@ -205,7 +207,7 @@ def test_cleaning_that_leaves_nothing_is_named(
         open_store(config, SMALL, tmp_path / "cache")
 
 
-def test_joined_triplets_have_a_separator_between_their_parts(
+def test_joined_triplets_have_separators_between_their_sentences(
     tmp_path: Path, write_text: Write
 ) -> None:
     rows = '{"anchor": "a b", "positive": "c", "negative": "d e f"}\n' * 3

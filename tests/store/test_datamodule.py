@@ -1,5 +1,5 @@
-"""Batches of the data module against the store's ids cut by hand, over every division of a step
-into ranks and accumulation parts, and counts of maskable positions against brute force."""
+"""Batches of the data module against slices of the store's ids, over every division of a step into
+ranks and micro-batches, and counts of maskable positions against brute force."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def make_dataset(small_store: TokenStore, plan: BatchPlan) -> Callable[..., Step
 def make_module(
     small_store: TokenStore, plan: BatchPlan, corpus_dir: Path, data_config: MakeConfig
 ) -> Callable[..., TextDataModule]:
-    """A data module in the hands of a trainer that has got to a step."""
+    """A data module attached to a trainer at a given step."""
 
     def make(
         global_step: int = 0, rank: int = 0, world_size: int = 1, **options: Any
@@ -78,7 +78,7 @@ def maskable_of(rows: list[list[int]], not_maskable: Sequence[int]) -> tuple[int
     return tuple(sum(i not in not_maskable for i in row) for row in rows)
 
 
-def test_every_division_of_a_step_is_its_batch_in_order(
+def test_ranks_and_micro_batches_together_are_the_global_batch_in_order(
     small_store: TokenStore, plan: BatchPlan, make_dataset: Callable[..., StepDataset]
 ) -> None:
     for step in (0, 3, plan.total_steps - 1):
@@ -86,14 +86,14 @@ def test_every_division_of_a_step_is_its_batch_in_order(
         expected = cut(small_store, "train", blocks.tolist(), length)
         for world_size, accumulate in [(1, 1), (1, 4), (2, 1), (2, 2), (4, 4), (8, 1)]:
             rows: list[list[int]] = []
-            for part in range(accumulate):
+            for micro_batch in range(accumulate):
                 for rank in range(world_size):
                     dataset = make_dataset(rank=rank, world_size=world_size, accumulate=accumulate)
-                    batch = dataset[step * accumulate + part]
+                    batch = dataset[step * accumulate + micro_batch]
                     assert batch.ids_GL.dtype == torch.int64
-                    assert batch.ids_GL.tolist() == expected  # everyone gets the whole batch
-                    assert (batch.step, batch.part) == (step, part)
-                    assert batch.last_part == (part == accumulate - 1)
+                    assert batch.ids_GL.tolist() == expected  # every rank gets the global batch
+                    assert (batch.step, batch.micro_batch) == (step, micro_batch)
+                    assert batch.last_micro_batch == (micro_batch == accumulate - 1)
                     share = batch.ids_GL[batch.rows].tolist()
                     assert len(share) == PER_STEP // length // (world_size * accumulate)
                     assert batch.maskable == maskable_of(share, [0, 1, 2, 4])
@@ -107,7 +107,7 @@ def test_every_division_of_a_step_is_its_batch_in_order(
 def test_every_block_of_an_epoch_is_seen_exactly_once(
     small_store: TokenStore, world_size: int, accumulate: int, workers: int, seed: int
 ) -> None:
-    """Over all ranks, parts and worker processes of real loaders, for as long as an epoch."""
+    """Over all ranks, micro-batches and worker processes of real loaders, for one epoch."""
     length, per_step = 16, 1_024
     blocks = small_store.tokens("train") // length
     plan = make_plan(
@@ -132,7 +132,7 @@ def test_every_block_of_an_epoch_is_seen_exactly_once(
             seen += [row.tobytes() for row in batch.ids_GL[batch.rows].numpy()]
     every = small_store.blocks("train", np.arange(blocks), length)
     expected = Counter(row.tobytes() for row in every)
-    # What is less than a step is left over at the end of a run.
+    # Blocks at the end of a run that do not fill a step are dropped.
     assert len(seen) == plan.total_steps * per_step // length > blocks - per_step // length
     assert not Counter(seen) - expected
 
@@ -172,16 +172,16 @@ def test_maskable_positions_are_counted_by_row(
 
 def test_overfitting_repeats_the_first_batch(make_dataset: Callable[..., StepDataset]) -> None:
     options = {"accumulate": 2, "rank": 1, "world_size": 2}
-    first = [make_dataset(**options)[part] for part in range(2)]
+    first = [make_dataset(**options)[micro_batch] for micro_batch in range(2)]
     dataset = make_dataset(**options, overfit=True)
-    for micro_step in (0, 1, 2, 7, 1_000_000):
-        batch, usual = dataset[micro_step], first[micro_step % 2]
-        assert torch.equal(batch.ids_GL, usual.ids_GL)
-        assert (batch.rows, batch.maskable) == (usual.rows, usual.maskable)
-        assert (batch.step, batch.part) == divmod(micro_step, 2)  # masks go on being drawn anew
+    for index in (0, 1, 2, 7, 1_000_000):
+        batch, expected = dataset[index], first[index % 2]
+        assert torch.equal(batch.ids_GL, expected.ids_GL)
+        assert (batch.rows, batch.maskable) == (expected.rows, expected.maskable)
+        assert (batch.step, batch.micro_batch) == divmod(index, 2)  # masks still differ by step
 
 
-def test_batch_does_not_share_memory_with_the_store(
+def test_a_batch_does_not_share_memory_with_the_store(
     make_dataset: Callable[..., StepDataset],
 ) -> None:
     dataset = make_dataset()
@@ -194,13 +194,13 @@ def test_batch_does_not_share_memory_with_the_store(
 def same(one: StepBatch, other: StepBatch) -> bool:
     return torch.equal(one.ids_GL, other.ids_GL) and all(
         getattr(one, name) == getattr(other, name)
-        for name in ("rows", "maskable", "step", "part", "last_part")
+        for name in ("rows", "maskable", "step", "micro_batch", "last_micro_batch")
     )
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
 @pytest.mark.parametrize("rank", [0, 1])
-def test_training_serves_the_plan_from_the_step_it_resumes_at(
+def test_training_resumes_the_plan_at_the_given_step(
     plan: BatchPlan,
     make_module: Callable[..., TextDataModule],
     make_dataset: Callable[..., StepDataset],
@@ -212,13 +212,13 @@ def test_training_serves_the_plan_from_the_step_it_resumes_at(
     expected = [dataset[i] for i in range(plan.total_steps * accumulate)]
     for resumed in (0, 4, plan.total_steps - 1):
         loader = make_module(resumed, accumulate=accumulate, **ranks).train_dataloader()
-        assert len(loader) == len(expected)  # the whole run's, wherever it goes on
+        assert len(loader) == len(expected)  # that of the whole run, wherever it resumes
         batches = list(loader)
         assert len(batches) == len(expected) - resumed * accumulate
         assert all(map(same, batches, expected[resumed * accumulate :]))
 
 
-def test_module_hands_on_overfitting(
+def test_the_data_module_passes_on_the_overfit_option(
     plan: BatchPlan, make_module: Callable[..., TextDataModule]
 ) -> None:
     batches = list(make_module(overfit=True).train_dataloader())
@@ -239,32 +239,32 @@ def test_validation_is_spread_evenly_over_the_held_out_text(
 ) -> None:
     dataset = validation_of(small_store, length=length, tokens=tokens, batch_tokens=batch_tokens)
     available = len(small_store.ids("dev")) // length
-    wanted = min(tokens // length, available)
+    count = min(tokens // length, available)
     blocks = np.concatenate(dataset.batches)
-    assert len(blocks) == wanted
+    assert len(blocks) == count
     gaps = np.diff([*blocks.tolist(), available + blocks[0]])
-    assert blocks[0] == 0 and set(gaps.tolist()) <= {available // wanted, -(-available // wanted)}
+    assert blocks[0] == 0 and set(gaps.tolist()) <= {available // count, -(-available // count)}
     rows: list[list[int]] = []
     sizes = []
     for index in range(len(dataset)):
         batch = dataset[index]
         assert batch.index == index and batch.ids_GL.dtype == torch.int64
-        part = batch.ids_GL.tolist()
-        assert batch.rows == slice(0, len(part))
-        assert batch.maskable == maskable_of(part, [0, 1, 2, 4])
-        sizes.append(len(part))
-        rows += part
+        ids = batch.ids_GL.tolist()
+        assert batch.rows == slice(0, len(ids))
+        assert batch.maskable == maskable_of(ids, [0, 1, 2, 4])
+        sizes.append(len(ids))
+        rows += ids
     assert rows == cut(small_store, "dev", blocks.tolist(), length)
     assert set(sizes[:-1]) <= {batch_tokens // length} and 0 < sizes[-1] <= batch_tokens // length
 
 
-def test_validation_has_a_block_at_least_in_every_batch(small_store: TokenStore) -> None:
+def test_validation_batches_have_at_least_one_block(small_store: TokenStore) -> None:
     dataset = validation_of(small_store, length=256, tokens=64, batch_tokens=64)
     assert [dataset[i].ids_GL.shape for i in range(len(dataset))] == [(1, 256)]
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3, 8, 9])
-def test_validation_is_the_same_however_many_ranks_share_it(
+def test_validation_does_not_depend_on_the_number_of_ranks(
     small_store: TokenStore, make_module: Callable[..., TextDataModule], world_size: int
 ) -> None:
     whole = validation_of(small_store)
@@ -276,7 +276,7 @@ def test_validation_is_the_same_however_many_ranks_share_it(
         rows: list[list[int]] = []
         for batch in shares:
             assert batch.index == index
-            assert batch.ids_GL.tolist() == expected  # everyone gets the whole batch
+            assert batch.ids_GL.tolist() == expected  # every rank gets the whole batch
             share = batch.ids_GL[batch.rows].tolist()
             assert abs(len(share) - sizes[index] / world_size) < 1
             assert batch.maskable == maskable_of(share, [0, 1])
@@ -285,8 +285,8 @@ def test_validation_is_the_same_however_many_ranks_share_it(
     assert [len(batches) for batches in ranks] == [len(whole)] * world_size
 
 
-def test_held_out_text_of_less_than_a_block_is_an_error(small_store: TokenStore) -> None:
+def test_held_out_text_shorter_than_a_block_is_an_error(small_store: TokenStore) -> None:
     tokens = len(small_store.ids("dev"))
-    with pytest.raises(InputError, match=rf"{tokens} tokens, less than one block of {tokens + 1}"):
+    with pytest.raises(InputError, match=rf"{tokens} tokens, fewer than one block of {tokens + 1}"):
         validation_of(small_store, length=tokens + 1)
     assert len(validation_of(small_store, length=tokens)) == 1

@@ -1,5 +1,5 @@
-"""The batch plan against what it promises (every block once an epoch, constant tokens a step, a
-pure function of the step) on plans of random sizes, and against layouts worked out by hand."""
+"""The batch plan against its promises (every block once per epoch, constant tokens per step, a pure
+function of the step) on plans of random sizes, and against layouts calculated by hand."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def random_plans(count: int) -> list[tuple[BatchPlan, int, dict[int, int], int, 
     return made
 
 
-def test_every_block_comes_once_an_epoch_in_plans_of_any_size() -> None:
+def test_every_block_occurs_once_per_epoch_in_plans_of_any_size() -> None:
     for plan, tokens, lengths, per_step, epochs in random_plans(150):
         step = 0
         starts = [epoch for epoch in lengths if epoch < epochs]
@@ -64,23 +64,23 @@ def test_every_block_comes_once_an_epoch_in_plans_of_any_size() -> None:
             blocks = tokens // length
             stream: list[int] = []
             while (len(stream) + per_step // length) <= (after - first) * blocks:
-                numbers, its_length = plan.blocks(step)
-                assert its_length == length
+                numbers, step_length = plan.blocks(step)
+                assert step_length == length
                 assert len(numbers) * length == per_step
                 stream += numbers.tolist()
                 step += 1
             for epoch in range(len(stream) // blocks):
-                part = stream[epoch * blocks : (epoch + 1) * blocks]
-                assert sorted(part) == list(range(blocks))
+                seen = stream[epoch * blocks : (epoch + 1) * blocks]
+                assert sorted(seen) == list(range(blocks))
             rest = stream[len(stream) // blocks * blocks :]
             assert len(set(rest)) == len(rest) and all(0 <= block < blocks for block in rest)
             assert (after - first) * blocks - len(stream) < per_step // length
         assert plan.total_steps == step
 
 
-def test_blocks_run_on_from_one_epoch_to_the_next() -> None:
-    plan = plan_of(7 * 8 + 3, epochs=3)  # 7 blocks, 4 to a step
-    assert plan.total_steps == 5  # 21 blocks: the last one of the third epoch is left over
+def test_batches_can_span_two_epochs() -> None:
+    plan = plan_of(7 * 8 + 3, epochs=3)  # 7 blocks, 4 per step
+    assert plan.total_steps == 5  # 21 blocks: the last one of the third epoch is dropped
     stream = stream_of(plan)
     assert sorted(stream[:7]) == sorted(stream[7:14]) == list(range(7))
     assert len(set(stream[14:])) == 6
@@ -88,7 +88,7 @@ def test_blocks_run_on_from_one_epoch_to_the_next() -> None:
 
 
 def test_curriculum_by_hand() -> None:
-    # 10,240 tokens: 160 blocks of 64, 16 a step; from epoch 5 on 40 blocks of 256, 4 a step.
+    # 10,240 tokens: 160 blocks of 64, 16 per step; from epoch 5 on 40 blocks of 256, 4 per step.
     plan = plan_of(10_240, {0: 64, 5: 256}, 1_024, epochs=10)
     assert plan.total_steps == 100
     shapes = [(len(blocks), length) for blocks, length in map(plan.blocks, range(100))]
@@ -98,8 +98,8 @@ def test_curriculum_by_hand() -> None:
     assert {step: plan.epoch(step) for step in epochs} == pytest.approx(epochs)
 
 
-def test_curriculum_of_a_text_that_does_not_divide() -> None:
-    # 156 blocks of 64, 16 a step: 780 / 16 = 48 steps; 39 blocks of 256, 4 a step: 195 / 4 = 48.
+def test_curriculum_of_a_text_that_does_not_divide_evenly() -> None:
+    # 156 blocks of 64, 16 per step: 780 / 16 = 48 steps; 39 of 256, 4 per step: 195 / 4 = 48.
     plan = plan_of(10_000, {0: 64, 5: 256}, 1_024, epochs=10)
     assert plan.total_steps == 96
     assert plan.epoch(47) == pytest.approx(47 * 16 / 156)
@@ -108,14 +108,14 @@ def test_curriculum_of_a_text_that_does_not_divide() -> None:
     assert plan.blocks(47)[1] == 64 and plan.blocks(48)[1] == 256
 
 
-def test_lengths_may_be_given_in_any_order() -> None:
+def test_lengths_can_be_given_in_any_order() -> None:
     options = {"per_step": 96, "epochs": 6}
     one = plan_of(1_000, {0: 4, 2: 8, 4: 12}, **options)
     assert one == plan_of(1_000, {4: 12, 0: 4, 2: 8}, **options)
     assert [phase.first_epoch for phase in one.phases] == [0, 2, 4]
 
 
-def test_phases_of_one_length_go_on_in_the_same_order() -> None:
+def test_consecutive_phases_of_one_length_equal_a_single_phase() -> None:
     plan = plan_of(10_240, {0: 64, 2: 64, 5: 256}, 1_024, epochs=7)
     assert all_blocks(plan) == all_blocks(plan_of(10_240, {0: 64, 5: 256}, 1_024, epochs=7))
 
@@ -148,18 +148,18 @@ def test_fewer_steps_than_epochs_stop_early() -> None:
 
 
 @pytest.mark.parametrize("epochs", [1, 5, 6, 100])
-def test_length_goes_by_the_epoch_when_steps_are_given(epochs: int) -> None:
+def test_length_follows_the_epoch_when_max_steps_is_given(epochs: int) -> None:
     plan = plan_of(10_240, {0: 64, 5: 256}, 1_024, epochs=epochs, max_steps=70)
     assert [plan.blocks(step)[1] for step in range(70)] == [64] * 50 + [256] * 20
     assert plan.epoch(70) == pytest.approx(7.0)
 
 
-def test_text_smaller_than_a_step_is_refused_also_when_steps_are_given() -> None:
+def test_text_smaller_than_a_step_is_refused_when_max_steps_is_given() -> None:
     with pytest.raises(InputError, match="too few for one step"):
-        plan_of(3 * 8, per_step=64, epochs=1, max_steps=6)  # 3 blocks, 8 to a step
+        plan_of(3 * 8, per_step=64, epochs=1, max_steps=6)  # 3 blocks, 8 per step
 
 
-def test_order_is_of_the_seed_and_the_epoch() -> None:
+def test_order_depends_on_seed_and_epoch() -> None:
     orders = []
     for seed in range(6):
         stream = stream_of(plan_of(8 * 64, epochs=6, seed=seed))
@@ -170,7 +170,7 @@ def test_order_is_of_the_seed_and_the_epoch() -> None:
 
 
 def test_order_is_uniform() -> None:
-    # First places of 2,000 permutations of 5 blocks: 400 each, standard deviation 17.9.
+    # First blocks of 2,000 permutations of 5 blocks: 400 each, standard deviation 17.9.
     plan = plan_of(5 * 8, per_step=40, epochs=2_000)
     counts_5 = np.bincount([plan.blocks(step)[0][0] for step in range(2_000)], minlength=5)
     assert abs(counts_5 - 400).max() < 5 * 17.9
@@ -186,7 +186,7 @@ def test_plan_is_a_pure_function_of_the_step() -> None:
         other.blocks(step % other.total_steps)
         blocks, _ = one.blocks(step)
         assert blocks.tolist() == expected[step]
-        blocks[:] = -1  # a caller may do with its array what it likes
+        blocks[:] = -1  # a caller may modify its array
     again = plan_of(9_999, {0: 64, 5: 256}, 1_024, epochs=10, seed=5)
     assert again == one and again.blocks(70)[0].tolist() == expected[70]
 
@@ -209,7 +209,7 @@ def test_text_that_is_too_short_is_an_error(
         plan_of(tokens, lengths, 64, epochs=epochs, max_steps=max_steps)
 
 
-def test_text_of_exactly_one_step_will_do() -> None:
+def test_text_of_exactly_one_step_is_accepted() -> None:
     plan = plan_of(64, per_step=64, epochs=1)
     assert plan.total_steps == 1
     assert sorted(plan.blocks(0)[0].tolist()) == list(range(8))

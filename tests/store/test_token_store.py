@@ -1,5 +1,5 @@
 """The store's ids against the tokenizer's encoding of each line, its counts against brute force
-over ids and text, and its cache against damage, failures in the middle and builders in parallel."""
+over ids and text, and its cache against damage, failed builds and parallel builds."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def left_in(cache: Path) -> list[str]:
-    """What is in a cache besides locks."""
+    """The contents of a cache, except for locks."""
     return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock")
 
 
@@ -77,7 +77,7 @@ def test_ids_are_the_lines_of_all_sources_in_order(
     assert small_store.ids(split).tolist() == expected
 
 
-def test_line_of_the_store_reads_as_in_the_text(small_store: TokenStore, corpus_dir: Path) -> None:
+def test_decoded_lines_equal_the_text(small_store: TokenStore, corpus_dir: Path) -> None:
     ids = small_store.ids("dev")
     ends = np.flatnonzero(ids == 2) + 1
     lines = [small_store.tokenizer.decode(line) for line in np.split(ids, ends[:-1])]
@@ -85,7 +85,7 @@ def test_line_of_the_store_reads_as_in_the_text(small_store: TokenStore, corpus_
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_text_that_spells_special_tokens_is_text(
+def test_text_that_spells_special_tokens_is_encoded_as_text(
     small_store: TokenStore, corpus_dir: Path, split: str
 ) -> None:
     lines = text_of(corpus_dir, split)
@@ -97,14 +97,14 @@ def test_text_that_spells_special_tokens_is_text(
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_words_are_those_of_str_split(
+def test_words_are_counted_like_str_split(
     small_store: TokenStore, corpus_dir: Path, split: str
 ) -> None:
     assert small_store.words(split) == sum(len(line.split()) for line in text_of(corpus_dir, split))
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_type_counts_are_those_of_the_ids(small_store: TokenStore, split: str) -> None:
+def test_type_counts_equal_the_counts_of_the_ids(small_store: TokenStore, split: str) -> None:
     counts = Counter(small_store.ids(split).tolist())
     assert small_store.type_counts(split).tolist() == [
         counts[i] for i in range(small_store.vocab_size)
@@ -112,7 +112,7 @@ def test_type_counts_are_those_of_the_ids(small_store: TokenStore, split: str) -
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_blocks_are_cut_from_the_ids(small_store: TokenStore, split: str) -> None:
+def test_blocks_are_slices_of_the_ids(small_store: TokenStore, split: str) -> None:
     ids = small_store.ids(split)
     numbers = np.array([3, 0, 17, 3])
     blocks_GL = small_store.blocks(split, numbers, 16)
@@ -124,14 +124,14 @@ def test_blocks_are_cut_from_the_ids(small_store: TokenStore, split: str) -> Non
         small_store.blocks(split, np.array([last + 1]), 16)
 
 
-def test_pieces_are_in_the_order_of_their_ids(small_store: TokenStore) -> None:
+def test_pieces_are_ordered_by_id(small_store: TokenStore) -> None:
     tokenizer = encoder_of(small_store)
     ids = range(tokenizer.get_vocab_size())
     assert small_store.pieces == [tokenizer.id_to_token(i) for i in ids]
     assert small_store.vocab_size == len(ids) == 700
 
 
-def test_held_out_text_takes_no_part_in_the_vocabulary(
+def test_the_tokenizer_is_not_trained_on_held_out_text(
     tmp_path: Path, write_text: Write, data_config: MakeConfig
 ) -> None:
     files = {"a.train": "ab abc\n" * 9, "a.dev": "xyz ж\n" * 99}
@@ -142,21 +142,21 @@ def test_held_out_text_takes_no_part_in_the_vocabulary(
     assert store.tokenizer.decode(store.ids("dev")[:12].tolist()).startswith("xyz ж")
 
 
-@pytest.mark.parametrize("at_once", [1, 7, 500])
-def test_ids_do_not_depend_on_how_many_lines_are_taken_at_once(
+@pytest.mark.parametrize("chunk_lines", [1, 7, 500])
+def test_ids_do_not_depend_on_the_chunk_size(
     small_store: TokenStore,
     corpus_dir: Path,
     data_config: MakeConfig,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    at_once: int,
+    chunk_lines: int,
 ) -> None:
-    monkeypatch.setattr(encode_module, "LINES_AT_ONCE", at_once)
+    monkeypatch.setattr(encode_module, "CHUNK_LINES", chunk_lines)
     again = open_store(data_config(corpus_dir), up_to(700), tmp_path)
     assert files_of(again.folder) == files_of(small_store.folder)
 
 
-def test_a_store_says_what_it_holds(small_store: TokenStore) -> None:
+def test_metadata_lists_sources_and_file_sizes(small_store: TokenStore) -> None:
     meta = json.loads((small_store.folder / "meta.json").read_text(encoding="utf-8"))
     assert [source["name"] for source in meta["sources"]["train"]] == list(SOURCES)
     assert meta["vocab_size"] == 700
@@ -166,10 +166,10 @@ def test_a_store_says_what_it_holds(small_store: TokenStore) -> None:
 
 
 @pytest.mark.parametrize(("types", "width"), [(65_536, 2), (65_537, 4)])
-def test_ids_take_two_bytes_as_long_as_they_fit(
+def test_ids_take_two_bytes_if_they_fit_else_four(
     tmp_path: Path, tiny: DataConfig, types: int, width: int
 ) -> None:
-    """A vocabulary of whole words, in which the last type is one of the held-out text."""
+    """A vocabulary of whole words whose last type occurs in the held-out text."""
     names = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]", "one", "two"]
     names += [f"w{i}" for i in range(types - len(names) - 1)] + ["six"]
     words = Tokenizer(models.WordLevel({name: i for i, name in enumerate(names)}, "[UNK]"))
@@ -181,12 +181,12 @@ def test_ids_take_two_bytes_as_long_as_they_fit(
     assert store.ids("dev").tolist() == [1, 5, 6, 2, 1, types - 1, 2]
     assert (store.folder / "dev.ids").stat().st_size == 7 * width
     assert store.type_counts("dev")[[1, 5, types - 1]].tolist() == [2, 1, 1]
-    # Its types do not tell where words begin, so the store does.
+    # Its types do not determine where words begin, so the store records it.
     assert store.words("dev") == 3
     assert store.words_of_blocks("dev", np.array([0, 1, 2]), 2).tolist() == [1, 1, 1]
 
 
-def test_second_call_reads_what_the_first_one_wrote(tmp_path: Path, tiny: DataConfig) -> None:
+def test_a_second_call_reads_the_cached_store(tmp_path: Path, tiny: DataConfig) -> None:
     cache, said = tmp_path / "deep" / "cache", list[str]()
     first = open_store(tiny, up_to(320), cache, said.append)
     assert said and left_in(cache) == [first.folder.name]
@@ -198,7 +198,7 @@ def test_second_call_reads_what_the_first_one_wrote(tmp_path: Path, tiny: DataCo
     assert not said
 
 
-def test_other_text_or_size_is_another_store(
+def test_other_text_or_vocabulary_size_is_another_store(
     tmp_path: Path, write_text: Write, data_config: MakeConfig
 ) -> None:
     cache = tmp_path / "cache"
@@ -217,7 +217,7 @@ def test_other_text_or_size_is_another_store(
 
 
 DAMAGE: dict[str, Callable[[Path], object]] = {
-    "ids cut off": lambda folder: (folder / "train.ids").write_bytes(
+    "ids truncated": lambda folder: (folder / "train.ids").write_bytes(
         (folder / "train.ids").read_bytes()[:-2]
     ),
     "ids empty": lambda folder: (folder / "dev.ids").write_bytes(b""),
@@ -225,7 +225,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "no tokenizer": lambda folder: (folder / "tokenizer" / "tokenizer.json").unlink(),
     "no meta": lambda folder: (folder / "meta.json").unlink(),
     "meta empty": lambda folder: (folder / "meta.json").write_text(""),
-    "meta cut off": lambda folder: (folder / "meta.json").write_text('{"version": 3,'),
+    "meta truncated": lambda folder: (folder / "meta.json").write_text('{"version": 3,'),
     "meta binary": lambda folder: (folder / "meta.json").write_bytes(b"\xff\xfe\0"),
     "meta without sizes": lambda folder: (folder / "meta.json").write_text("{}"),
     "meta a list": lambda folder: (folder / "meta.json").write_text("[]"),
@@ -234,20 +234,20 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_damaged_store_is_built_again(tmp_path: Path, tiny: DataConfig, damage: str) -> None:
+def test_a_damaged_store_is_rebuilt(tmp_path: Path, tiny: DataConfig, damage: str) -> None:
     cache, said = tmp_path / "cache", list[str]()
     first = open_store(tiny, up_to(320), cache)
     files = files_of(first.folder)
     DAMAGE[damage](first.folder)
     again = open_store(tiny, up_to(320), cache, said.append)
-    assert said and again == first
+    assert said[0].endswith("; rebuilding it") and again == first
     assert files_of(again.folder) == files
     assert left_in(cache) == [first.folder.name]
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()], ids=["disk", "key"])
 @pytest.mark.parametrize("function", ["train_tokenizer", "save_tokenizer", "_write_split"])
-def test_failure_in_the_middle_leaves_nothing_behind(
+def test_a_failed_build_leaves_no_files(
     tmp_path: Path,
     tiny: DataConfig,
     monkeypatch: pytest.MonkeyPatch,
@@ -270,7 +270,7 @@ def test_failure_in_the_middle_leaves_nothing_behind(
     assert store.words("dev") == 3
 
 
-def test_store_appears_only_when_it_is_whole(
+def test_a_store_appears_only_when_it_is_complete(
     tmp_path: Path, tiny: DataConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache, seen = tmp_path / "cache", list[str]()
@@ -286,7 +286,7 @@ def test_store_appears_only_when_it_is_whole(
     assert left_in(cache) == [store.folder.name]
 
 
-def test_bad_text_leaves_nothing_behind(
+def test_invalid_text_leaves_no_files(
     tmp_path: Path, write_text: Write, data_config: MakeConfig
 ) -> None:
     folder = write_text(tmp_path / "text", TINY | {"a.dev": b"one\ncaf\xe9\n"})
@@ -295,18 +295,18 @@ def test_bad_text_leaves_nothing_behind(
     assert left_in(tmp_path / "cache") == []
 
 
-def test_cache_that_is_a_file_is_an_error_of_the_system(tmp_path: Path, tiny: DataConfig) -> None:
+def test_a_cache_path_that_is_a_file_is_an_os_error(tmp_path: Path, tiny: DataConfig) -> None:
     (tmp_path / "cache").touch()
     with pytest.raises(OSError, match="cache"):
         open_store(tiny, up_to(320), tmp_path / "cache")
 
 
-@pytest.mark.parametrize("trouble", [errno.ENOSPC, errno.EDQUOT, errno.EACCES])
-def test_full_disk_is_said_and_leaves_nothing_behind(
-    tmp_path: Path, tiny: DataConfig, monkeypatch: pytest.MonkeyPatch, trouble: int
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EACCES])
+def test_a_full_disk_is_an_input_error_and_leaves_no_files(
+    tmp_path: Path, tiny: DataConfig, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     def fails(*arguments: object, **options: object) -> None:
-        raise OSError(trouble, os.strerror(trouble))
+        raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
         patch.setattr(build_module, "_write_split", fails)
@@ -316,8 +316,8 @@ def test_full_disk_is_said_and_leaves_nothing_behind(
     assert open_store(tiny, up_to(320), tmp_path / "cache").words("dev") == 3
 
 
-def test_a_file_size_limit_of_the_system_is_a_full_disk(tmp_path: Path, tiny: DataConfig) -> None:
-    """A real write that fails: the process may write no file above 10 kB."""
+def test_a_file_size_limit_is_an_input_error(tmp_path: Path, tiny: DataConfig) -> None:
+    """A real write that fails: the process must not write files larger than 10 kB."""
     code = LIMITED.format(path=tiny.sources["babylm"]["path"], cache=str(tmp_path / "cache"))
     root = Path(amlm.__file__).parents[1]
     done = subprocess.run(
@@ -345,7 +345,7 @@ except InputError as error:
 
 @pytest.fixture
 def nobody(write_text: Write) -> Iterator[Path]:
-    """A folder that all may read, and a process that may read no more: not even the superuser's."""
+    """A read-only folder, and a process without root privileges."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     write_text(folder / "text", TINY)
@@ -358,12 +358,12 @@ def nobody(write_text: Write) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def test_cache_without_permission_is_named(nobody: Path, data_config: MakeConfig) -> None:
+def test_a_cache_without_write_permission_is_named(nobody: Path, data_config: MakeConfig) -> None:
     with pytest.raises(InputError, match=r"can't be written to .*cache.*denied.*paths\.cache"):
         open_store(data_config(nobody / "text"), up_to(320), nobody / "cache")
 
 
-def test_text_without_permission_is_named(nobody: Path, data_config: MakeConfig) -> None:
+def test_text_without_read_permission_is_named(nobody: Path, data_config: MakeConfig) -> None:
     user = os.geteuid()
     os.seteuid(os.getuid())
     (nobody / "text" / "a.train").chmod(0)
@@ -372,7 +372,7 @@ def test_text_without_permission_is_named(nobody: Path, data_config: MakeConfig)
         open_store(data_config(nobody / "text"), up_to(320), nobody / "cache")
 
 
-def test_a_store_of_another_version_is_built_again(
+def test_a_store_of_another_version_is_rebuilt(
     tmp_path: Path, tiny: DataConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = open_store(tiny, up_to(320), tmp_path / "cache")
@@ -381,13 +381,13 @@ def test_a_store_of_another_version_is_built_again(
     (first.folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
     said: list[str] = []
     open_store(tiny, up_to(320), tmp_path / "cache", said.append)
-    assert "another version" in said[0]
+    assert "was built by another version; rebuilding it" in said[0]
     monkeypatch.setattr(store_module, "STORE_VERSION", 99)
     newer = open_store(tiny, up_to(320), tmp_path / "cache")
     assert newer.folder != first.folder and first.folder.exists()
 
 
-def test_threads_that_start_together_build_once(
+def test_threads_started_together_build_once(
     tmp_path: Path, tiny: DataConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained: list[int] = []
@@ -430,7 +430,7 @@ print(len(said), store.words("train"), store.folder.name)
 """
 
 
-def test_processes_that_start_together_build_once(
+def test_processes_started_together_build_once(
     tmp_path: Path, corpus_dir: Path, small_store: TokenStore
 ) -> None:
     command = [sys.executable, "-c", BUILDER, str(corpus_dir), str(tmp_path / "cache")]
@@ -445,8 +445,8 @@ def test_processes_that_start_together_build_once(
         assert each.stdin is not None
         each.stdin.write("go\n")
         each.stdin.flush()
-    told = sorted(each.communicate(timeout=60)[0].split() for each in builders)
+    output = sorted(each.communicate(timeout=60)[0].split() for each in builders)
     assert [each.returncode for each in builders] == [0, 0]
-    words, name = str(small_store.words("train")), told[0][2]
-    assert told == [["0", words, name], ["1", words, name]]
+    words, name = str(small_store.words("train")), output[0][2]
+    assert output == [["0", words, name], ["1", words, name]]
     assert left_in(tmp_path / "cache") == [name]

@@ -1,5 +1,5 @@
-"""Words seen against a count that knows nothing of word marks: every word of the text is placed at
-the token whose offsets reach its beginning, and the places are looked up block by block."""
+"""Words seen against a count that does not use word-boundary marks: every word of the text is
+assigned to the token at its beginning by offsets, and counted block by block."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def word_begins_N(small_store: TokenStore, corpus_dir: Path) -> NDArray[np.bool_
     for source in ("childes", "simple_wiki"):
         for line in read_texts(corpus_dir / "train" / f"{source}.train"):
             starts = [start for start, _ in tokenizer.encode(line).offsets[1:-1]]
-            # A word is read together with the space before it, the first one from its beginning.
+            # The token of a word includes the preceding space, except for the first word.
             spaces = {0, *(at for at, character in enumerate(line) if character == " ")}
             at_start = [at in spaces and at not in starts[:i] for i, at in enumerate(starts)]
             assert sum(at_start) == len(line.split())
@@ -67,7 +67,7 @@ def brute_force(plan: BatchPlan, begins_N: NDArray[np.bool_]) -> list[int]:
 
 
 @pytest.mark.parametrize("lengths", [{0: 64}, {0: 16, 1: 64, 2: 128}], ids=["one", "curriculum"])
-def test_words_seen_are_those_of_the_steps_blocks(
+def test_words_seen_equal_the_words_in_the_blocks_of_each_step(
     small_store: TokenStore,
     word_begins_N: NDArray[np.bool_],
     plan_for: MakePlan,
@@ -80,7 +80,7 @@ def test_words_seen_are_those_of_the_steps_blocks(
     assert [counter.of_step(step) for step in range(plan.total_steps)] == np.diff(expected).tolist()
 
 
-def test_steps_may_be_asked_for_in_any_order(
+def test_steps_can_be_requested_in_any_order(
     small_store: TokenStore, word_begins_N: NDArray[np.bool_], plan_for: MakePlan
 ) -> None:
     plan = plan_for({0: 16, 1: 64})
@@ -91,11 +91,9 @@ def test_steps_may_be_asked_for_in_any_order(
         assert WordCounter(small_store, plan).seen(step) == expected[step]
 
 
-def test_whole_epochs_see_every_word_of_the_text_once_each(
-    small_store: TokenStore, plan_for: MakePlan
-) -> None:
+def test_every_epoch_sees_every_word_once(small_store: TokenStore, plan_for: MakePlan) -> None:
     blocks = len(small_store.ids("train")) // 8
-    # A step of all the blocks: an epoch a step, less the words of a last unfinished block.
+    # Each step is one epoch, except for the words of an incomplete last block.
     plan = plan_for({0: 8}, tokens_per_step=blocks * 8, epochs=4)
     counter = WordCounter(small_store, plan)
     seen = [counter.seen(step) for step in range(5)]
@@ -103,7 +101,7 @@ def test_whole_epochs_see_every_word_of_the_text_once_each(
     assert 0 <= small_store.words("train") - seen[1] < 8
 
 
-def test_overfitting_sees_the_first_batch_again_and_again(
+def test_overfitting_counts_the_first_batch_at_every_step(
     small_store: TokenStore, plan_for: MakePlan
 ) -> None:
     plan = plan_for({0: 64}, max_steps=50)
@@ -119,11 +117,10 @@ def test_overfitting_sees_the_first_batch_again_and_again(
     ]
 
 
-def test_thresholds_fall_on_the_first_step_that_passes_them(
+def test_word_thresholds_are_crossed_at_the_first_step_that_reaches_them(
     shared_data: Path, tmp_path: Path
 ) -> None:
-    """Five passes over half a million words of real text, against the words of each block counted
-    one by one."""
+    """Five passes over half a million words of real text, against counts per block."""
     place = shared_data / "babylm" / "dev"
     sources = {"text": {"path": f"{place}/[bcgos]*.dev", "dev": f"{place}/mixed.dev"}}
     config = DataConfig(sources=sources)

@@ -169,5 +169,5 @@ def test_tasks_are_those_that_rank_candidates_of_the_fast_suite(tmp_path: Path) 
     ):
         with pytest.raises(InputError, match=part):
             check_command([override])
-    with pytest.raises(InputError, match="has no data of blimp"):
+    with pytest.raises(InputError, match="has no data for blimp"):
         check_command(["evaluation.tasks=[blimp]", f"evaluation.data_dir={tmp_path}"])

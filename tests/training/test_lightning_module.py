@@ -21,7 +21,7 @@ from amlm.masking.signals.hard import Hard
 from amlm.masking.signals.soft import Soft
 from amlm.models.build import build_model, to_hugging_face
 from amlm.models.loss import predictions
-from amlm.models.substrings import build_substring_table
+from amlm.models.substrings import build_substring_index
 from amlm.optim.lamb import Lamb
 from amlm.store.datamodule import StepBatch
 from amlm.tokenizers.special_tokens import SpecialIds
@@ -170,7 +170,7 @@ def test_initial_weights_follow_the_seed_and_the_names() -> None:
     assert dense.std().item() == pytest.approx(SHAPE.initializer_range, rel=0.1)
 
     shape = ModelConfig(**{**vars(SHAPE), "nhot": NHotConfig(fusion="add", dim=8)})
-    table = build_substring_table([None] * 5 + [f"▁{'ab' * (v % 9)}{v}" for v in range(V - 5)])
+    table = build_substring_index([None] * 5 + [f"▁{'ab' * (v % 9)}{v}" for v in range(V - 5)])
     with_nhot = build_model(shape, V, table, seed=1)
     names = dict(with_nhot.named_parameters())
     assert all(torch.equal(p, names[name]) for name, p in one.named_parameters())

@@ -24,7 +24,7 @@ from amlm.masking.signals.hard import Hard
 from amlm.masking.signals.soft import Soft
 from amlm.models import nhot
 from amlm.models.build import build_model, to_hugging_face
-from amlm.models.substrings import build_substring_table
+from amlm.models.substrings import build_substring_index
 from amlm.optim.optimizers import make_optimizer
 from amlm.store.datamodule import StepBatch
 from amlm.tokenizers.special_tokens import SpecialIds
@@ -91,7 +91,7 @@ def _module(
         hidden_size=24, layers=2, heads=2, intermediate_size=48, dropout=dropout, max_positions=64
     )
     shape.nhot = NHotConfig(fusion=fusion)
-    table = build_substring_table([None] * 5 + [f"▁{'ab' * (v % 9)}{v}" for v in range(V - 5)])
+    table = build_substring_index([None] * 5 + [f"▁{'ab' * (v % 9)}{v}" for v in range(V - 5)])
     model = build_model(shape, V, table, seed=1)
     optimizer = OptimizerConfig(name=choices.get("optimizer", "lamb"))
     module = AdaptiveMaskedLM(

@@ -1,13 +1,13 @@
-"""The fine-tuned part of the BabyLM 2025 evaluation: seven (Super)GLUE tasks, for any encoder.
+"""The fine-tuning tasks of the BabyLM 2025 evaluation: seven (Super)GLUE tasks, for any encoder.
 
-| module | holds |
+| module | contents |
 | --- | --- |
-| `tasks` | the tasks with their official settings; their files as pairs of texts |
-| `batches` | pairs to batches of ids |
-| `classifier` | an encoder and the official head |
-| `metrics` | accuracy, F1, MCC, and the interval over items |
-| `source` | the place of a model to an encoder with its tokenizer |
-| `module`, `train` | the LightningModule; one training of one task |
-| `report` | scores over seeds, as numbers and as a table |
-| `run` | tasks and seeds one after another, going on where it stopped |
+| `glue_tasks` | the tasks with their official settings; their files as text pairs |
+| `batches` | text pairs to batches of ids |
+| `classifier` | an encoder with the official head |
+| `glue_metrics` | accuracy, F1, MCC, and confidence intervals over items |
+| `load_encoder` | loads an encoder and its tokenizer |
+| `fine_tuning`, `train_task` | the LightningModule; one fine-tuning run of one task |
+| `outcome` | scores over seeds, as numbers and as a text table |
+| `finetune` | all tasks and seeds; finished ones are skipped |
 """

@@ -1,4 +1,4 @@
-"""From pairs of texts to batches of ids. Shapes: B batch, L the batch's longest item."""
+"""Converts text pairs to batches of ids. Shapes: B batch, L length of the longest item."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 class Encoded(NamedTuple):
-    """An item as ids, with its label, and whether it was too long and lost some."""
+    """An item as ids, with its label, and whether it was truncated."""
 
     ids: list[int]
     label: int
-    cut: bool = False
+    truncated: bool = False
 
 
 class Batch(NamedTuple):
-    """Items of one batch, padded on the right.
+    """The items of a batch, padded on the right.
 
     Attributes:
         ids_BL: token ids.
-        mask_BL: 0 at padding; None when nothing is padding.
-        labels_B: the right answers.
+        mask_BL: 0 at padding; None if there is no padding.
+        labels_B: gold labels.
     """
 
     ids_BL: Tensor
@@ -42,7 +42,7 @@ class Batch(NamedTuple):
 def encode(
     pairs: Sequence[Pair], tokenizer: PreTrainedTokenizerFast, max_length: int
 ) -> list[Encoded]:
-    """Tokenises pairs; what is too long loses tokens at the end of its longer text."""
+    """Tokenises pairs; pairs that are too long are truncated at the end of their longer text."""
     found = tokenizer(
         [pair.first for pair in pairs],
         [pair.second for pair in pairs],
@@ -56,7 +56,7 @@ def encode(
 
 
 def collate(items: Sequence[Encoded], pad: int) -> Batch:
-    """Pads items to the longest one."""
+    """Pads items to the length of the longest one."""
     length_B = torch.tensor([len(item.ids) for item in items])
     length = int(length_B.max())
     ids_BL = torch.full((len(items), length), pad)
@@ -67,8 +67,8 @@ def collate(items: Sequence[Encoded], pad: int) -> Batch:
     return Batch(ids_BL, None if mask_BL.all() else mask_BL.long(), labels_B)
 
 
-class Order(Sampler[int]):
-    """Items in an order that the seed and the epoch alone determine; Lightning sets the epoch."""
+class EpochShuffle(Sampler[int]):
+    """A shuffled order that depends only on seed and epoch; Lightning sets the epoch."""
 
     def __init__(self, count: int, seed: int) -> None:
         self.count = count
@@ -89,11 +89,11 @@ class Order(Sampler[int]):
 def train_batches(
     items: Sequence[Encoded], batch_size: int, pad: int, seed: int
 ) -> DataLoader[Encoded]:
-    """Batches in a new order each epoch; the last incomplete one is left out."""
+    """Batches reshuffled in each epoch; an incomplete last batch is dropped."""
     return DataLoader(
-        list(items),  # type: ignore[arg-type]  # a list is all the data set it needs
+        list(items),  # type: ignore[arg-type]  # a list is a valid data set
         batch_size,
-        sampler=Order(len(items), seed),
+        sampler=EpochShuffle(len(items), seed),
         drop_last=True,
         collate_fn=partial(collate, pad=pad),
     )

@@ -1,4 +1,4 @@
-"""A pretrained encoder with the head of the official pipeline.
+"""A pretrained encoder with the classification head of the official pipeline.
 
 Shapes: B batch, L length, D hidden, C labels.
 """
@@ -21,7 +21,7 @@ HEAD_EPS = 1e-5
 
 
 def make_head(hidden_size: int, labels: int) -> nn.Sequential:
-    """The official head: layer norms without weights, one hidden layer as wide as the encoder."""
+    """The official head: one hidden layer of the encoder's width, layer norms without weights."""
     return nn.Sequential(
         nn.LayerNorm(hidden_size, HEAD_EPS, elementwise_affine=False),
         nn.Linear(hidden_size, hidden_size),
@@ -33,13 +33,13 @@ def make_head(hidden_size: int, labels: int) -> nn.Sequential:
 
 
 class FastDeberta(nn.Module):
-    """DeBERTa-V2 on our own encoder: first hidden states ``(B, D)`` of a `transformers` model."""
+    """A `transformers` DeBERTa-V2 model on our own encoder: first hidden states ``(B, D)``."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
         encoder = DebertaV2MaskedLM(model.config)
         encoder.deberta.load_state_dict(model.state_dict(), strict=True)
-        del encoder.cls  # the masked-LM head has no part in this
+        del encoder.cls  # the masked-LM head is not needed
         self.encoder = encoder
 
     def forward(self, ids_BL: Tensor, mask_BL: Tensor | None) -> Tensor:
@@ -48,7 +48,7 @@ class FastDeberta(nn.Module):
 
 
 class AnyEncoder(nn.Module):
-    """First hidden states ``(B, D)`` of any encoder of `transformers`."""
+    """First hidden states ``(B, D)`` of any `transformers` encoder."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
@@ -61,17 +61,17 @@ class AnyEncoder(nn.Module):
 
 
 def make_encoder(model: PreTrainedModel) -> FastDeberta | AnyEncoder:
-    """A copy of a model to train: on our encoder where that computes the same, else as it is."""
+    """A trainable copy of a model, on our own encoder if it supports the configuration."""
     if model.config.model_type == "deberta-v2":
         try:
             return FastDeberta(model)
-        except (ValueError, RuntimeError):  # a configuration, or weights, that ours doesn't have
+        except (ValueError, RuntimeError):  # unsupported configuration or weights
             pass
     return AnyEncoder(copy.deepcopy(model))
 
 
 class Classifier(nn.Module):
-    """Encoder and head: logits ``(B, C)`` from the first token's last hidden state."""
+    """Encoder and head: logits ``(B, C)`` from the last hidden state of the first token."""
 
     def __init__(self, encoder: nn.Module, hidden_size: int, labels: int) -> None:
         super().__init__()

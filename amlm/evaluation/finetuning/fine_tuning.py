@@ -1,7 +1,7 @@
-"""One fine-tuning of one task, with the official recipe.
+"""The LightningModule for fine-tuning on one task, with the official recipe.
 
-Where it is odd the recipe is kept: the learning rate of the first step is 0, and weight decay acts
-on biases too. Shapes: B batch, C labels, N items.
+The recipe's quirks are kept: the learning rate of the first step is 0, and weight decay also
+applies to biases. Shapes: B batch, C labels, N items.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from amlm.util.seeds import derived_seed
 BETAS = (0.9, 0.999)
 EPS = 1e-8
 WEIGHT_DECAY = 0.01
-WARMUP = 0.06  # share of all steps
+WARMUP = 0.06  # fraction of all steps
 FINAL_RATIO = 0.1  # of the learning rate
 
 
 def rate_factor(step: int, total_steps: int) -> float:
-    """Multiplier of the learning rate at a step counted from 0: linear up, half a cosine down."""
+    """Learning-rate multiplier at a step counted from 0: linear warm-up, then cosine decay."""
     warmup = int(WARMUP * total_steps)
     if step < warmup:
         return step / warmup
@@ -40,12 +40,12 @@ def rate_factor(step: int, total_steps: int) -> float:
 
 @dataclass
 class Epochs:
-    """What the epochs so far have brought.
+    """Validation results of the epochs so far.
 
     Attributes:
         scores: the three metrics after each epoch.
-        best: the best epoch, counted from 1; the first of equals.
-        predictions_N: that epoch's predictions of the validation items.
+        best: the best epoch, counted from 1; of several equally good ones, the first.
+        predictions_N: predictions for the validation items after the best epoch.
     """
 
     scores: list[dict[str, float]] = field(default_factory=list)
@@ -53,25 +53,25 @@ class Epochs:
     predictions_N: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
 
     def add(self, scores: dict[str, float], predictions_N: Tensor, metric: str) -> None:
-        """Takes an epoch in; it becomes the best if it beats the best by the metric."""
+        """Adds an epoch, which becomes the best one if its metric is higher."""
         if not self.scores or scores[metric] > self.scores[self.best - 1][metric]:
             self.best, self.predictions_N = len(self.scores) + 1, predictions_N
         self.scores.append(scores)
 
 
 class FineTuning(L.LightningModule):
-    """A classifier in training; `epochs` holds the outcome.
+    """Trains a classifier and collects its validation results in `epochs`.
 
-    The weights of the best epoch are not kept: what they predict for the validation items is what
-    was predicted at that epoch's validation.
+    The weights of the best epoch are not kept, because its predictions for the validation items are
+    already known.
 
     Args:
         classifier: encoder and head.
         labels: C.
-        metric: what the best epoch is chosen by.
+        metric: the metric that selects the best epoch.
         lr: peak learning rate.
-        total_steps: optimizer steps of the training.
-        seed: source of dropout, with the step.
+        total_steps: number of optimizer steps.
+        seed: together with the step, determines dropout.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class FineTuning(L.LightningModule):
         self._predictions: list[Tensor] = []
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        # Dropout depends on the seed and the step alone, whoever drew before.
+        # Dropout depends on seed and step only, not on earlier draws.
         torch.manual_seed(derived_seed(self.seed, "dropout", self.global_step))
         return F.cross_entropy(self.classifier(batch.ids_BL, batch.mask_BL), batch.labels_B)
 
@@ -127,7 +127,7 @@ class FineTuning(L.LightningModule):
 
 
 class Bar(L.Callback):
-    """A progress bar over all steps, with the score of the last epoch and of the best."""
+    """A progress bar over all steps, with the scores of the last and of the best epoch."""
 
     def __init__(self, title: str, total_steps: int) -> None:
         self.bar = progress_bar(total=total_steps, desc=title, unit=" steps")

@@ -1,7 +1,7 @@
-"""Fine-tunes a model on tasks with seeds, going on where an earlier command stopped.
+"""Fine-tunes a model on several tasks and seeds, skipping those that are already finished.
 
-Under ``<out>/results/<model>/<revision>/finetune``: ``<task>/predictions.json``, those of the first
-seed, as the official pipeline writes them; ``<task>/seed<n>.json``, the outcome of each seed; and
+Files in ``<out>/results/<model>/<revision>/finetune``: ``<task>/predictions.json``, the predictions
+of the first seed in the official format; ``<task>/seed<n>.json``, the outcome of each seed; and
 ``scores.json``.
 """
 
@@ -19,16 +19,16 @@ from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.finetuning.fine_tuning import FineTuning
 from amlm.evaluation.finetuning.glue_tasks import TASKS, Pair, Task, find_files, read_pairs
 from amlm.evaluation.finetuning.load_encoder import UNUSED, load_encoder
-from amlm.evaluation.finetuning.outcome import Outcome, summarise, table
+from amlm.evaluation.finetuning.outcome import Outcome, format_scores, summarise
 from amlm.evaluation.finetuning.train_task import Recipe, train_task
-from amlm.evaluation.models import fingerprint, place_of
+from amlm.evaluation.models import fingerprint, resolve_device
 from amlm.evaluation.places import find_model
 from amlm.evaluation.results import SCORES_FILE, results_folder
 from amlm.util.errors import InputError
 from amlm.util.files import write_json
 from amlm.util.terminal import quiet_lightning, say
 
-VERSION = 1  # part of the fingerprint: raise it when what is computed changes
+VERSION = 1  # part of the fingerprint: increment it when the computation changes
 
 
 def data_files(options: Options) -> dict[str, dict[str, Path]]:
@@ -39,7 +39,7 @@ def data_files(options: Options) -> dict[str, dict[str, Path]]:
 
 
 def recipe_of(task: Task, options: Options) -> Recipe:
-    """The task's own settings where the options leave them to it."""
+    """The settings from the options, with the task's defaults."""
     return Recipe(
         options.epochs or task.epochs,
         options.batch_size or task.batch_size,
@@ -49,7 +49,7 @@ def recipe_of(task: Task, options: Options) -> Recipe:
 
 
 def read_data(paths: dict[str, Path], task: Task) -> tuple[tuple[list[Pair], list[Pair]], str]:
-    """The items to train on and to validate on, and a hash of their files."""
+    """The training and validation items, and a hash of their files."""
     digest = hashlib.blake2b(digest_size=16)
     for split in ("train", "valid"):
         digest.update(paths[split].read_bytes())
@@ -61,11 +61,11 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        return {}  # not there, or not ours
+        return {}  # no file, or not a valid one
 
 
-def _outcome(path: Path, inputs: Any, train: Callable[[], FineTuning]) -> Outcome:
-    """What a file holds if it was made from the same inputs, else trained and written to it."""
+def _load_or_train(path: Path, inputs: Any, train: Callable[[], FineTuning]) -> Outcome:
+    """Reads a cached outcome if its inputs match, else trains and caches it."""
     digest = hashlib.blake2b(json.dumps(inputs).encode(), digest_size=16).hexdigest()
     found = _read_json(path)
     if found.get("fingerprint") == digest:
@@ -89,20 +89,20 @@ def _write_scores(path: Path, model_print: str, scores: dict[str, Any]) -> None:
 
 
 def finetune(options: Options, untrained: bool = False) -> dict[str, Any]:
-    """Fine-tunes and scores a model; what is there already from the same inputs is taken over.
+    """Fine-tunes and scores a model; outcomes cached for the same inputs are reused.
 
     Args:
-        options: say what is done.
-        untrained: begin at random weights; the results go to ``<revision>-untrained``.
+        options: the options of the command.
+        untrained: start from random weights; the results go to ``<revision>-untrained``.
 
-    Returns: by task what `summarise` says, and the recipe. ``scores.json`` holds the same, and that
-        of tasks of earlier commands with the same model.
+    Returns: by task, the result of `summarise` and the recipe. ``scores.json`` has the same
+        content, and keeps the tasks of earlier commands with the same model.
 
     Raises:
-        InputError: no such model or data, broken data, or options that don't go together.
+        InputError: no such model or data, invalid data, or options that don't go together.
     """
     quiet_lightning()
-    accelerator = place_of(options.device)
+    accelerator = resolve_device(options.device)
     files = data_files(options)
     data = {name: read_data(paths, TASKS[name]) for name, paths in files.items()}
     source = find_model(options.model, options.revision)
@@ -128,11 +128,11 @@ def finetune(options: Options, untrained: bool = False) -> dict[str, Any]:
                 accelerator=accelerator,
                 title=f"{name}, seed {seed}",
             )
-            outcomes[seed] = _outcome(folder / name / f"seed{seed}.json", inputs, train)
+            outcomes[seed] = _load_or_train(folder / name / f"seed{seed}.json", inputs, train)
         _write_predictions(
             folder / name / "predictions.json", name, outcomes[options.seeds[0]].predictions
         )
         scores[name] = {**summarise(task, *splits, outcomes), "recipe": asdict(recipe)}
         _write_scores(folder / SCORES_FILE, model_print, scores)
-    say(table(scores))
+    say(format_scores(scores))
     return scores

@@ -1,8 +1,8 @@
-"""Accuracy, F1 and MCC of predicted labels, by `torchmetrics`, and the interval over items.
+"""Accuracy, F1 and MCC of predicted labels, from `torchmetrics`, and confidence intervals.
 
-F1 is that of label 1 where there are two labels, and the mean over labels where there are more.
+F1 is that of label 1 for two labels, and the macro average for more.
 
-Shapes: S seeds, N items, R resamples of them.
+Shapes: S seeds, N items, R resamples.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from torchmetrics.functional.classification import (
 METRICS = ("accuracy", "f1", "mcc")
 WITH_INTERVAL = ("accuracy", "f1")
 RESAMPLES = 1_000
-AT_ONCE = 50  # resamples scored together; bounds the memory
+CHUNK = 50  # resamples scored at a time, to bound memory
 
 
 class MatthewsCorrCoef(MulticlassMatthewsCorrCoef):
-    """MCC that is 0 where all predictions, or all labels, are the same.
+    """MCC that is 0 if all predictions, or all labels, are equal.
 
-    So says scikit-learn, which the official pipeline asks; the original's answer depends on an
-    epsilon there, and a weak model often gives one answer to everything.
+    This matches scikit-learn, which the official pipeline uses. In torchmetrics the result depends
+    on an epsilon in this case, which is common with weak models.
     """
 
     def compute(self) -> Tensor:
@@ -48,7 +48,7 @@ class MatthewsCorrCoef(MulticlassMatthewsCorrCoef):
 
 
 def make_metrics(labels: int) -> MetricCollection:
-    """The three metrics of a task with so many labels, to be fed predictions and labels."""
+    """The three metrics of a task with `labels` labels; call them with predictions and labels."""
     accuracy, f1 = (
         (BinaryAccuracy(), BinaryF1Score())
         if labels == 2
@@ -72,14 +72,14 @@ def score(predictions_N: Tensor, labels_N: Tensor, labels: int) -> dict[str, flo
 def interval(
     predictions_SN: Tensor, labels_N: Tensor, labels: int, metric: str, seed: int = 0
 ) -> tuple[float, float]:
-    """95 % bootstrap interval over items of a metric's mean over seeds.
+    """95 % bootstrap interval over items of a metric, averaged over seeds.
 
     Args:
         predictions_SN: predicted labels of each seed.
-        labels_N: the right ones.
-        labels: how many labels there are.
+        labels_N: gold labels.
+        labels: number of labels.
         metric: one of `WITH_INTERVAL`.
-        seed: of the resamples.
+        seed: seed of the resamples.
     """
     two: dict[str, Any] = {"accuracy": binary_accuracy, "f1": binary_f1_score}
     more: dict[str, Any] = {
@@ -89,8 +89,8 @@ def interval(
     measure = (two if labels == 2 else more)[metric]
     draw = torch.Generator().manual_seed(seed)
     means = []
-    for _ in range(0, RESAMPLES, AT_ONCE):
-        item_RN = torch.randint(len(labels_N), (AT_ONCE, len(labels_N)), generator=draw)
+    for _ in range(0, RESAMPLES, CHUNK):
+        item_RN = torch.randint(len(labels_N), (CHUNK, len(labels_N)), generator=draw)
         scores = [
             measure(predictions_N[item_RN], labels_N[item_RN], multidim_average="samplewise")
             for predictions_N in predictions_SN

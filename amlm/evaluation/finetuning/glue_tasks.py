@@ -16,7 +16,7 @@ FOLDERS = ("glue_filtered", "full_eval/glue_filtered")
 
 
 class Pair(NamedTuple):
-    """An item: two texts and a label, 0 to the number of labels less one."""
+    """An item: two texts and a label, counted from 0."""
 
     first: str
     second: str
@@ -25,13 +25,13 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Task:
-    """A task and how it is trained.
+    """A task and its official settings.
 
     Attributes:
-        first, second: the texts, as templates of a line's fields.
-        labels: how many there are.
-        epochs, batch_size: of training.
-        metric: what the best epoch is chosen by, and what is reported.
+        first, second: templates of the two texts, filled with the fields of a line.
+        labels: number of labels.
+        epochs, batch_size: training settings.
+        metric: the metric that selects the best epoch and is reported.
     """
 
     first: str
@@ -56,11 +56,11 @@ TASKS = {
 
 
 def find_files(data_dir: Path, names: Sequence[str]) -> dict[str, dict[str, Path]]:
-    """The ``train`` and ``valid`` file of each task.
+    """The ``train`` and ``valid`` files of each task.
 
     Args:
-        data_dir: holds ``glue_filtered``, or ``full_eval`` with that.
-        names: the tasks wanted.
+        data_dir: contains ``glue_filtered`` or ``full_eval/glue_filtered``.
+        names: the requested tasks.
 
     Raises:
         InputError: a task has no data.
@@ -73,19 +73,19 @@ def find_files(data_dir: Path, names: Sequence[str]) -> dict[str, dict[str, Path
     missing = [name for name in names if name not in found]
     if missing:
         raise InputError(
-            f"data_dir={data_dir} has no data of {', '.join(missing)}: expected "
-            f"{FOLDERS[0]}/{missing[0]}.train.jsonl and .valid.jsonl in it or in full_eval in it, "
+            f"data_dir={data_dir} has no data for {', '.join(missing)}: expected "
+            f"{FOLDERS[0]}/{missing[0]}.train.jsonl and .valid.jsonl in it or in its full_eval, "
             "as in 'evaluation_data' of the OSF project ryjfm (https://osf.io/ryjfm)"
         )
     return found
 
 
 def read_pairs(path: Path, task: Task) -> list[Pair]:
-    """The items of a file.
+    """Reads the items of a file.
 
     Raises:
-        InputError: a line is no JSON object, lacks a field, or has a label that the task doesn't;
-            or the file is empty.
+        InputError: a line is not a JSON object, lacks a field or has an unknown label, or the file
+            is empty.
     """
     pairs = []
     for number, line in lines_of(path):
@@ -94,13 +94,13 @@ def read_pairs(path: Path, task: Task) -> list[Pair]:
             pair = Pair(
                 task.first.format_map(fields), task.second.format_map(fields), fields["label"]
             )
-        except (ValueError, TypeError) as error:  # not JSON; JSON, but no object
+        except (ValueError, TypeError) as error:  # not JSON, or not an object
             raise InputError(f"{path}, line {number}: not a JSON object ({error})") from error
         except KeyError as error:
-            raise InputError(f"{path}, line {number}: has no field {error}") from error
+            raise InputError(f"{path}, line {number}: no field {error}") from error
         if pair.label not in range(task.labels):
             raise InputError(
-                f"{path}, line {number}: label {pair.label!r} is not one of 0 to {task.labels - 1}"
+                f"{path}, line {number}: label {pair.label!r} is not in 0 to {task.labels - 1}"
             )
         pairs.append(pair)
     if not pairs:

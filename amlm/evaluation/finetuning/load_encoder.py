@@ -1,4 +1,4 @@
-"""From the place of a model to an encoder with its tokenizer."""
+"""Loads an encoder and its tokenizer."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
-# Of some models; masked-LM training leaves it out, so that it is drawn anew at each loading.
+# Some models have a pooler. Masked-LM checkpoints lack it, so it is random after each loading.
 UNUSED = "pooler"
 
 
 def load_encoder(
     source: Source, untrained: bool = False
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """The encoder, without any head, and its tokenizer; for the rest see `models.load`."""
+    """Loads the encoder without its head, and its tokenizer; see also `models.load`."""
     from transformers import AutoModel
     from transformers.utils import logging as transformers_logging
 
     tokenizer = load_tokenizer(source)
     verbosity = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()  # that the masked-LM head is left over is meant
+    transformers_logging.set_verbosity_error()  # the masked-LM head is unused on purpose
     try:
         model = read_model(AutoModel, source, tokenizer, untrained=untrained, unused=UNUSED)
     finally:

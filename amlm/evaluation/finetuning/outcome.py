@@ -1,4 +1,4 @@
-"""What the trainings of a task amount to, in numbers and as a table.
+"""The outcome of fine-tuning on a task, as numbers and as a text table.
 
 Shapes: S seeds, N items.
 """
@@ -17,13 +17,13 @@ from amlm.evaluation.finetuning.glue_tasks import Pair, Task
 
 @dataclass(frozen=True)
 class Outcome:
-    """One training of one task.
+    """The outcome of fine-tuning on one task with one seed.
 
     Attributes:
-        fingerprint: of all that went into it.
-        epoch: the best one, counted from 1.
-        scores: of that epoch, by metric.
-        predictions: of that epoch, a label per validation item.
+        fingerprint: hash of all inputs.
+        epoch: the best epoch, counted from 1.
+        scores: scores of that epoch by metric.
+        predictions: predicted labels of that epoch, one per validation item.
         history: the scores of every epoch.
     """
 
@@ -37,16 +37,16 @@ class Outcome:
 def summarise(
     task: Task, train: Sequence[Pair], valid: Sequence[Pair], outcomes: Mapping[int, Outcome]
 ) -> dict[str, Any]:
-    """The scores of a task in per cent, as the official figures are.
+    """The scores of a task in per cent, like the official ones.
 
     Args:
-        task: says which metric counts.
+        task: determines the main metric.
         train, valid: its items.
-        outcomes: by seed.
+        outcomes: outcomes by seed.
 
-    Returns: ``totals``, by metric the mean over seeds as ``score`` and its interval ``low`` to
-        ``high`` (none of MCC); ``metric``, the one that counts; ``constant``, what always answering
-        the commonest label gets by it; ``items``; ``seeds``, the metrics and best epoch of each.
+    Returns: ``totals``, by metric the mean over seeds ``score`` and its interval ``low`` to
+        ``high`` (none for MCC); ``metric``, the main metric; ``constant``, the score of always
+        predicting the most frequent label; ``items``; ``seeds``, metrics and best epoch by seed.
     """
     labels_N = torch.tensor([pair.label for pair in valid])
     predictions_SN = torch.tensor([outcome.predictions for outcome in outcomes.values()])
@@ -74,20 +74,20 @@ def summarise(
     }
 
 
-def table(scores: Mapping[str, Any]) -> str:
-    """Scores as people read them: a line for each seed, and one for their mean."""
+def format_scores(scores: Mapping[str, Any]) -> str:
+    """The scores as a text table: one line per seed, and one for the mean."""
     lines = [f"{'task':10}{'seed':>8}{'accuracy':>10}{'F1':>8}{'MCC':>8}   best epoch"]
 
-    def add(name: str, seed: str, values: Mapping[str, float], more: str) -> None:
+    def add(name: str, seed: str, values: Mapping[str, float], note: str) -> None:
         numbers = f"{values['accuracy']:10.1f}{values['f1']:8.1f}{values['mcc']:8.1f}"
-        lines.append(f"{name:10}{seed:>8}{numbers}   {more}")
+        lines.append(f"{name:10}{seed:>8}{numbers}   {note}")
 
     for name, each in scores.items():
         for seed, values in each["seeds"].items():
             add(name, seed, values, str(values["epoch"]))
-        counts = each["totals"][each["metric"]]
+        main = each["totals"][each["metric"]]
         means = {metric: figure["score"] for metric, figure in each["totals"].items()}
-        interval_text = f"95 % interval over items {counts['low']:.1f} to {counts['high']:.1f}"
-        constant = f"always the commonest label {each['constant']:.1f}"
+        interval_text = f"95 % interval over items {main['low']:.1f} to {main['high']:.1f}"
+        constant = f"most frequent label {each['constant']:.1f}"
         add(name, "mean", means, f"{each['metric']}: {interval_text}; {constant}")
     return "\n".join(lines)

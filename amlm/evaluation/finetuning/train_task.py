@@ -1,4 +1,4 @@
-"""One training of one task from a pretrained model."""
+"""Fine-tunes a pretrained model on one task with one seed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VALID_BATCH = 64
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a training depends on beside the data, the model and the seed."""
+    """Training settings; together with data, model and seed they determine the outcome."""
 
     epochs: int
     batch_size: int
@@ -44,43 +44,43 @@ def train_task(
     accelerator: str = "cpu",
     title: str = "",
 ) -> FineTuning:
-    """Trains a classifier and returns it with its `epochs`; the model itself stays as it is.
+    """Trains a classifier and returns it with its `epochs`; the model itself is not modified.
 
     Args:
         model: a pretrained encoder.
         tokenizer: its tokenizer.
-        task: what its labels are and what the best epoch is chosen by.
-        splits: items to train on, and to validate on after each epoch.
+        task: determines the labels and the metric that selects the best epoch.
+        splits: training items, and items to validate on after each epoch.
         recipe: see `Recipe`.
-        seed: of the head, dropout and the order of the items.
+        seed: seed of the head, of dropout and of the order of the items.
         accelerator: ``cpu`` or ``cuda``.
-        title: of the progress bar and of what is said.
+        title: title of the progress bar and of messages.
 
     Raises:
-        InputError: there are fewer items than a batch has, or items are longer than the model
-            can take.
+        InputError: there are fewer items than one batch needs, or items exceed the model's maximum
+            length.
     """
     train, valid = (encode(pairs, tokenizer, recipe.max_length) for pairs in splits)
     pad = tokenizer.pad_token_id or 0
     batches = train_batches(train, recipe.batch_size, pad, seed)
     if not len(batches):
         raise InputError(
-            f"batch_size={recipe.batch_size} is more than the {len(train)} items to train on"
+            f"batch_size={recipe.batch_size} is larger than the {len(train)} training items"
         )
-    if cut := sum(item.cut for item in (*train, *valid)):
+    if truncated := sum(item.truncated for item in (*train, *valid)):
         say(
-            f"{title}: {cut:,} of {len(train) + len(valid):,} items are longer than "
-            f"max_length={recipe.max_length} tokens and lose the end of their longer text"
+            f"{title}: {truncated:,} of {len(train) + len(valid):,} items are longer than "
+            f"max_length={recipe.max_length} tokens; their longer text is truncated"
         )
     encoder = make_encoder(model)
     longest = max(len(item.ids) for item in (*train, *valid))
     limit = longest_input(model, tokenizer)
     if isinstance(encoder, AnyEncoder) and longest > limit:
         raise InputError(
-            f"max_length={recipe.max_length} is more than the model can take: give "
+            f"max_length={recipe.max_length} exceeds the maximum input length of the model: use "
             f"max_length={limit}"
         )
-    torch.manual_seed(seed)  # the head's weights
+    torch.manual_seed(seed)  # for the weights of the head
     classifier = Classifier(encoder, model.config.hidden_size, task.labels).train()
     total_steps = len(batches) * recipe.epochs
     module = FineTuning(
@@ -96,7 +96,7 @@ def train_task(
         devices=1,
         max_epochs=recipe.epochs,
         num_sanity_val_steps=0,
-        # What the encoder caches in validation is used in training.
+        # Tensors that the encoder caches in validation are reused in training.
         inference_mode=False,
         logger=False,
         enable_checkpointing=False,

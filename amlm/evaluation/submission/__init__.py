@@ -1,7 +1,7 @@
-"""The leaderboard's file.
+"""The submission file for the leaderboard.
 
-| module | holds |
+| module | contents |
 | --- | --- |
-| `official`, `sizes` | official files checked and scored; how many predictions there have to be |
-| `submit` | the file, or what is missing in it |
+| `official`, `sizes` | checks and scores official files; required numbers of predictions |
+| `submit` | writes the file, or lists what is missing |
 """

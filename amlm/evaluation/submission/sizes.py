@@ -1,4 +1,4 @@
-"""How many predictions of each group the leaderboard wants; groups by their names in lower case."""
+"""Number of predictions that the leaderboard requires for each group (names in lower case)."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ EWOK = {
     "social-relations": 1_548,
     "spatial-relations": 490,
 }
-_OPERATIONS = {  # of entity tracking: items with 0 to 5 of them
+_OPERATIONS = {  # entity tracking: number of items with 0 to 5 operations
     "regular": (606, 607, 606, 606, 568, 159),
     "ambiref": (607, 607, 604, 604, 615, 187),
     "move_contents": (605, 606, 605, 606, 529, 156),
@@ -101,7 +101,7 @@ ENTITY_TRACKING = {
     for split, sizes in _OPERATIONS.items()
     for number, size in enumerate(sizes)
 }
-SAME = {  # in both suites
+SAME = {  # the same in both suites
     "wug_adj": {"wug_adj": 200},
     "wug_past": {"wug_past": 50},
     "reading": {"reading": 1_726},
@@ -136,8 +136,8 @@ GLUE = {
     "rte": 139,
     "wsc": 52,
 }
-CONTEXTS = 8_005  # of words in the age-of-acquisition task, at each checkpoint
-MILLIONS = {  # of words at the checkpoints of a track
+CONTEXTS = 8_005  # contexts in the age-of-acquisition task, at each checkpoint
+MILLIONS = {  # millions of words at the checkpoints of a track
     "strict-small": (*range(1, 10), *range(10, 101, 10)),
     "strict": (*range(1, 10), *range(10, 100, 10), *range(100, 1_001, 100)),
 }

@@ -1,11 +1,11 @@
 """Zero-shot tasks: items scored by pseudo-log-likelihood.
 
-| module | holds |
+| module | contents |
 | --- | --- |
-| `tasks` | which tasks there are, where their files lie, what to do when they are missing |
-| `items`, `columns` | lines of those files as items: candidates of which the first is right |
+| `tasks` | the tasks and the locations of their files |
+| `items`, `columns` | reads those files: items whose first candidate is the correct one |
 | `predictors`, `scoring` | logits at one position; log-probabilities of masked tokens |
-| `ranking`, `reading`, `aoa` | the three kinds of task, from items to predictions and figures |
-| `baselines` | an untrained model of the same shape; token frequency |
-| `run_tasks` | a task from files to report |
+| `ranking`, `reading`, `aoa` | the three kinds of task, from items to predictions and scores |
+| `baselines` | token frequency |
+| `run_tasks` | runs a task, from files to report |
 """

@@ -1,7 +1,8 @@
-"""Age of acquisition: does a model come to know words in the order in which children do?
+"""Age of acquisition: does a model acquire words in the same order as children?
 
-A word's surprisals at all checkpoints, and the shares of children who say it at 16 to 30 months,
-are each fitted with a sigmoid; where the curves cross their thresholds is the age.
+Sigmoids are fitted to the surprisals of a word at all checkpoints, and to the proportion of
+children who say it at 16 to 30 months. The points where they cross a threshold are the ages of
+acquisition.
 
 Shapes: N points of a curve.
 """
@@ -16,21 +17,21 @@ from typing import Any
 import numpy as np
 from scipy.optimize import curve_fit
 
-from amlm.evaluation.figures import Figure, Floats, Report, interval, number, pearson, resampled
+from amlm.evaluation.figures import Figure, Floats, Report, interval, number, pearson, resample
 from amlm.evaluation.zero_shot.columns import read_rows
 from amlm.evaluation.zero_shot.items import Candidate, suffix
 from amlm.util.errors import InputError
 
 MONTHS = range(16, 31)
 KNOWN_BY_HALF = 0.5
-# The official pipeline's: bits, although the surprisals that it is compared with are in nats.
+# As in the official pipeline: in bits, although it is compared with surprisals in nats.
 CHANCE = np.log2(300_000)
 MILLION = 1_000_000
-FEWEST = 3  # points of a curve, words of a correlation
+FEWEST = 3  # minimum number of points of a curve, and of words of a correlation
 
 
 def read_contexts(path: Path) -> list[tuple[str, int, str]]:
-    """Word, number of the context, and context; words of one character are passed by."""
+    """Word, number of the context, and context; words of one character are skipped."""
     try:
         listed = json.loads(path.read_text(encoding="utf-8"))
         return [
@@ -41,25 +42,25 @@ def read_contexts(path: Path) -> list[tuple[str, int, str]]:
         ]
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise InputError(
-            f'{path} is not of the form {{"word": [{{"context": "..."}}]}}: {error!r}'
+            f'{path} does not have the format {{"word": [{{"context": "..."}}]}}: {error!r}'
         ) from error
 
 
 def read_children(path: Path) -> dict[str, Floats]:
-    """Share of children who say a word at each month, NaN where it isn't known."""
+    """Proportion of children who say a word in each month; NaN where it is unknown."""
     months = [str(month) for month in MONTHS]
     children: dict[str, Floats] = {}
     for row in read_rows(path, ("word", *months)):
         try:
-            shares = np.array([float(row[month] or "nan") for month in months])
+            proportions = np.array([float(row[month] or "nan") for month in months])
         except ValueError as error:
             raise InputError(f"{path}, word {row['word']!r}: {error}") from error
-        children.setdefault(row["word"], shares)
+        children.setdefault(row["word"], proportions)
     return children
 
 
 def candidates(contexts: list[tuple[str, int, str]]) -> list[Candidate]:
-    """The word as the completion of each of its contexts."""
+    """Each word as the completion of each of its contexts."""
     return [suffix(context.strip() + " ", word.strip()) for word, _, context in contexts]
 
 
@@ -90,27 +91,27 @@ def sigmoid(x: Floats, a: float, b: float, c: float, d: float) -> Floats:
 
 
 def crossing(fitted: Floats, level: float) -> float | None:
-    """Where a sigmoid with these parameters rises through a level; None if it doesn't."""
+    """Where a sigmoid with these parameters rises through a level; None if it does not."""
     a, b, c, d = fitted
     if a <= 0 or b <= 0 or not d < level < a + d:
         return None
     return float(c - np.log(a / (level - d) - 1) / b)
 
 
-def age_of_children(shares: Floats) -> float | None:
-    """The month at which half the children say a word, between the first and the last known."""
-    known = np.isfinite(shares)
-    months, shares = np.array(MONTHS, dtype=float)[known], shares[known]
+def age_of_children(proportions: Floats) -> float | None:
+    """The month in which half of the children say a word; None outside the known months."""
+    known = np.isfinite(proportions)
+    months, proportions = np.array(MONTHS, dtype=float)[known], proportions[known]
     if len(months) < FEWEST:
         return None
     start = [1.0, 0.1, months.mean(), 0.0]
     bounds = ([0, 0, months[0], -0.5], [2, 1, months[-1], 0.5])
-    age = _fitted_crossing(months, shares, start, KNOWN_BY_HALF, bounds=bounds)
+    age = _fit_crossing(months, proportions, start, KNOWN_BY_HALF, bounds=bounds)
     return age if age is not None and months[0] <= age <= months[-1] else None
 
 
 def age_of_model(words_N: Floats, surprisal_N: Floats) -> float | None:
-    """``log10(words + 1)`` at which a word is half-way from chance to its lowest surprisal."""
+    """``log10(words + 1)`` where the surprisal is half-way between chance and its minimum."""
     if len(words_N) < FEWEST:
         return None
     known = np.isfinite(surprisal_N)
@@ -119,19 +120,19 @@ def age_of_model(words_N: Floats, surprisal_N: Floats) -> float | None:
         return None
     x = np.log10(words + 1)
     start = [np.ptp(rising), 1.0, x.mean(), rising.min()]
-    age = _fitted_crossing(x, rising, start, -(CHANCE - 0.5 * (CHANCE + rising.max())))
+    age = _fit_crossing(x, rising, start, -(CHANCE - 0.5 * (CHANCE + rising.max())))
     if age is None or not words[0] <= 10**age - 1 <= words[-1]:
         return None
     return age
 
 
-def _fitted_crossing(
+def _fit_crossing(
     x: Floats, y: Floats, start: list[Any], level: float, **limits: Any
 ) -> float | None:
     try:
         with np.errstate(all="ignore"):
             fitted, _ = curve_fit(sigmoid, x, y, p0=start, maxfev=1_000, **limits)
-    except (RuntimeError, ValueError, TypeError):  # no fit: no age, as in the official pipeline
+    except (RuntimeError, ValueError, TypeError):  # no fit, no age, as in the official pipeline
         return None
     return crossing(fitted, level)
 
@@ -139,7 +140,7 @@ def _fitted_crossing(
 def report(lines: list[dict[str, Any]], children: dict[str, Floats]) -> Report:
     """Pearson's correlation over the words that have both ages.
 
-    For fewer than three words there is none; the official figure is 0 then.
+    It is undefined for fewer than three words; the official score is then 0.
     """
     curves: dict[str, list[tuple[float, float]]] = {}
     for line in lines:
@@ -147,8 +148,8 @@ def report(lines: list[dict[str, Any]], children: dict[str, Floats]) -> Report:
         curves.setdefault(line["target_word"], []).append(point)
     pairs = []
     for word, points in curves.items():
-        shares = children.get(word)
-        age = None if shares is None else age_of_children(shares)
+        proportions = children.get(word)
+        age = None if proportions is None else age_of_children(proportions)
         model_age = None if age is None else age_of_model(*np.array(points, dtype=float).T)
         if model_age is not None:
             pairs.append((model_age, age))
@@ -161,7 +162,7 @@ def report(lines: list[dict[str, Any]], children: dict[str, Floats]) -> Report:
     figure = Figure(None, None, None, 0.0, None, len(pairs), len(too_long))
     if len(pairs) >= FEWEST:
         score = number(pearson(*ages))
-        drawn = resampled(len(pairs))
+        drawn = resample(len(pairs))
         low, high = interval(pearson(ages[0][drawn], ages[1][drawn]))
         figure = replace(figure, score=score, low=low, high=high, official=score)
     return Report({"Pearson": figure}, {}, too_long)

@@ -1,4 +1,4 @@
-"""What a score is worth: systems that know nothing, or only how common tokens are."""
+"""The frequency baseline: a system that knows only how frequent tokens are."""
 
 from __future__ import annotations
 
@@ -16,40 +16,39 @@ from amlm.evaluation.zero_shot.scoring import Query
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-LINES_AT_ONCE = 4_096
+CHUNK_LINES = 4_096
 
 
 class Frequency:
-    """A `Scorer` (see `amlm.evaluation.zero_shot.scoring`) that knows token frequencies alone.
+    """A `Scorer` (see `amlm.evaluation.zero_shot.scoring`) that knows only token frequencies.
 
-    A token's probability is its share of a text, with one added to every count.
+    The probability of a token is its relative frequency in a text, with add-one smoothing.
 
     Args:
-        tokenizer: that of the model which the baseline is for.
-        counts_V: how often each token type occurs.
+        tokenizer: the tokenizer of the model to compare with.
+        counts_V: occurrences of each token type.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, counts_V: NDArray[np.int64]) -> None:
         self.tokenizer = tokenizer
         self.limit = 2**31
-        more_V = counts_V + 1
-        self.log_share_V: NDArray[np.float32] = (np.log(more_V) - np.log(more_V.sum())).astype(
-            np.float32
-        )
+        smoothed_V = counts_V + 1
+        log_probs_V = np.log(smoothed_V) - np.log(smoothed_V.sum())
+        self.log_probs_V: NDArray[np.float32] = log_probs_V.astype(np.float32)
         text = tokenizer.backend_tokenizer.to_str().encode() + counts_V.tobytes()
         self.fingerprint = hashlib.blake2b(text, digest_size=16).hexdigest()
 
     def log_probs(self, queries: Sequence[Query]) -> NDArray[np.float32]:
-        """Log-shares of the targets: ``[Q]``."""
-        return np.take(self.log_share_V, [query.target for query in queries])
+        """Log-probabilities of the targets: ``[Q]``."""
+        return np.take(self.log_probs_V, [query.target for query in queries])
 
 
 def count_tokens(tokenizer: PreTrainedTokenizerFast, path: Path) -> NDArray[np.int64]:
-    """How often each token type occurs in a text file, line by line: ``[V]``."""
+    """Occurrences of each token type in a text file, tokenised line by line: ``[V]``."""
     counts_V = np.zeros(len(tokenizer), dtype=np.int64)
     with path.expanduser().open(encoding="utf-8", errors="replace") as lines:
         stripped = (line.strip() for line in lines)
-        while chunk := list(islice(stripped, LINES_AT_ONCE)):
+        while chunk := list(islice(stripped, CHUNK_LINES)):
             encoded = tokenizer(chunk, add_special_tokens=False, verbose=False)["input_ids"]
             flat = np.fromiter((v for ids in encoded for v in ids), dtype=np.int64)
             counts_V += np.bincount(flat, minlength=len(counts_V))

@@ -10,10 +10,10 @@ from amlm.util.errors import InputError
 
 
 def read_rows(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
-    """The lines of a CSV file by column.
+    """Reads the rows of a CSV file as dictionaries.
 
     Raises:
-        InputError: it can't be read, has no lines or not the columns needed, or a line is cut off.
+        InputError: the file can't be read, has no rows, lacks a column, or a row is too short.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -22,8 +22,8 @@ def read_rows(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
         raise InputError(f"{path} can't be read: {error}") from error
     for name in needed:
         if not rows or name not in rows[0]:
-            raise InputError(f"{path} has no column {name!r}, or no lines")
+            raise InputError(f"{path} has no column {name!r}, or no rows")
     for number, row in enumerate(rows, start=2):
         if None in row.values():
-            raise InputError(f"{path}, line {number}: has fewer columns than the first line")
+            raise InputError(f"{path}, line {number}: fewer columns than in the first line")
     return rows

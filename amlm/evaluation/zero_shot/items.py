@@ -1,6 +1,6 @@
-"""Items of the ranking tasks: candidates of which the first is right, read from JSON lines.
+"""Items of the ranking tasks, read from JSON lines; the first candidate is the correct one.
 
-A candidate's score is the pseudo-log-likelihood of its *completion*, a suffix of its sentence.
+The score of a candidate is the pseudo-log-likelihood of its *completion*, a suffix of its sentence.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from amlm.util.errors import InputError
 
-SAMPLE_PAIRS = 100  # of each phenomenon of the built-in grammar
+SAMPLE_PAIRS = 100  # minimal pairs per phenomenon of the built-in grammar
 SAMPLE_SEED = 2025
 FIELDS = {"syntax_semantics": "syntax/semantics"}
 COMPS = {
@@ -24,9 +24,9 @@ COMPS = {
 
 
 class Candidate(NamedTuple):
-    """A sentence; what follows its first `start` characters is the completion.
+    """A sentence whose completion begins after `start` characters.
 
-    `answer` is what a prediction quotes when the candidate is chosen.
+    `answer` is the text that an official prediction quotes if the candidate is chosen.
     """
 
     sentence: str
@@ -36,13 +36,13 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True)
 class Item:
-    """One question.
+    """One item.
 
     Attributes:
-        uid: the group whose accuracy counts in the task's score.
-        candidates: the right one first.
+        uid: the group of the item; the score of a task is a mean over groups.
+        candidates: the correct one first.
         groups: further groupings, e.g. ``{"field": "syntax"}``.
-        ratio: how often people chose the first candidate (WUG).
+        ratio: proportion of people who chose the first candidate (WUG).
     """
 
     uid: str
@@ -51,7 +51,7 @@ class Item:
     ratio: float | None = None
 
 
-Fields = Callable[[str, type], Any]  # (name, type) -> the field of a line, or InputError
+Fields = Callable[[str, type], Any]  # (name, type) -> the field of a line; raises InputError
 Reader = Callable[[Fields, Path], Item]
 
 
@@ -98,33 +98,33 @@ def comps(line: Fields, path: Path) -> Item:
 
 
 def wug(task: str) -> Reader:
-    """The reader of a WUG task, whose items all belong to the group of the task's name."""
+    """The reader of a WUG task, whose items form a single group with the task's name."""
 
     def read(line: Fields, path: Path) -> Item:
         sentences = line("sentences", str).split("\t")
         if len(sentences) != 2:
-            raise InputError(f"'sentences' has {len(sentences)} parts between tabs, not 2")
+            raise InputError(f"'sentences' has {len(sentences)} tab-separated fields, not 2")
         return Item(task, [whole(each) for each in sentences], ratio=float(line("ratio", float)))
 
     return read
 
 
 def read_items(path: Path, reader: Reader) -> list[Item]:
-    """All items of a file of JSON lines.
+    """Reads all items of a JSON-lines file.
 
     Raises:
-        InputError: a line is not JSON or lacks a field; says which.
+        InputError: a line is not valid JSON or lacks a field.
     """
     return [_item(number, text, path, reader) for number, text in lines_of(path)]
 
 
 def lines_of(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a text file that are not blank, with their numbers."""
+    """The non-blank lines of a text file, with their numbers."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} can't be read: {error}") from error
-    # Not `splitlines`: JSON may hold other characters that end a line in Unicode's eyes.
+    # Not `splitlines`: JSON strings can contain other characters that Unicode treats as newlines.
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             yield number, line
@@ -134,17 +134,17 @@ def _item(number: int, text: str, path: Path, reader: Reader) -> Item:
     try:
         raw = json.loads(text)
     except ValueError as error:
-        raise InputError(f"{path}, line {number}: not JSON ({error})") from error
+        raise InputError(f"{path}, line {number}: not valid JSON ({error})") from error
 
     def line(name: str, kind: type) -> Any:
         if not isinstance(raw, dict) or name not in raw:
-            raise InputError(f"the field {name!r} is missing")
+            raise InputError(f"field {name!r} is missing")
         value = raw[name]
         fits = isinstance(value, (int, float) if kind is float else kind)
         if kind is list:
             fits = fits and len(value) > 1 and all(isinstance(each, str) for each in value)
         if not fits:
-            raise InputError(f"the field {name!r} is {value!r}, not {NAMES[kind]}")
+            raise InputError(f"field {name!r} is {value!r}, not {NAMES[kind]}")
         return value
 
     try:
@@ -153,12 +153,12 @@ def _item(number: int, text: str, path: Path, reader: Reader) -> Item:
         raise InputError(f"{path}, line {number}: {error}") from error
 
 
-NAMES = {str: "text", int: "a whole number", float: "a number", list: "a list of two texts or more"}
+NAMES = {str: "text", int: "an integer", float: "a number", list: "a list of two or more texts"}
 
 
 def sample_items() -> list[Item]:
-    """Minimal pairs of the built-in grammar: the same ones always."""
-    from amlm.sample import minimal_pairs  # 2,900 lines that no other task needs
+    """Minimal pairs of the built-in grammar, always the same ones."""
+    from amlm.sample import minimal_pairs  # imported late: no other task needs the grammar
 
     phenomena = len({pair.phenomenon for pair in minimal_pairs(SAMPLE_SEED, SAMPLE_PAIRS)})
     pairs = minimal_pairs(SAMPLE_SEED, SAMPLE_PAIRS * phenomena)

@@ -1,9 +1,9 @@
-"""From a model of `transformers` to its logits at one position of each input, the fast way.
+"""Fast logits of a `transformers` model at one position of each input.
 
-Inputs are not padded. A model's head runs at that position alone. DeBERTa-V2 and -V3 run on our own
-encoder, all other models as `transformers` has them, with the hidden states of the other positions
-taken away before the head. Either way is checked against the plain model on a small batch, and the
-plain model is used where they don't agree.
+Inputs are not padded, and the head runs only at that position. DeBERTa-V2 and -V3 run on our own
+encoder; other models run in `transformers`, with the hidden states of all other positions removed
+before the head. Both are checked against the plain model on a small batch, and the plain model is
+used if they disagree.
 
 Shapes: B batch, L length, D hidden, V vocabulary.
 """
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 Predict = Callable[[Tensor, Tensor], Tensor]  # (ids_BL, position_B) -> logits_BV
-FULL_LOGITS = 2**26  # numbers of the logits at all positions that a model may make at a time
+FULL_LOGITS = 2**26  # maximum size of the logits at all positions, in elements
 
 
-def predictor(model: PreTrainedModel) -> Predict:
-    """The fastest way that agrees with the plain model, the plain one if none does."""
+def make_predictor(model: PreTrainedModel) -> Predict:
+    """The fastest predictor that agrees with the plain model, or else the plain model."""
     plain = _at_every_position(model)
     for make in (_on_our_encoder, _head_at_position):
         try:
             predict = make(model)
             if _agree(predict, plain, model):
                 return predict
-        except Exception:  # whatever a model that we don't know thinks of it
+        except Exception:  # an unknown model can fail in any way
             continue
     return plain
 
@@ -73,7 +73,7 @@ def _on_our_encoder(model: PreTrainedModel) -> Predict:
     last: Any = ours.deberta.encoder.layer[-1].attention
 
     def predict(ids_BL: Tensor, position_B: Tensor) -> Tensor:
-        # Behind the last attention no position sees another one: the rest is for one alone.
+        # After the last attention positions are independent: the rest runs at one position only.
         def keep_context(module: nn.Module, args: Any, context_BLD: Tensor) -> Tensor:
             return _at(context_BLD, position_B)[:, None]
 

@@ -1,4 +1,4 @@
-"""Tasks that rank candidates: from items and scores to predictions and figures."""
+"""Tasks that rank candidates: from items and scores to predictions and reports."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from amlm.evaluation.figures import (
     Floats,
     Report,
     accuracies,
+    compare_candidates,
     interval,
     number,
-    outcomes,
-    resampled,
+    resample,
     spearman,
 )
 from amlm.evaluation.zero_shot.items import Item
 from amlm.evaluation.zero_shot.tasks import Task
 
 
-def chosen(scores: Floats) -> int:
-    """The official pipeline's choice: the highest score in float32, the first of equals.
+def choose(scores: Floats) -> int:
+    """The official pipeline's choice: the argmax in float32, the first one in a tie.
 
-    Where a candidate is too long to be scored it is the last one, which is wrong.
+    If a candidate is too long to be scored, the last one is chosen, which is incorrect.
     """
     if not np.isfinite(scores).all():
         return len(scores) - 1
     return int(np.argmax(scores.astype(np.float32)))
 
 
-def share_of_first(scores: Floats) -> float:
-    """Softmax of the scores, the first one's share, in float32 as in the official pipeline."""
+def prob_of_first(scores: Floats) -> float:
+    """Softmax probability of the first candidate, in float32 as in the official pipeline."""
     if not np.isfinite(scores).all():
         return 1 / len(scores)
     return float(torch.softmax(torch.tensor(scores, dtype=torch.float32), 0)[0])
@@ -45,24 +45,24 @@ def predictions(items: list[Item], scores: list[Floats]) -> dict[str, Any]:
     """The predictions of a task in the official format."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for item, each in zip(items, scores, strict=True):
-        among = found[item.uid]
+        group = found[item.uid]
         prediction: dict[str, Any] = {
-            "id": f"{item.uid}_{len(among)}",
-            "pred": item.candidates[chosen(each)].answer,
+            "id": f"{item.uid}_{len(group)}",
+            "pred": item.candidates[choose(each)].answer,
         }
         if item.ratio is not None:
-            prediction["prob"] = share_of_first(each)
-        among.append(prediction)
+            prediction["prob"] = prob_of_first(each)
+        group.append(prediction)
     return {uid: {"predictions": each} for uid, each in found.items()}
 
 
 def report(task: Task, items: list[Item], scores: list[Floats]) -> Report:
-    """The figures of a task: accuracy, or Spearman's correlation with what people chose."""
-    found = outcomes(scores)
+    """The scores of a task: accuracy, or Spearman's correlation with people's choices."""
+    found = compare_candidates(scores)
     names = zip(ids(items), found.scored_N, strict=True)
     too_long = [name for name, scored in names if not scored]
     if items[0].ratio is not None:
-        return Report({"Spearman": _against_people(items, scores)}, {}, too_long)
+        return Report({"Spearman": _correlate_with_people(items, scores)}, {}, too_long)
     uids = [item.uid for item in items]
     by_uid, total = accuracies(found, uids, _weights(uids, task.mean_of))
     groups = {"uid": by_uid}
@@ -72,7 +72,7 @@ def report(task: Task, items: list[Item], scores: list[Floats]) -> Report:
 
 
 def ids(items: list[Item]) -> list[str]:
-    """The id of each item: its group and its place in it."""
+    """The id of each item: its group and its index in the group."""
     seen: Counter[str] = Counter()
     names = []
     for item in items:
@@ -82,7 +82,7 @@ def ids(items: list[Item]) -> list[str]:
 
 
 def _weights(uids: list[str], prefixes: tuple[str, ...]) -> dict[str, float] | None:
-    """Weights by which each split counts the same, and within it each group."""
+    """Weights that give each split, and each group within a split, equal weight."""
     split = {uid: next((p for p in prefixes if uid.startswith(p)), "") for uid in set(uids)}
     sizes = Counter(split.values())
     if set(sizes) == {""}:
@@ -90,21 +90,21 @@ def _weights(uids: list[str], prefixes: tuple[str, ...]) -> dict[str, float] | N
     return {uid: 1 / sizes[name] if name else 0.0 for uid, name in split.items()}
 
 
-def _against_people(items: list[Item], scores: list[Floats]) -> Figure:
-    # Our figure ranks by the difference of the scores: their softmax in float32, which the official
-    # one ranks by, is 1 for every clear case, and equal values tie.
+def _correlate_with_people(items: list[Item], scores: list[Floats]) -> Figure:
+    # Our score ranks by the difference of the scores. The official one ranks by their softmax in
+    # float32, which is 1 for all clear cases, so that they tie.
     ratio_N = np.array([item.ratio for item in items])
     lead_N = np.array([each[0] - each[1] for each in scores])
     kept_N = np.isfinite(lead_N)
-    share_N = np.array([share_of_first(each) for each in scores])
-    drawn_RN = resampled(int(kept_N.sum()))
+    prob_N = np.array([prob_of_first(each) for each in scores])
+    drawn_RN = resample(int(kept_N.sum()))
     lead, ratio = lead_N[kept_N], ratio_N[kept_N]
     low, high = interval(spearman(lead[drawn_RN], ratio[drawn_RN])) if len(lead) else (None, None)
     return Figure(
         number(spearman(lead, ratio)) if len(lead) else None,
         low,
         high,
-        number(spearman(share_N, ratio_N)),
+        number(spearman(prob_N, ratio_N)),
         float(100 * (np.abs(lead) <= TIE).sum() / len(items)),
         len(items),
         int((~kept_N).sum()),

@@ -1,4 +1,4 @@
-"""A model, and the baselines asked for, on the tasks that are there: scores, files, reports."""
+"""Runs a model or a baseline on a task: scores, files, reports."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from amlm.util.files import write_json
 from amlm.util.progress_bar import progress_bar
 
 Progress = Callable[[int], object]
-Checkpoint = tuple[str, Callable[[], Scorer]]  # its name, and what loads it
+Checkpoint = tuple[str, Callable[[], Scorer]]  # its name, and a function that loads it
 
 
-def scored(
-    scorer: Scorer, asked: Sequence[Sequence[Candidate]], path: Path, progress: Progress
+def score_items(
+    scorer: Scorer, items: Sequence[Sequence[Candidate]], path: Path, progress: Progress
 ) -> list[list[float]]:
-    """The scores of groups of candidates, from the file `path` if they are there."""
+    """Scores the candidates of each item; scores are cached in the file `path`."""
 
     def compute() -> list[list[float]]:
-        flat = iter(score(scorer, [each for some in asked for each in some], progress).tolist())
-        return [list(islice(flat, len(some))) for some in asked]
+        flat = iter(score(scorer, [each for item in items for each in item], progress).tolist())
+        return [list(islice(flat, len(item))) for item in items]
 
-    found, was_there = results.remembered(path, [scorer.fingerprint, asked], compute)
-    if was_there:
-        progress(sum(map(len, asked)))
-    return found
+    scores, cached = results.load_or_compute(path, [scorer.fingerprint, items], compute)
+    if cached:
+        progress(sum(map(len, items)))
+    return scores
 
 
 def items_of(found: Found) -> dict[str, list[Item]]:
-    """The items of a ranking task by file."""
+    """Reads the items of a ranking task, by file."""
     reader = found.task.reader
     if reader is None:
         return {"sample": sample_items()}
@@ -51,52 +51,53 @@ def items_of(found: Found) -> dict[str, list[Item]]:
 
 
 def run_ranking(found: Found, scorer: Scorer, folder: Path) -> Report:
-    """Scores, predictions and figures of a task that ranks candidates."""
+    """Runs a task that ranks candidates: writes scores and predictions, returns the report."""
     by_file = items_of(found)
     total = sum(len(item.candidates) for items in by_file.values() for item in items)
     items: list[Item] = []
     scores: list[list[float]] = []
     with progress_bar(total=total, desc=found.folder, unit=" sentences") as bar:
-        for file, some in by_file.items():
+        for file, of_file in by_file.items():
             bar.set_postfix_str(file)
             path = folder / "scores" / found.folder / f"{file}.json"
-            scores += scored(scorer, [item.candidates for item in some], path, bar.update)
-            items += some
+            candidates = [item.candidates for item in of_file]
+            scores += score_items(scorer, candidates, path, bar.update)
+            items += of_file
     arrays = [np.array(each) for each in scores]
-    place = results.predictions_folder(folder, found.task.official, found.folder)
-    write_json(place / "predictions.json", ranking.predictions(items, arrays))
+    official = results.predictions_folder(folder, found.task.official, found.folder)
+    write_json(official / "predictions.json", ranking.predictions(items, arrays))
     return ranking.report(found.task, items, arrays)
 
 
 def run_reading(found: Found, scorer: Scorer, folder: Path) -> Report:
-    """Surprisals, predictions and figures of the reading times."""
-    table = reading.Table(found.paths[0])
-    questions = list(table.questions())
+    """Runs the reading-time task: writes surprisals and predictions, returns the report."""
+    data = reading.ReadingTimes(found.paths[0])
+    questions = list(data.questions())
 
     def compute() -> list[list[float]]:
         with progress_bar(total=len(questions), desc="reading", unit=" words") as bar:
-            found: list[list[float]] = reading.surprisals(scorer, table, bar.update).tolist()
+            found: list[list[float]] = reading.surprisals(scorer, data, bar.update).tolist()
         return found
 
     path = folder / "scores" / "reading" / "reading_data.json"
-    rows, _ = results.remembered(path, [scorer.fingerprint, questions], compute)
+    rows, _ = results.load_or_compute(path, [scorer.fingerprint, questions], compute)
     pred_N2 = np.array(rows)
-    place = results.predictions_folder(folder, "reading")
-    write_json(place / "predictions.json", reading.predictions(pred_N2))
-    return reading.report(table, pred_N2)
+    official = results.predictions_folder(folder, "reading")
+    write_json(official / "predictions.json", reading.predictions(pred_N2))
+    return reading.report(data, pred_N2)
 
 
 def run_aoa(found: Found, model: str, checkpoints: Sequence[Checkpoint], folder: Path) -> Report:
-    """Surprisals at every checkpoint and the correlation with children's ages."""
+    """Runs the age-of-acquisition task: surprisals at every checkpoint, and the report."""
     contexts, children = aoa.read_contexts(found.paths[0]), aoa.read_children(found.paths[1])
-    asked = [[each] for each in aoa.candidates(contexts)]
+    items = [[each] for each in aoa.candidates(contexts)]
     lines: list[dict[str, Any]] = []
-    total = len(asked) * len(checkpoints)
+    total = len(items) * len(checkpoints)
     with progress_bar(total=total, desc="aoa", unit=" contexts") as bar:
         for name, load in checkpoints:
             bar.set_postfix_str(name)
             path = folder / "scores" / "aoa" / f"{name}.json"
-            scores = scored(load(), asked, path, bar.update)
+            scores = score_items(load(), items, path, bar.update)
             lines += aoa.results(name, contexts, [each for (each,) in scores])
     about = {
         "model_name": model,
@@ -104,6 +105,6 @@ def run_aoa(found: Found, model: str, checkpoints: Sequence[Checkpoint], folder:
         "total_steps": len(checkpoints),
         "completed_steps": len(checkpoints),
     }
-    place = results.predictions_folder(folder, found.task.official)
-    write_json(place / "surprisal.json", {"metadata": about, "results": lines})
+    official = results.predictions_folder(folder, found.task.official)
+    write_json(official / "surprisal.json", {"metadata": about, "results": lines})
     return aoa.report(lines, children)

@@ -1,8 +1,8 @@
-"""Pseudo-log-likelihoods: every token of a completion is masked alone and predicted.
+"""Pseudo-log-likelihoods: each token of a completion is masked on its own and predicted.
 
-What makes it fast: a token's input is computed once however often it occurs (pairs that differ in
-one word share it), inputs of one length go together, so that nothing is padding, and a model is
-asked for the masked position alone.
+It is fast for three reasons: identical masked inputs are computed only once (pairs that differ in
+one word share one), batches have inputs of equal length and no padding, and logits are computed
+only at the masked position.
 
 Shapes: Q queries, B rows of a batch, L length, V vocabulary.
 """
@@ -22,11 +22,11 @@ from amlm.evaluation.zero_shot.items import Candidate
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-QUERY_TOKENS = 2**18  # tokens of masked inputs that are held, and shared, at a time
+QUERY_TOKENS = 2**18  # tokens of pending masked inputs, among which identical ones are shared
 
 
 class Query(NamedTuple):
-    """Which token stands at a position? The ids show the mask token there."""
+    """A request for the log-probability of `target` at `position`, which is masked in the ids."""
 
     ids_L: NDArray[np.int32]
     position: int
@@ -34,12 +34,12 @@ class Query(NamedTuple):
 
 
 class Scorer(Protocol):
-    """Something that gives a token's log-probability in its context.
+    """Computes the log-probability of a token in its context.
 
     Attributes:
-        tokenizer: a fast one, for it has to know where tokens lie in their text.
-        limit: the longest input in tokens, special ones included.
-        fingerprint: the same for the same probabilities.
+        tokenizer: a fast tokenizer, because token offsets are needed.
+        limit: the maximum input length in tokens, special tokens included.
+        fingerprint: identifies the probabilities; equal fingerprints mean equal probabilities.
     """
 
     tokenizer: PreTrainedTokenizerFast
@@ -51,10 +51,10 @@ class Scorer(Protocol):
         ...
 
 
-def masked_alone(
+def mask_each(
     ids_L: NDArray[np.int32], positions: NDArray[np.intp], mask_id: int
 ) -> Iterator[Query]:
-    """A query for each of some positions of an input."""
+    """One query per position, with only that position masked."""
     for position in positions.tolist():
         masked_L = ids_L.copy()
         masked_L[position] = mask_id
@@ -66,30 +66,30 @@ def score(
     candidates: Sequence[Candidate],
     progress: Callable[[int], object] = lambda count: None,
 ) -> NDArray[np.float64]:
-    """The pseudo-log-likelihood of each candidate's completion.
+    """Pseudo-log-likelihood of the completion of each candidate.
 
     Args:
-        scorer: gives the probabilities.
+        scorer: computes the probabilities.
         candidates: sentences with their completions.
-        progress: told how many candidates are done since the last call.
+        progress: called with the number of candidates completed since the last call.
 
-    Returns: sums of natural logarithms, one a candidate; NaN where the sentence is too long for the
-        scorer, which is for the caller to report.
+    Returns: sums of natural logarithms, one per candidate; NaN if the sentence is too long for the
+        scorer, which the caller should report.
     """
     sums = np.full(len(candidates), np.nan)
-    waiting: list[Query] = []
-    counts: Counter[int] = Counter()  # candidate -> its queries among those waiting
-    tokens = told = 0
+    pending: list[Query] = []
+    counts: Counter[int] = Counter()  # candidate -> its pending queries
+    tokens = reported = 0
 
     def flush(done: int) -> None:
-        nonlocal tokens, told
-        log_probs = scorer.log_probs(waiting).astype(np.float64)
+        nonlocal tokens, reported
+        log_probs = scorer.log_probs(pending).astype(np.float64)
         ends = np.cumsum([0, *counts.values()])
         for index, start, end in zip(counts, ends[:-1], ends[1:], strict=True):
             sums[index] += log_probs[start:end].sum()
-        progress(done - told)
-        tokens, told = 0, done
-        waiting.clear()
+        progress(done - reported)
+        tokens, reported = 0, done
+        pending.clear()
         counts.clear()
 
     mask_id = scorer.tokenizer.mask_token_id
@@ -98,12 +98,12 @@ def score(
             continue
         sums[index] = 0
         positions = np.flatnonzero(end_L > candidates[index].start)
-        at_once = max(1, QUERY_TOKENS // len(ids_L))
-        for start in range(0, len(positions), at_once):
-            some = positions[start : start + at_once]
-            waiting += masked_alone(ids_L, some, mask_id)
-            counts[index] += len(some)
-            tokens += len(some) * len(ids_L)
+        size = max(1, QUERY_TOKENS // len(ids_L))
+        for start in range(0, len(positions), size):
+            chunk = positions[start : start + size]
+            pending += mask_each(ids_L, chunk, mask_id)
+            counts[index] += len(chunk)
+            tokens += len(chunk) * len(ids_L)
             if tokens > QUERY_TOKENS:
                 flush(index)
     flush(len(candidates))
@@ -113,7 +113,7 @@ def score(
 def _encode(
     tokenizer: PreTrainedTokenizerFast, candidates: Sequence[Candidate]
 ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
-    """Ids of each sentence, and where in its text each token ends (0 for special tokens)."""
+    """Ids of each sentence, and the end offset of each token (0 for special tokens)."""
     for start in range(0, len(candidates), 1_024):
         sentences = [each.sentence for each in candidates[start : start + 1_024]]
         encoded = tokenizer(sentences, return_offsets_mapping=True, verbose=False)
@@ -123,7 +123,7 @@ def _encode(
 
 
 class Row(NamedTuple):
-    """A masked input that occurs once in a batch, however many queries ask for it."""
+    """A masked input of a batch, with the indices of all queries that it answers."""
 
     ids_L: NDArray[np.int32]
     position: int
@@ -131,7 +131,7 @@ class Row(NamedTuple):
 
 
 def distinct_rows(queries: Sequence[Query]) -> list[Row]:
-    """The different masked inputs, the longest first, each with the queries that it answers."""
+    """The distinct masked inputs, longest first, each with the queries that it answers."""
     rows: dict[tuple[int, bytes], Row] = {}
     for index, query in enumerate(queries):
         key = query.position, query.ids_L.tobytes()
@@ -141,7 +141,7 @@ def distinct_rows(queries: Sequence[Query]) -> list[Row]:
 
 
 def batches(rows: Sequence[Row], tokens: int) -> Iterator[list[Row]]:
-    """Rows of one length together, so that nothing is padding: up to so many tokens, or one row."""
-    for length, some in groupby(rows, key=lambda row: len(row.ids_L)):
-        while batch := list(islice(some, max(1, tokens // length))):
+    """Batches of rows of equal length, without padding: up to `tokens` tokens, at least one row."""
+    for length, group in groupby(rows, key=lambda row: len(row.ids_L)):
+        while batch := list(islice(group, max(1, tokens // length))):
             yield batch

@@ -1,4 +1,4 @@
-"""The tasks: where their files lie below the data folder, in the fast and in the full suite."""
+"""The tasks, and the locations of their files in the fast and the full suite."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from amlm.evaluation.zero_shot import items
 from amlm.util.errors import InputError
 
-SUITES = {"fast": "fast_eval", "full": "full_eval"}  # and the release's folder of each
-PLACE = (
+SUITES = {"fast": "fast_eval", "full": "full_eval"}  # and their folders in the release
+DATA_SOURCE = (
     "The BabyLM 2025 evaluation data are in the folder 'evaluation_data' of the OSF project ryjfm "
     "(https://osf.io/ryjfm); EWoK's sentences come from ewok-core/ewok-core-1.0 on the Hugging "
-    "Face Hub, after its terms are accepted, and must not be passed on in plain text"
+    "Face Hub, after accepting its terms, and must not be redistributed in plain text"
 )
 
 
@@ -22,10 +22,10 @@ class Task:
     """One task.
 
     Attributes:
-        official: its name in the official pipeline and its result folders.
-        paths: by suite, the files needed below the data folder; the first says where the task is.
-        reader: of the lines of a ranking task.
-        mean_of: prefixes of groups whose means are averaged; empty: the mean over groups counts.
+        official: its name in the official pipeline and in result folders.
+        paths: by suite, the required files relative to the data folder; the first is the main one.
+        reader: reads a line of a ranking task; None for other tasks.
+        mean_of: prefixes of groups whose means are averaged; empty for the mean over all groups.
     """
 
     official: str
@@ -71,31 +71,34 @@ class Found:
 
     @property
     def folder(self) -> str:
-        """The name of the folder of a ranking task's items, of any other task its own name."""
+        """The name of the folder with a ranking task's items; for other tasks, the task's name."""
         return self.paths[0].name if self.task.reader else self.name
 
 
 def find(data_dir: str | None, names: Sequence[str], suite: str) -> tuple[list[Found], list[str]]:
-    """The tasks to be run, and the names of those that were left out because they aren't there.
+    """Finds the tasks to run, and the names of those skipped because their data is missing.
 
     Args:
-        data_dir: holds the folders of the tasks, or ``fast_eval`` and ``full_eval`` with those.
-        names: the tasks wanted; none: all of the suite that are there.
+        data_dir: contains the folders of the tasks, or ``fast_eval`` and ``full_eval`` with them.
+        names: the requested tasks; none requests all tasks of the suite whose data is found.
         suite: ``fast`` or ``full``.
 
     Raises:
-        InputError: a task that was asked for has no data, or none has; says where to get them.
+        InputError: a requested task has no data, or no task has. Says where to get the data.
     """
-    wanted = list(dict.fromkeys(names))
-    for name in wanted:
+    requested = list(dict.fromkeys(names))
+    for name in requested:
         if suite not in TASKS[name].paths:
-            raise InputError(f"tasks={name} is part of the full suite only: add suite=full")
-    if data_dir is None and set(wanted) != {"sample"}:
-        raise InputError(f"data_dir=<folder> is needed (without it: tasks=[sample]). {PLACE}.")
-    wanted = wanted or [n for n, task in TASKS.items() if suite in task.paths and n != "sample"]
+            raise InputError(f"tasks={name} is only in the full suite: add suite=full")
+    if data_dir is None and set(requested) != {"sample"}:
+        raise InputError(
+            f"data_dir=<folder> is needed (only tasks=[sample] works without). {DATA_SOURCE}."
+        )
+    if not requested:
+        requested = [n for n, task in TASKS.items() if suite in task.paths and n != "sample"]
     root = Path(data_dir or ".").expanduser()
     found, missing = [], []
-    for name in wanted:
+    for name in requested:
         task = TASKS[name]
         paths = _below(root, task.paths[suite], suite)
         if paths is None:
@@ -105,8 +108,8 @@ def find(data_dir: str | None, names: Sequence[str], suite: str) -> tuple[list[F
     if missing and (names or not found):
         layout = "\n".join(f"  {path}" for n in missing for path in _layout(n, suite))
         raise InputError(
-            f"data_dir={data_dir} has no data of {', '.join(missing)}. Expected in it, or in "
-            f"{SUITES[suite]} in it:\n{layout}\n{PLACE}."
+            f"data_dir={data_dir} has no data for {', '.join(missing)}. Expected in it, or in its "
+            f"folder {SUITES[suite]}:\n{layout}\n{DATA_SOURCE}."
         )
     return found, missing
 

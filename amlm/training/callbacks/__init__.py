@@ -43,7 +43,7 @@ class StepCallback(L.Callback, ABC):
         batch: StepBatch,
         batch_idx: int,
     ) -> None:
-        if batch.last_part:
+        if batch.last_micro_batch:
             self.on_step_end(trainer, pl_module, batch.step + 1)
 
 

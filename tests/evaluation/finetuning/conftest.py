@@ -1,4 +1,4 @@
-"""A tiny model in Hugging Face format with weights drawn at random, and a made-up task."""
+"""A tiny model in Hugging Face format with random weights, and a synthetic task."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def still_model(
 
 @pytest.fixture(scope="session")
 def trivial(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ``data_dir`` with an rte whose label is 1 where the second text says "yes", and a wsc."""
+    """A ``data_dir`` with rte and wsc, whose label is 1 if the second text is "yes"."""
     folder = tmp_path_factory.mktemp("data")
     (folder / "glue_filtered").mkdir()
     draw = random.Random(3)

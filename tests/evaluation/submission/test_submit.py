@@ -1,5 +1,5 @@
-"""The leaderboard's file: a made-up tree of results of the official sizes against the format and
-against scores counted by hand; each kind of thing that can be missing is named in the refusal."""
+"""The submission file: synthetic results of the official sizes against the format and against
+scores counted by hand; every kind of missing result is named in the error."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
 
 
 def predictions(task: str, groups: Mapping[str, int], every: int) -> dict[str, Any]:
-    """Right but for each item whose number is a multiple of `every`."""
+    """Correct, except for items whose number is a multiple of `every`."""
     made: dict[str, Any] = {}
     for uid, size in groups.items():
         listed: list[dict[str, Any]] = []
@@ -67,7 +67,7 @@ def reading_table(path: Path) -> None:
 
 
 def fast_data(root: Path) -> None:
-    """Items whose right answer is always "yes"."""
+    """Items whose correct answer is always "yes"."""
     pair = {"sentence_good": "yes", "sentence_bad": "no", "field": "f", "linguistics_term": "t"}
     for task, folder in (("blimp", "blimp_fast"), ("supplement", "supplement_fast")):
         for uid, size in sizes.FAST[task].items():
@@ -102,7 +102,7 @@ def fast_results(folder: Path, every: int) -> None:
 
 @pytest.fixture(scope="module")
 def complete(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``data`` and ``out`` with all that both tracks want. Not to be changed."""
+    """``data`` and ``out`` with everything that both tracks require. Do not modify it."""
     root = tmp_path_factory.mktemp("complete")
     fast_data(root / "data")
     (root / "model").mkdir()
@@ -111,7 +111,7 @@ def complete(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = results / "main" / "zero_shot" / "mlm"
     for task, groups in sizes.FULL.items():
         made = predictions(task, groups, 5)
-        if task == "blimp":  # names as the items have them
+        if task == "blimp":  # names as in the items
             made = {uid.replace("_a_", "_A_"): each for uid, each in made.items()}
         write(folder / PATHS[task][0] / "predictions.json", made)
     for name, size in sizes.GLUE.items():
@@ -144,7 +144,7 @@ def options(root: Path, out: Path, track: str = "strict-small", **more: Any) -> 
 
 @pytest.fixture
 def results(complete: Path, tmp_path: Path) -> Path:
-    """A copy of the results to be damaged: small files copied, checkpoints but one linked."""
+    """A copy of the results that can be modified; all checkpoints but one are links."""
     target = tmp_path / "results" / "model"
     source = complete / "out" / "results" / "model"
     shutil.copytree(source / "main", target / "main")
@@ -157,8 +157,8 @@ def results(complete: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def no_regressions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Saves the time of those that a test is not about."""
-    monkeypatch.setattr(official, "reading_scores", lambda content, table: {})
+    """Saves the time of the regressions."""
+    monkeypatch.setattr(official, "reading_scores", lambda content, data: {})
 
 
 def refusal(complete: Path, out: Path, **more: Any) -> str:
@@ -168,7 +168,7 @@ def refusal(complete: Path, out: Path, **more: Any) -> str:
     return str(caught.value)
 
 
-def test_sizes_are_those_of_the_specification() -> None:
+def test_sizes_match_the_specification() -> None:
     assert (len(sizes.BLIMP), sum(sizes.BLIMP.values())) == (67, 59_875)
     assert len(sizes.ENTITY_TRACKING) == 18
     assert (min(sizes.ENTITY_TRACKING.values()), max(sizes.ENTITY_TRACKING.values())) == (156, 615)
@@ -180,7 +180,7 @@ def test_sizes_are_those_of_the_specification() -> None:
     assert strict[17:20] == ["chck_90M", "chck_100M", "chck_200M"] and strict[-1] == "chck_1000M"
 
 
-def test_a_complete_set_is_written(
+def test_submit_writes_complete_results(
     complete: Path, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(options(complete, tmp_path))
@@ -205,7 +205,7 @@ def test_a_complete_set_is_written(
         "blimp", "blimp_supplement", "ewok", "entity_tracking", "wug_adj", "wug_past", "reading"
     ]  # fmt: skip
     assert all(len(each) == 19 for each in fast.values())
-    # Half are wrong at the first checkpoint, each third one at the others.
+    # At the first checkpoint every second item is incorrect, at the others every third.
     assert set(fast["blimp"][0].values()) == {0.5} and len(fast["blimp"][0]) == 67
     assert fast["blimp"][1]["npi_present_1"] == (200 - 67) / 200
     assert fast["blimp_supplement"][18]["turn_taking"] == (50 - 17) / 50
@@ -217,12 +217,12 @@ def test_a_complete_set_is_written(
 
 
 @pytest.mark.usefixtures("no_regressions")
-def test_the_other_track_has_more_checkpoints(
+def test_the_strict_track_requires_more_checkpoints(
     complete: Path, results: Path, tmp_path: Path
 ) -> None:
     said = refusal(complete, tmp_path, track="strict")
-    assert "aoa (full suite) of main: chck_200M has 0 contexts, not 8,005" in said
-    assert "and 6 more like that" in said and "blimp" not in said.split("What makes it")[0]
+    assert "aoa (full suite) at main: chck_200M has 0 contexts, not 8,005" in said
+    assert "and 6 more like that" in said and "blimp" not in said.split("To produce it")[0]
     surprisals(results, "strict")
     run(options(complete, tmp_path, track="strict"))
     fast = json.loads((tmp_path / "file.json").read_text())["fast_eval_results"]
@@ -230,7 +230,7 @@ def test_the_other_track_has_more_checkpoints(
 
 
 @pytest.mark.usefixtures("no_regressions")
-def test_all_that_is_missing_is_named_with_what_makes_it(
+def test_missing_results_are_listed_with_the_commands_that_produce_them(
     complete: Path, results: Path, tmp_path: Path
 ) -> None:
     folder = results / "main" / "zero_shot" / "mlm"
@@ -244,18 +244,18 @@ def test_all_that_is_missing_is_named_with_what_makes_it(
     write(path, predictions("wug_adj", {"wug_adj": 100}, 5))
     path = folder / "blimp" / "blimp_filtered" / "predictions.json"
     write(path, predictions("blimp", {"causative": 818, "passive_1": 2, "other": 7}, 5))
-    (folder / "ewok" / "ewok_filtered" / "predictions.json").write_text("{torn")
+    (folder / "ewok" / "ewok_filtered" / "predictions.json").write_text("{truncated")
     write(results / "main" / "finetune" / "rte" / "predictions.json", {"rte": [1, 0]})
     said = refusal(complete, tmp_path)
-    for part in (
-        "comps (full suite) of main: no results",
-        "qqp (fine-tuned) of main: no results",
-        "rte (fine-tuned) of main: predictions of another form",
-        "blimp (fast suite) of chck_3M, chck_5M, chck_9M to chck_20M: no results",
-        "reading (fast suite) of chck_3M, chck_5M, chck_9M to chck_20M: no results",
-        "ewok (fast suite) of chck_1M, chck_3M, chck_5M, chck_9M to chck_20M: no results",
-        "aoa (full suite) of main: chck_1M has 6,560 contexts, not 8,005",
-        "wug_adj (full suite) of main: wug_adj has 100 predictions, not 200",
+    for text in (
+        "comps (full suite) at main: no results",
+        "qqp (fine-tuning) at main: no results",
+        "rte (fine-tuning) at main: predictions in another format",
+        "blimp (fast suite) at chck_3M, chck_5M, chck_9M to chck_20M: no results",
+        "reading (fast suite) at chck_3M, chck_5M, chck_9M to chck_20M: no results",
+        "ewok (fast suite) at chck_1M, chck_3M, chck_5M, chck_9M to chck_20M: no results",
+        "aoa (full suite) at main: chck_1M has 6,560 contexts, not 8,005",
+        "wug_adj (full suite) at main: wug_adj has 100 predictions, not 200",
         "adjunct_island has 0 predictions, not 928",
         "and 64 more like that",
         "predictions.json or",
@@ -263,21 +263,21 @@ def test_all_that_is_missing_is_named_with_what_makes_it(
         "suite=full tasks=[blimp,ewok,wug_adj,comps,aoa]",
         "finetune=[qqp,rte]",
         "revision=checkpoints tasks=[blimp,supplement,ewok,entity_tracking,wug_adj,wug_past,",
-        "for this one lacks all 19 checkpoints",
+        "because this one lacks all 19 checkpoints",
         "https://osf.io/ryjfm",
     ):
-        assert part in said, part
-    assert "supplement (full suite)" not in said and "(fast suite) of all" not in said
+        assert text in said, text
+    assert "supplement (full suite)" not in said and "(fast suite) at all" not in said
 
 
-def test_nothing_at_all_is_said_in_few_words(complete: Path, tmp_path: Path) -> None:
+def test_the_message_is_short_if_all_results_are_missing(complete: Path, tmp_path: Path) -> None:
     said = refusal(complete, tmp_path)
-    assert said.count("(fast suite) of all 19 checkpoints: no results") == 7
-    assert said.count("of main: no results") == 8 + 7 + 1 and len(said.splitlines()) < 32
+    assert said.count("(fast suite) at all 19 checkpoints: no results") == 7
+    assert said.count("at main: no results") == 8 + 7 + 1 and len(said.splitlines()) < 32
 
 
 @pytest.mark.usefixtures("no_regressions")
-def test_predictions_of_other_items_or_another_model_do_not_count(
+def test_predictions_of_other_items_or_another_model_are_rejected(
     complete: Path, results: Path, tmp_path: Path
 ) -> None:
     path = results / "chck_1M/zero_shot/mlm/blimp/supplement_fast/predictions.json"
@@ -286,11 +286,11 @@ def test_predictions_of_other_items_or_another_model_do_not_count(
     write(path, made)
     write(results / "chck_1M" / "scores.json", {"tasks": dict.fromkeys(FOLDERS)})
     said = refusal(complete, tmp_path)
-    assert "supplement (fast suite) of chck_1M: predictions of hypernym that were made from" in said
-    assert "ewok (fast suite) of chck_1M: results of a model that is not the one" in said
-    assert "reading" not in said.split("What makes it")[0]
+    assert "supplement (fast suite) at chck_1M: predictions of hypernym belong to other" in said
+    assert "ewok (fast suite) at chck_1M: results of a different model than the one" in said
+    assert "reading" not in said.split("To produce it")[0]
     said = refusal(complete, tmp_path, data_dir=None)
-    assert said.count("no items in data_dir=None to score it against") >= 7
+    assert said.count("no items in data_dir=None to score with") >= 7
 
 
 FOLDERS = (
@@ -299,7 +299,7 @@ FOLDERS = (
 )  # fmt: skip
 
 
-def test_what_makes_no_sense_beside_it_is_said(complete: Path, tmp_path: Path) -> None:
+def test_options_that_conflict_with_submission_are_named(complete: Path, tmp_path: Path) -> None:
     for more in ({"tasks": ["blimp"]}, {"finetune": ["rte"]}, {"revision": "chck_1M"}):
-        assert "evaluates nothing: leave out" in refusal(complete, tmp_path, **more)
+        assert "evaluates nothing: remove" in refusal(complete, tmp_path, **more)
     assert "is a folder" in refusal(complete, tmp_path, submission=str(tmp_path))

@@ -1,6 +1,4 @@
-"""Ages against curves of which they are known; lines of the result against one masked copy per
-token.
-"""
+"""Ages against curves with known ages; surprisals against one masked copy per token."""
 
 from __future__ import annotations
 
@@ -20,18 +18,18 @@ from amlm.util.errors import InputError
 CHECKPOINTS = [1, 2, 3, 4, 5, 6, 7, 8, 9, *range(10, 101, 10)]
 
 
-def test_the_age_of_children_is_where_half_of_them_say_the_word() -> None:
+def test_age_of_children_is_where_half_of_them_say_the_word() -> None:
     months = np.array(aoa.MONTHS, dtype=float)
     for age in (18.0, 22.5, 29.0):
-        shares = aoa.sigmoid(months, 1.0, 0.5, age, 0.0)
-        shares[3] = np.nan
-        assert aoa.age_of_children(shares) == pytest.approx(age, abs=1e-3)
+        proportions = aoa.sigmoid(months, 1.0, 0.5, age, 0.0)
+        proportions[3] = np.nan
+        assert aoa.age_of_children(proportions) == pytest.approx(age, abs=1e-3)
     assert aoa.age_of_children(np.full(15, 0.1)) is None
     assert aoa.age_of_children(aoa.sigmoid(months, 1.0, 0.5, 35.0, 0.0)) is None
     assert aoa.age_of_children(np.full(15, np.nan)) is None
 
 
-def test_the_age_of_a_model_is_half_way_from_chance_to_its_best() -> None:
+def test_age_of_model_is_half_way_between_chance_and_minimum_surprisal() -> None:
     words = np.array(CHECKPOINTS, dtype=float) * aoa.MILLION
     x = np.log10(words + 1)
     rising = aoa.sigmoid(x, 20.0, 8.0, 6.8, -22.0)
@@ -39,15 +37,15 @@ def test_the_age_of_a_model_is_half_way_from_chance_to_its_best() -> None:
     expected = 6.8 - np.log(20 / (half + 22) - 1) / 8
     found = aoa.age_of_model(words, -rising)
     assert found == pytest.approx(expected, abs=1e-3)
-    # Three contexts a checkpoint are three points each.
+    # Three contexts per checkpoint are three points each.
     assert aoa.age_of_model(np.repeat(words, 3), -np.repeat(rising, 3)) == pytest.approx(found)
-    assert aoa.age_of_model(words, rising) is None  # it forgets
+    assert aoa.age_of_model(words, rising) is None  # surprisal increases
     assert aoa.age_of_model(words[:2], -rising[:2]) is None
     assert aoa.age_of_model(words[:3], -rising[:3]) is None  # fewer points than parameters
     assert aoa.age_of_model(words, np.full(len(words), np.nan)) is None
 
 
-def planted(middles: list[float]) -> tuple[list[dict[str, object]], dict[str, Floats]]:
+def with_known_ages(middles: list[float]) -> tuple[list[dict[str, object]], dict[str, Floats]]:
     lines: list[dict[str, object]] = []
     children = {}
     for number, middle in enumerate(middles):
@@ -60,11 +58,11 @@ def planted(middles: list[float]) -> tuple[list[dict[str, object]], dict[str, Fl
     return lines, children
 
 
-def test_the_score_is_the_correlation_of_both_ages() -> None:
+def test_report_is_the_correlation_of_both_ages() -> None:
     middles = [6.4, 6.9, 6.6, 7.2, 7.0]
-    lines, children = planted(middles)
+    lines, children = with_known_ages(middles)
     figure = aoa.report(lines, children).totals["Pearson"]
-    # The curves differ by their middles alone, and so do the ages.
+    # The curves, and therefore the ages, differ only by their middles.
     assert figure.score == pytest.approx(pearsonr(middles, range(5))[0], abs=0.02)
     assert figure.items == 5 and figure.low is not None
     del children["word0"], children["word1"], children["word2"]
@@ -72,7 +70,7 @@ def test_the_score_is_the_correlation_of_both_ages() -> None:
     assert (figure.score, figure.official, figure.low, figure.items) == (None, 0.0, None, 2)
 
 
-def test_surprisal_is_that_of_the_word_alone(eval_dir: Path, tiny_model: MaskedModel) -> None:
+def test_surprisal_covers_the_word_only(eval_dir: Path, tiny_model: MaskedModel) -> None:
     path = eval_dir / "full_eval" / "cdi_childes" / "cdi_childes.json"
     contexts = aoa.read_contexts(path)
     assert len(contexts) == 36 and all(len(word) > 1 for word, _, _ in contexts)
@@ -93,7 +91,7 @@ def test_surprisal_is_that_of_the_word_alone(eval_dir: Path, tiny_model: MaskedM
     assert line["surprisal"] == pytest.approx(expected, abs=1e-4)
 
 
-def test_broken_files_are_named(tmp_path: Path) -> None:
+def test_invalid_files_are_named(tmp_path: Path) -> None:
     path = tmp_path / "cdi.json"
     for text in ("{", "[]", json.dumps({"dog": [{}]})):
         path.write_text(text)

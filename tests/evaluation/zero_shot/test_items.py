@@ -1,4 +1,4 @@
-"""Files of items and their folders against what a user may have in place of them."""
+"""Reading of item files and finding of tasks, with valid, invalid and missing data."""
 
 from __future__ import annotations
 
@@ -7,58 +7,58 @@ from pathlib import Path
 import pytest
 
 from amlm.evaluation.zero_shot import items
-from amlm.evaluation.zero_shot.reading import Table
+from amlm.evaluation.zero_shot.reading import ReadingTimes
 from amlm.evaluation.zero_shot.tasks import TASKS, find
 from amlm.util.errors import InputError
 
 
 @pytest.mark.parametrize(
-    ("line", "parts"),
+    ("line", "texts"),
     [
-        ("{", ["two.jsonl, line 3", "not JSON"]),
+        ("{", ["two.jsonl, line 3", "not valid JSON"]),
         ('{"sentence_good": "A."}', ["two.jsonl, line 3", "'sentence_bad' is missing"]),
         ('{"sentence_good": "A.", "sentence_bad": 1}', ["line 3", "is 1, not text"]),
         ("[]", ["line 3", "'sentence_good' is missing"]),
     ],
 )
-def test_a_broken_line_is_named(line: str, parts: list[str], tmp_path: Path) -> None:
+def test_an_invalid_line_is_named(line: str, texts: list[str], tmp_path: Path) -> None:
     path = tmp_path / "two.jsonl"
     path.write_text(f'{{"sentence_good": "A.", "sentence_bad": "B."}}\n\n{line}\n')
     with pytest.raises(InputError) as error:
         items.read_items(path, items.supplement)
-    assert all(part in str(error.value) for part in parts), error.value
+    assert all(text in str(error.value) for text in texts), error.value
 
 
-def test_a_broken_table_is_named(eval_dir: Path, tmp_path: Path) -> None:
+def test_an_invalid_reading_time_file_is_named(eval_dir: Path, tmp_path: Path) -> None:
     plain = (eval_dir / "fast_eval" / "reading" / "reading_data.csv").read_text()
     head, first, *rest = plain.splitlines()
     path = tmp_path / "reading.csv"
     words = first.split(",")
     words[head.split(",").index("word")] = ""
-    for lines, part in (
-        ([head], "no column 'item', or no lines"),
+    for lines, text in (
+        ([head], "no column 'item', or no rows"),
         ([head.replace("word", "werd"), first], "no column 'word'"),
-        ([head, first, *rest, "1,a"], "line 62: has fewer columns"),
-        ([head, first, *rest[:20]], "21 lines, too few"),
-        ([head, ",".join(words), *rest], "line 2: has no word"),
+        ([head, first, *rest, "1,a"], "line 62: fewer columns"),
+        ([head, first, *rest[:20]], "21 rows, too few"),
+        ([head, ",".join(words), *rest], "line 2: no word"),
     ):
         path.write_text("\n".join(lines))
-        with pytest.raises(InputError, match=part):
-            Table(path)
+        with pytest.raises(InputError, match=text):
+            ReadingTimes(path)
     path.write_bytes(plain.encode() + b"\xff")
     with pytest.raises(InputError, match="can't be read"):
-        Table(path)
+        ReadingTimes(path)
 
 
 def test_fields_of_the_other_tasks_are_checked(tmp_path: Path) -> None:
     path = tmp_path / "some.jsonl"
-    for reader, line, part in (
-        (items.wug("wug_adj"), '{"sentences": "no tab", "ratio": 1}', "1 parts"),
+    for reader, line, text in (
+        (items.wug("wug_adj"), '{"sentences": "no tab", "ratio": 1}', "1 tab-separated fields"),
         (items.wug("wug_adj"), '{"sentences": "a\\tb", "ratio": "x"}', "not a number"),
-        (items.entity_tracking, '{"input_prefix": "", "options": ["a"]}', "two texts or more"),
+        (items.entity_tracking, '{"input_prefix": "", "options": ["a"]}', "two or more texts"),
     ):
         path.write_text(line)
-        with pytest.raises(InputError, match=part):
+        with pytest.raises(InputError, match=text):
             items.read_items(path, reader)
 
 
@@ -76,7 +76,7 @@ def test_completions_are_suffixes_of_their_sentences(eval_dir: Path) -> None:
                 assert answer == sentence if name == "comps" else answer == sentence[start:]
 
 
-def test_groups_are_those_of_the_official_figures(eval_dir: Path) -> None:
+def test_groups_match_the_official_scores(eval_dir: Path) -> None:
     folder = eval_dir / "full_eval"
     (first, *_) = items.read_items(folder / "blimp_filtered" / "island.jsonl", items.blimp)
     assert first.uid == "island"
@@ -90,14 +90,14 @@ def test_groups_are_those_of_the_official_figures(eval_dir: Path) -> None:
     assert uids == {"base", "wugs", "wugs_dist_before", "wugs_dist_in_between"}
 
 
-def test_the_sample_has_as_many_pairs_of_each_phenomenon() -> None:
+def test_sample_items_have_equally_many_pairs_per_phenomenon() -> None:
     counts: dict[str, int] = {}
     for item in items.sample_items():
         counts[item.uid] = counts.get(item.uid, 0) + 1
     assert len(counts) == 17 and set(counts.values()) == {items.SAMPLE_PAIRS}
 
 
-def test_all_that_is_there_is_found_in_the_release_or_one_of_its_folders(eval_dir: Path) -> None:
+def test_tasks_are_found_in_the_release_and_in_its_suite_folders(eval_dir: Path) -> None:
     for root in (eval_dir, eval_dir / "full_eval"):
         found, missing = find(str(root), [], "full")
         assert [each.name for each in found] == [name for name in TASKS if name != "sample"]
@@ -108,19 +108,19 @@ def test_all_that_is_there_is_found_in_the_release_or_one_of_its_folders(eval_di
     assert sample.folder == "sample"
 
 
-def test_missing_data_say_where_to_get_them_and_the_layout(tmp_path: Path) -> None:
+def test_missing_data_is_reported_with_its_source_and_layout(tmp_path: Path) -> None:
     for names in ([], ["ewok", "aoa"]):
         with pytest.raises(InputError) as error:
             find(str(tmp_path), names, "full")
-        for part in ("ryjfm", "ewok_filtered/*.jsonl", "cdi_childes/cdi_childes.json", "terms"):
-            assert part in str(error.value)
+        for text in ("ryjfm", "ewok_filtered/*.jsonl", "cdi_childes/cdi_childes.json", "terms"):
+            assert text in str(error.value)
     (tmp_path / "wug_past_tense").mkdir()
     (tmp_path / "wug_past_tense" / "x.jsonl").touch()
     found, missing = find(str(tmp_path), [], "fast")
     assert [each.name for each in found] == ["wug_past"] and "ewok" in missing
 
 
-def test_a_task_of_the_other_suite_is_refused(eval_dir: Path) -> None:
+def test_a_task_of_the_full_suite_only_is_refused_in_the_fast_suite(eval_dir: Path) -> None:
     with pytest.raises(InputError, match="suite=full"):
         find(str(eval_dir), ["comps"], "fast")
     with pytest.raises(InputError, match="data_dir=<folder> is needed"):

@@ -1,8 +1,8 @@
-"""Scores, single predictions and figures against a literal implementation of the official
-evaluation: plain `transformers`, one masked copy of the sentence per token, logits at all
-positions; regressions by statsmodels, ages by scipy.
+"""Scores, predictions and reports against a literal implementation of the official evaluation:
+plain `transformers`, one masked copy of the sentence per token, logits at all positions;
+regressions with statsmodels, ages with SciPy.
 
-On the release's items a few of each file are compared; with ``--all-items`` all of them.
+On the items of the release, a few per file are compared; with ``--all-items`` all of them.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from amlm.evaluation.zero_shot.scoring import score
 from amlm.evaluation.zero_shot.tasks import TASKS, find
 
 BATCH = 64
-FEW = 2  # items of a file that are compared unless all are
+FEW = 2  # items per file to compare without --all-items
 
 
 class Literal:
-    """The model as `transformers` loads it, with no regard for speed."""
+    """The model as loaded by `transformers`, without regard to speed."""
 
     def __init__(self, folder: Path) -> None:
         self.model = AutoModelForMaskedLM.from_pretrained(folder, dtype=torch.float32).eval()
@@ -114,25 +114,25 @@ def literal_items(task: str, path: Path) -> list[tuple[str, list[tuple[str, str]
 def literal_task(
     task: str, paths: list[Path], plain: Literal, few: int | None
 ) -> tuple[list[list[float]], dict[str, Any], float]:
-    """Scores, predictions and the official figure of a task's first items of each file."""
+    """Scores, predictions and the official score of the first items of each file of a task."""
     items = [item for path in paths for item in literal_items(task, path)[:few]]
     flat = iter(plain.sums([pair for _, pairs, _ in items for pair in pairs]))
     scores = [[next(flat) for _ in pairs] for _, pairs, _ in items]
     predictions: dict[str, Any] = {}
     hits: dict[str, list[bool]] = defaultdict(list)
-    shares, ratios = [], []
+    probs, ratios = [], []
     for (uid, pairs, line), each in zip(items, scores, strict=True):
-        among = predictions.setdefault(uid, {"predictions": []})["predictions"]
+        group = predictions.setdefault(uid, {"predictions": []})["predictions"]
         choice = each.index(max(each))
         chosen = pairs[choice][0] if task == "comps" else pairs[choice][1]
-        among.append({"id": f"{uid}_{len(among)}", "pred": chosen})
+        group.append({"id": f"{uid}_{len(group)}", "pred": chosen})
         hits[uid].append(choice == 0)
         if task.startswith("wug"):
-            among[-1]["prob"] = float(torch.softmax(torch.tensor(each), 0)[0])
-            shares.append(among[-1]["prob"])
+            group[-1]["prob"] = float(torch.softmax(torch.tensor(each), 0)[0])
+            probs.append(group[-1]["prob"])
             ratios.append(line["ratio"])
     if task.startswith("wug"):
-        return scores, predictions, float(spearmanr(shares, ratios)[0])
+        return scores, predictions, float(spearmanr(probs, ratios)[0])
     accuracy = {uid: sum(each) / len(each) for uid, each in hits.items()}
     means = list(accuracy.values())
     if task == "entity_tracking":
@@ -200,7 +200,7 @@ RANKING = ["blimp", "supplement", "ewok", "entity_tracking", "wug_adj", "wug_pas
 
 
 @pytest.mark.parametrize("task", RANKING)
-def test_every_ranking_task(
+def test_ranking_tasks_equal_the_literal_evaluation(
     task: str, eval_dir: Path, plain: Literal, tiny_model: MaskedModel, tmp_path: Path
 ) -> None:
     ((found,), _) = find(str(eval_dir), [task], "full")
@@ -214,7 +214,7 @@ def test_every_ranking_task(
 
 
 @pytest.mark.parametrize("task", ["blimp", "supplement", "entity_tracking", "wug_adj"])
-def test_items_of_the_release(
+def test_ranking_tasks_equal_the_literal_evaluation_on_items_of_the_release(
     task: str, shared_data: Path, plain: Literal, tiny_model: MaskedModel, few: int | None
 ) -> None:
     paths = sorted((shared_data / "eval" / TASKS[task].paths["fast"][0]).glob("*.jsonl"))
@@ -230,28 +230,30 @@ def test_items_of_the_release(
     assert total.official == pytest.approx(official, abs=1e-6)
 
 
-def test_reading(eval_dir: Path, plain: Literal, tiny_model: MaskedModel) -> None:
+def test_reading_times_equal_the_literal_evaluation(
+    eval_dir: Path, plain: Literal, tiny_model: MaskedModel
+) -> None:
     path = eval_dir / "fast_eval" / "reading" / "reading_data.csv"
     expected, scores = literal_reading(path, plain, None)
-    table = reading.Table(path)
-    found = reading.surprisals(tiny_model, table)
+    data = reading.ReadingTimes(path)
+    found = reading.surprisals(tiny_model, data)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
     assert np.isnan(found[:, 1]).sum() == 20
-    totals = reading.report(table, found).totals
+    totals = reading.report(data, found).totals
     assert [each.official for each in totals.values()] == pytest.approx(scores, abs=1e-3)
 
 
-def test_reading_of_the_release(
+def test_reading_times_equal_the_literal_evaluation_on_the_release(
     shared_data: Path, plain: Literal, tiny_model: MaskedModel, few: int | None
 ) -> None:
     path = shared_data / "eval" / "reading" / "reading_data.csv"
-    table = reading.Table(path)
-    found = reading.surprisals(tiny_model, table)
+    data = reading.ReadingTimes(path)
+    found = reading.surprisals(tiny_model, data)
     lines = None if few is None else 40
     expected, _ = literal_reading(path, plain, lines)
     np.testing.assert_allclose(found[:lines], expected, rtol=0, atol=1e-4)
-    # The word whose context is empty, and the one after it, whose context is the text "None".
+    # The word with an empty context, and the next one, whose context is the text "None".
     assert np.isfinite(found[320, 0]) and np.isnan(found[971, 1])
     regressed = literal_regressions(path, list(found[:, 0]), list(found[:, 1]), None)
-    totals = reading.report(table, found).totals
+    totals = reading.report(data, found).totals
     assert [each.score for each in totals.values()] == pytest.approx(regressed, abs=1e-6)

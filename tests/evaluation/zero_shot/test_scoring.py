@@ -1,5 +1,5 @@
-"""Batches, sharing and long sentences against scores of one masked copy at a time; other
-architectures against their plain forward."""
+"""Batching, sharing and long sentences against one masked copy at a time; other architectures
+against their plain forward pass."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from amlm.evaluation.finetuning.load_encoder import load_encoder
 from amlm.evaluation.models import MaskedModel, load
 from amlm.evaluation.places import Source, checkpoints, find_model
 from amlm.evaluation.zero_shot.items import suffix, whole
-from amlm.evaluation.zero_shot.scoring import Query, batches, distinct_rows, masked_alone, score
+from amlm.evaluation.zero_shot.scoring import Query, batches, distinct_rows, mask_each, score
 from amlm.tokenizers.bpe import hugging_face_tokenizer, save_tokenizer
 from amlm.util.errors import InputError
 
@@ -48,22 +48,20 @@ def one_by_one(model: MaskedModel, candidate: tuple[str, int, str]) -> float:
     encoded = model.tokenizer(candidate[0], return_offsets_mapping=True)
     ids_L = np.array(encoded["input_ids"], dtype=np.int32)
     ends = np.array([end for _, end in encoded["offset_mapping"]])
-    queries = masked_alone(
-        ids_L, np.flatnonzero(ends > candidate[1]), model.tokenizer.mask_token_id
-    )
+    queries = mask_each(ids_L, np.flatnonzero(ends > candidate[1]), model.tokenizer.mask_token_id)
     return sum(float(model.log_probs([query])[0]) for query in queries)
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 64, 4_096])
-def test_batches_change_no_score(tiny_run: Path, batch_tokens: int) -> None:
+def test_scores_do_not_depend_on_the_batch_size(tiny_run: Path, batch_tokens: int) -> None:
     model = load(find_model(str(tiny_run), "main"), "cpu", batch_tokens)
     expected = [one_by_one(model, candidate) for candidate in CANDIDATES]
     np.testing.assert_allclose(score(model, CANDIDATES), expected, rtol=0, atol=1e-4)
 
 
-def test_an_input_that_occurs_twice_is_computed_once() -> None:
+def test_identical_masked_inputs_are_computed_once() -> None:
     pair = [np.array(ids, dtype=np.int32) for ids in ([1, 10, 11, 12, 2], [1, 10, 13, 12, 2])]
-    queries = [query for each in pair for query in masked_alone(each, np.arange(1, 4), 4)]
+    queries = [query for each in pair for query in mask_each(each, np.arange(1, 4), 4)]
     rows = distinct_rows(queries)
     assert len(rows) == len(queries) - 1
     (shared,) = [row for row in rows if len(row.queries) == 2]
@@ -71,34 +69,34 @@ def test_an_input_that_occurs_twice_is_computed_once() -> None:
     assert [queries[query].target for query in shared.queries] == [11, 13]
 
 
-def test_batches_are_of_one_length_and_within_their_tokens() -> None:
+def test_batches_have_one_length_and_at_most_the_given_tokens() -> None:
     lengths = [3, 9, 3, 40, 9, 8, 3, 3]
     rows = distinct_rows([Query(np.full(n, i, np.int32), 0, 0) for i, n in enumerate(lengths)])
     sizes = [[len(row.ids_L) for row in batch] for batch in batches(rows, 9)]
     assert sizes == [[40], [9], [9], [8], [3, 3, 3], [3]]
 
 
-def test_no_more_than_a_bounded_number_of_queries_is_held(
+def test_the_number_of_pending_queries_is_bounded(
     tiny_model: MaskedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = score(tiny_model, CANDIDATES)
     monkeypatch.setattr("amlm.evaluation.zero_shot.scoring.QUERY_TOKENS", 100)
-    held: list[int] = []
+    pending: list[int] = []
 
     class Watched:
         tokenizer, limit, fingerprint = tiny_model.tokenizer, tiny_model.limit, ""
 
         def log_probs(self, queries: Sequence[Query]) -> NDArray[np.float32]:
-            held.append(sum(len(query.ids_L) for query in queries))
+            pending.append(sum(len(query.ids_L) for query in queries))
             return tiny_model.log_probs(queries)
 
     done: list[int] = []
     np.testing.assert_allclose(score(Watched(), CANDIDATES, done.append), expected, atol=1e-4)
-    assert len(held) > 2 and sum(done) == len(CANDIDATES)
-    assert max(held) <= 2 * 100  # the longest sentence alone is asked for in parts
+    assert len(pending) > 2 and sum(done) == len(CANDIDATES)
+    assert max(pending) <= 2 * 100  # the queries of the longest sentence are split
 
 
-def test_a_sentence_beyond_the_limit_has_no_score_and_the_longest_that_fits_has(
+def test_only_sentences_beyond_the_length_limit_have_no_score(
     tiny_model: MaskedModel,
 ) -> None:
     def sentence(tokens: int) -> str:
@@ -147,7 +145,9 @@ SPECIAL = {"pad_token_id": 0, "cls_token_id": 1, "bos_token_id": 1, "sep_token_i
     ],
     ids=["bert", "roberta", "modernbert", "deberta-absolute", "deberta-v3"],
 )
-def test_other_architectures(config: Any, cls: Any, way: str, grammar_tokenizer: Tokenizer) -> None:
+def test_scores_of_other_architectures_equal_their_plain_forward_pass(
+    config: Any, cls: Any, way: str, grammar_tokenizer: Tokenizer
+) -> None:
     torch.manual_seed(0)
     config.vocab_size = grammar_tokenizer.get_vocab_size()
     plain = cls(config).eval()
@@ -167,13 +167,15 @@ def test_other_architectures(config: Any, cls: Any, way: str, grammar_tokenizer:
             assert found == pytest.approx(expected, abs=1e-4)
 
 
-def test_roberta_loses_two_positions_to_its_padding(grammar_tokenizer: Tokenizer) -> None:
+def test_the_length_limit_of_roberta_excludes_its_padding_positions(
+    grammar_tokenizer: Tokenizer,
+) -> None:
     config = RobertaConfig(**small(max_position_embeddings=64, pad_token_id=1, vocab_size=1_000))
     tokenizer = hugging_face_tokenizer(grammar_tokenizer, 512)
     assert MaskedModel(RobertaForMaskedLM(config).eval(), tokenizer, 256).limit == 62
 
 
-def test_a_model_that_fits_no_fast_way_runs_as_it_is(
+def test_a_model_without_an_exact_fast_predictor_uses_the_plain_one(
     tiny_model: MaskedModel, grammar_tokenizer: Tokenizer
 ) -> None:
     class Odd(BertForMaskedLM):  # type: ignore[misc]
@@ -188,7 +190,7 @@ def test_a_model_that_fits_no_fast_way_runs_as_it_is(
     assert np.isfinite(score(model, CANDIDATES)).all()
 
 
-def test_places_of_models(tiny_run: Path, tmp_path: Path) -> None:
+def test_find_model_locates_models_and_checkpoints(tiny_run: Path, tmp_path: Path) -> None:
     assert find_model(str(tiny_run), "main").path == str(tiny_run / "hf")
     assert find_model(str(tiny_run), "main").name == "tiny"
     at = find_model(str(tiny_run), "chck_2M")
@@ -214,12 +216,12 @@ def test_a_model_without_a_head_or_tokenizer_is_refused(
 
 
 @pytest.mark.parametrize("read", [lambda source: load(source, "cpu", 64), load_encoder])
-def test_models_that_would_score_nonsense_or_break_later_are_refused(
+def test_incomplete_damaged_or_mismatched_models_are_refused(
     read: Any, tmp_path: Path, grammar_tokenizer: Tokenizer
 ) -> None:
     source = find_model_of(tmp_path, BertForMaskedLM(BertConfig(**small(vocab_size=1_000))))
     with pytest.raises(InputError, match=r"fast tokenizer|can't be loaded"):
-        read(source)  # transformers 5 finds a tokenizer where there is none
+        read(source)  # transformers 5 creates a tokenizer if there is none
     save_tokenizer(grammar_tokenizer, tmp_path, 64)
     read(source)
     weights = tmp_path / "model.safetensors"
@@ -233,7 +235,7 @@ def test_models_that_would_score_nonsense_or_break_later_are_refused(
     with pytest.raises(InputError, match="can't be loaded"):
         read(source)
     few = BertForMaskedLM(BertConfig(**small(vocab_size=90)))
-    with pytest.raises(InputError, match="ids up to 999, but it has embeddings for 90 only"):
+    with pytest.raises(InputError, match="ids up to 999, but it has only 90 embeddings"):
         read(find_model_of(tmp_path, few))
     diverged = BertForMaskedLM(BertConfig(**small(vocab_size=1_000)))
     diverged.bert.embeddings.word_embeddings.weight.data[3, 0] = torch.nan
@@ -246,19 +248,19 @@ def find_model_of(folder: Path, model: Any) -> Source:
     return find_model(str(folder), "main")
 
 
-def test_a_model_of_another_kind_and_one_that_is_nowhere(
+def test_other_model_types_and_nonexistent_models_are_refused(
     tmp_path: Path, grammar_tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_tokenizer(grammar_tokenizer, tmp_path, 64)
     gpt = GPT2LMHeadModel(GPT2Config(vocab_size=1_000, n_embd=8, n_layer=1, n_head=1))
-    with pytest.raises(InputError, match=r"AutoModelForMaskedLM\.$"):  # not all that are known
+    with pytest.raises(InputError, match=r"AutoModelForMaskedLM\.$"):  # without the list of classes
         load(find_model_of(tmp_path, gpt), "cpu", 64)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(InputError, match="no such folder here, so it was looked for on the"):
+    with pytest.raises(InputError, match="no such folder, so the Hugging Face Hub was searched"):
         load(find_model("outputs/mistyped", "main"), "cpu", 64)
 
 
-def test_the_untrained_twin_is_the_same_always(tiny_run: Path, tiny_model: MaskedModel) -> None:
+def test_untrained_weights_are_always_the_same(tiny_run: Path, tiny_model: MaskedModel) -> None:
     source = find_model(str(tiny_run), "main")
     first, second = (load(source, "cpu", 64, untrained=True) for _ in range(2))
     assert first.fingerprint == second.fingerprint != tiny_model.fingerprint

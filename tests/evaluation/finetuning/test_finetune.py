@@ -1,5 +1,5 @@
-"""Whole fine-tunings of tiny models: against a training loop written out in plain torch, against
-themselves with the same seed, on a task that can be learned, and again where one stopped."""
+"""Complete fine-tuning runs of tiny models: against a training loop in plain torch, against
+themselves with the same seed, on a learnable task, and after an interruption."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def main(*arguments: str) -> None:
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Models this small gain nothing from a second one."""
+    """A second thread does not help with models this small."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -56,21 +56,21 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def double() -> Iterator[None]:
-    """Float64, in which two ways of rounding do not drift apart."""
+    """Float64, so that rounding differences do not accumulate."""
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
 
 
 @pytest.mark.usefixtures("double")
-def test_training_is_the_official_loop(still_model: Path, trivial: Path) -> None:
+def test_train_task_equals_the_official_loop(still_model: Path, trivial: Path) -> None:
     train, valid = pairs_of(trivial, "rte")
     recipe = Recipe(epochs=3, batch_size=8, lr=1e-3, max_length=20)
     model, tokenizer = load_encoder(find_model(str(still_model), "main"))
     model.double()
     ours = train_task(model, tokenizer, TASKS["rte"], (train, valid), recipe, seed=7)
 
-    # The model of transformers, all parameters decayed, s / warm-up of the rate at step s.
+    # The transformers model; all parameters have weight decay; the rate at step s is s / warm-up.
     torch.manual_seed(7)
     head = nn.Sequential(
         nn.LayerNorm(32, elementwise_affine=False), nn.Linear(32, 32), nn.GELU(),
@@ -112,7 +112,7 @@ def test_training_is_the_official_loop(still_model: Path, trivial: Path) -> None
         torch.testing.assert_close(value, theirs[name], rtol=0, atol=1e-9, msg=name)
 
 
-def test_a_task_that_can_be_learned_is_learned(
+def test_finetune_learns_a_learnable_task(
     tiny_model: Path, trivial: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scores = finetune(
@@ -135,34 +135,32 @@ def test_a_task_that_can_be_learned_is_learned(
     assert json.loads((folder / "scores.json").read_text())["tasks"]["rte"] == scores
 
 
-def test_the_untrained_twin_is_fine_tuned_beside_the_model(
+def test_the_untrained_baseline_is_fine_tuned_too(
     tiny_model: Path, trivial: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = options(tiny_model, trivial, tmp_path, epochs=1, baselines=["untrained"])
-    evaluate.run(asked)
+    with_baseline = options(tiny_model, trivial, tmp_path, epochs=1, baselines=["untrained"])
+    evaluate.run(with_baseline)
     found = [
         json.loads((tmp_path / "results" / "tiny" / name / "finetune" / "scores.json").read_text())
         for name in ("main", "main-untrained")
     ]
     assert found[0]["fingerprint"] != found[1]["fingerprint"]
     assert capsys.readouterr().out.count("mean") == 2
-    evaluate.run(asked)  # the same twin, so that nothing is trained again
+    evaluate.run(with_baseline)  # the same random weights, so nothing is trained again
     assert capsys.readouterr().out.count("mean") == 2
-    twins = [load_encoder(find_model(str(tiny_model), "main"), untrained=True) for _ in range(2)]
-    first, second = (model.state_dict() for model, _ in twins)
+    pair = [load_encoder(find_model(str(tiny_model), "main"), untrained=True) for _ in range(2)]
+    first, second = (model.state_dict() for model, _ in pair)
     assert all(torch.equal(value, second[name]) for name, value in first.items())
 
 
-def test_the_same_seed_gives_the_same_bits_and_another_does_not(
-    tiny_model: Path, trivial: Path
-) -> None:
+def test_train_task_is_bitwise_reproducible_for_a_seed(tiny_model: Path, trivial: Path) -> None:
     model, tokenizer = load_encoder(find_model(str(tiny_model), "main"))
     before = {name: value.clone() for name, value in model.state_dict().items()}
 
     def weights(seed: int) -> torch.Tensor:
         recipe = Recipe(epochs=2, batch_size=8, lr=1e-3, max_length=20)
         splits = pairs_of(trivial, "wsc")
-        torch.manual_seed(seed + 100)  # what was drawn before is no matter
+        torch.manual_seed(seed + 100)  # earlier draws must not matter
         module = train_task(model, tokenizer, TASKS["wsc"], splits, recipe, seed=seed)
         assert module.classifier.training
         return nn.utils.parameters_to_vector(module.classifier.parameters())
@@ -173,7 +171,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-def test_what_is_finished_is_taken_over(
+def test_finished_outcomes_are_reused(
     tiny_model: Path, trivial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained: list[tuple[str, int]] = []
@@ -212,12 +210,12 @@ def test_what_is_finished_is_taken_over(
     assert len(trained) == 5
 
 
-def test_what_does_not_go_together_is_said(
+def test_invalid_options_are_named(
     tiny_model: Path, trivial: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(InputError, match="batch_size=100 is more than the 83 items"):
+    with pytest.raises(InputError, match="batch_size=100 is larger than the 83 training items"):
         finetune(options(tiny_model, trivial, tmp_path, batch_size=100))
-    with pytest.raises(InputError, match="no data of mrpc"):
+    with pytest.raises(InputError, match="no data for mrpc"):
         finetune(options(tiny_model, trivial, tmp_path, finetune=["mrpc"]))
     with pytest.raises(SystemExit):
         main(f"model={tiny_model}", "data_dir=x", "out=y", "finetune=[rtf]")
@@ -225,7 +223,9 @@ def test_what_does_not_go_together_is_said(
     assert not list(tmp_path.iterdir())
 
 
-def test_one_command_for_real_items(tiny_model: Path, shared_data: Path, tmp_path: Path) -> None:
+def test_fine_tuning_on_real_items_is_reproducible(
+    tiny_model: Path, shared_data: Path, tmp_path: Path
+) -> None:
     (tmp_path / "glue_filtered").mkdir()
     for name in ("rte", "wsc", "mrpc"):
         for split, count in (("train", 32), ("valid", 12)):

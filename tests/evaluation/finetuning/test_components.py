@@ -1,6 +1,6 @@
-"""The parts of fine-tuning: texts of the tasks against texts written out by hand, batches against
-the tokenizer's own, the head against its formula, encoders against `transformers`, the schedule and
-the metrics against numbers worked out by hand."""
+"""The components of fine-tuning: texts of the tasks against texts written by hand, batches against
+the tokenizer's, the head against its formula, encoders against `transformers`, the schedule and the
+metrics against numbers calculated by hand."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ ROWS = {
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_texts_of_every_task(name: str, tmp_path: Path) -> None:
+def test_read_pairs_fills_the_templates_of_every_task(name: str, tmp_path: Path) -> None:
     fields, texts = ROWS[name]
     path = tmp_path / "x.jsonl"
     path.write_text(json.dumps({**fields, "label": 1, "idx": 7}) + "\n")
     assert read_pairs(path, TASKS[name]) == [Pair(*texts, 1)]
 
 
-def test_official_settings() -> None:
+def test_tasks_have_the_official_settings() -> None:
     settings = {name: (t.epochs, t.batch_size, t.metric, t.labels) for name, t in TASKS.items()}
     assert settings == {
         "boolq": (10, 16, "accuracy", 2),
@@ -80,20 +80,20 @@ def test_official_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ('{"sentence1": "a", ', "not a JSON object"),
         ('["a", "b", 1]', "not a JSON object"),
         ('{"sentence1": "a", "label": 1}', "no field 'sentence2'"),
         ('{"sentence1": "a", "sentence2": "b"}', "no field 'label'"),
-        ('{"sentence1": "a", "sentence2": "b", "label": 2}', "label 2 is not one of 0 to 1"),
+        ('{"sentence1": "a", "sentence2": "b", "label": 2}', "label 2 is not in 0 to 1"),
         ('{"sentence1": "a", "sentence2": "b", "label": "1"}', "label '1'"),
     ],
 )
-def test_a_broken_line_is_named(line: str, said: str, tmp_path: Path) -> None:
+def test_an_invalid_line_is_named(line: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "rte.train.jsonl"
     path.write_text('{"sentence1": "a", "sentence2": "b", "label": 1}\n' + line + "\n")
-    with pytest.raises(InputError, match=r"rte\.train\.jsonl, line 2.*" + said):
+    with pytest.raises(InputError, match=r"rte\.train\.jsonl, line 2.*" + message):
         read_pairs(path, TASKS["rte"])
     path.write_text("\n")
     with pytest.raises(InputError, match="empty"):
@@ -103,20 +103,20 @@ def test_a_broken_line_is_named(line: str, said: str, tmp_path: Path) -> None:
         read_pairs(path, TASKS["rte"])
 
 
-def test_files_are_found_and_missing_ones_named(trivial: Path, tmp_path: Path) -> None:
+def test_find_files_names_tasks_without_data(trivial: Path, tmp_path: Path) -> None:
     (tmp_path / "full_eval").symlink_to(trivial)
     assert find_files(tmp_path, ["wsc"])["wsc"]["valid"].name == "wsc.valid.jsonl"
-    with pytest.raises(InputError, match=r"no data of mrpc.*mrpc\.train\.jsonl"):
+    with pytest.raises(InputError, match=r"no data for mrpc.*mrpc\.train\.jsonl"):
         find_files(trivial, ["rte", "mrpc"])
-    with pytest.raises(InputError, match="no data of boolq, multirc"):
+    with pytest.raises(InputError, match="no data for boolq, multirc"):
         find_files(tmp_path / "nowhere", ["boolq", "multirc"])
 
 
-def test_batches_are_those_of_the_tokenizer(tiny_model: Path) -> None:
+def test_batches_equal_those_of_the_tokenizer(tiny_model: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     pairs = [Pair("ba ca bo", "it's", 1), Pair("ca " * 30, "bo " * 12, 0), Pair("b", "c", 1)]
     items = encode(pairs, tokenizer, max_length=24)
-    assert [item.cut for item in items] == [False, True, False]
+    assert [item.truncated for item in items] == [False, True, False]
     batch = collate(items, tokenizer.pad_token_id)
     texts = [(pair.first, pair.second) for pair in pairs]
     expected = tokenizer(texts, return_tensors="pt", padding=True, truncation=True, max_length=24)
@@ -124,10 +124,10 @@ def test_batches_are_those_of_the_tokenizer(tiny_model: Path) -> None:
     assert batch.mask_BL is not None
     assert batch.mask_BL.tolist() == expected["attention_mask"].tolist()
     assert batch.labels_B.tolist() == [1, 0, 1] and batch.ids_BL.size(1) == 24
-    assert collate(items[1:2], 0).mask_BL is None  # nothing to pad
+    assert collate(items[1:2], 0).mask_BL is None  # no padding needed
 
 
-def test_order_and_dropped_rest_of_training_batches() -> None:
+def test_training_batches_are_reshuffled_and_the_incomplete_one_dropped() -> None:
     items = [Encoded([n], n) for n in range(10)]
 
     def epochs(seed: int) -> list[list[int]]:
@@ -138,12 +138,12 @@ def test_order_and_dropped_rest_of_training_batches() -> None:
         return found
 
     first = epochs(1)
-    assert [len(set(epoch)) for epoch in first] == [8, 8, 8]  # two whole batches
+    assert [len(set(epoch)) for epoch in first] == [8, 8, 8]  # two complete batches
     assert first[0] != first[1] != first[2] and first[0] != sorted(first[0])
     assert epochs(1) == first and epochs(2) != first
 
 
-def test_the_head_is_its_formula() -> None:
+def test_the_head_equals_its_formula() -> None:
     torch.manual_seed(0)
     head, x_BD = make_head(12, 3).eval(), torch.randn(5, 12)
     weights = [p.detach() for p in head.parameters()]
@@ -161,7 +161,7 @@ def test_the_head_is_its_formula() -> None:
     assert not torch.equal(dropped[0], dropped[1])
 
 
-def test_our_encoder_is_transformers_deberta_in_loss_and_gradients(still_model: Path) -> None:
+def test_our_encoder_equals_transformers_in_loss_and_gradients(still_model: Path) -> None:
     model, tokenizer = load_encoder(find_model(str(still_model), "main"))
     pairs = [Pair("ba ca bo it's", "bo", 1), Pair("ca " * 9, "bo " * 4, 0), Pair("b", "c", 1)]
     batch = collate(encode(pairs, tokenizer, 64), 0)
@@ -185,7 +185,7 @@ def test_our_encoder_is_transformers_deberta_in_loss_and_gradients(still_model: 
         torch.testing.assert_close(gradient, gradients[1][name], rtol=1e-4, atol=1e-6)
 
 
-def test_what_our_encoder_does_not_know_runs_in_transformers() -> None:
+def test_models_that_our_encoder_does_not_support_run_in_transformers() -> None:
     sizes = {"vocab_size": 30, "hidden_size": 8, "num_hidden_layers": 1, "intermediate_size": 8}
     bert = BertModel(BertConfig(**sizes, num_attention_heads=2)).eval()
     other = TheirDeberta(DebertaV2Config(**sizes, num_attention_heads=2, type_vocab_size=2))
@@ -201,16 +201,16 @@ def test_what_our_encoder_does_not_know_runs_in_transformers() -> None:
             assert torch.equal(encoder(ids_BL, mask), expected)
 
 
-def test_learning_rate_at_steps_worked_out_by_hand() -> None:
+def test_rate_factor_by_hand() -> None:
     rate = {step: rate_factor(step, 100) for step in (0, 3, 5, 6, 53, 100, 105)}
     assert rate == pytest.approx(
         {0: 0, 3: 3 / 6, 5: 5 / 6, 6: 1, 53: 0.55, 100: 0.1, 105: 0.1}  # 53 is half-way down
     )
-    assert [rate_factor(step, 33) for step in (0, 1)] == [0, 1]  # 1.98 steps are one
-    assert rate_factor(0, 16) == 1  # 0.96 steps are none
+    assert [rate_factor(step, 33) for step in (0, 1)] == [0, 1]  # 1.98 warm-up steps round to 1
+    assert rate_factor(0, 16) == 1  # 0.96 warm-up steps round to 0
 
 
-def test_metrics_worked_out_by_hand() -> None:
+def test_metrics_by_hand() -> None:
     predictions = torch.tensor([1, 1, 1, 0, 0, 1, 0, 0])
     labels = torch.tensor([1, 1, 0, 0, 1, 1, 0, 0])  # tp 3, fp 1, fn 1, tn 3
     assert score(predictions, labels, 2) == pytest.approx(
@@ -228,14 +228,14 @@ def test_metrics_worked_out_by_hand() -> None:
     assert found["mcc"] == pytest.approx(7 / 10)
 
 
-def test_the_interval_over_items() -> None:
+def test_interval_matches_the_normal_approximation() -> None:
     labels_N = torch.zeros(400, dtype=torch.long)
-    predictions_N = (torch.arange(400) % 4 == 0).long()  # 75 % right
+    predictions_N = (torch.arange(400) % 4 == 0).long()  # 75 % correct
     low, high = interval(predictions_N[None], labels_N, 2, "accuracy")
     error = 1.96 * math.sqrt(0.75 * 0.25 / 400)
     assert (low, high) == pytest.approx((0.75 - error, 0.75 + error), abs=0.01)
     assert interval(predictions_N[None], labels_N, 2, "accuracy") == (low, high)
-    # The mean over two seeds that err on different items varies less than either.
+    # The mean over two seeds with errors on different items varies less than either.
     both = torch.stack([predictions_N, predictions_N.roll(1)])
     narrow = interval(both, labels_N, 3, "accuracy")
     assert narrow[1] - narrow[0] < 0.9 * (high - low)
@@ -244,18 +244,18 @@ def test_the_interval_over_items() -> None:
     assert f1[0] < 2 * 300 / (2 * 300 + 100) < f1[1] and f1[1] - f1[0] < 0.06
 
 
-def test_metrics_named_are_metrics_made() -> None:
+def test_make_metrics_returns_every_metric() -> None:
     assert set(metrics.make_metrics(2)) == set(metrics.METRICS)
 
 
-def test_the_first_of_equal_epochs_is_kept() -> None:
+def test_the_first_of_equally_good_epochs_is_the_best() -> None:
     epochs = Epochs()
     for value in (0.0, 0.5, 0.4, 0.5):
         epochs.add({"f1": value, "accuracy": -value}, torch.tensor([int(10 * value)]), "f1")
     assert epochs.best == 2 and epochs.predictions_N.tolist() == [5] and len(epochs.scores) == 4
 
 
-def test_where_a_model_is_found(tiny_model: Path, tmp_path: Path) -> None:
+def test_find_model_searches_runs_exports_and_folders(tiny_model: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     for name in ("hf", "checkpoints/chck_1M"):
         (run / name).parent.mkdir(parents=True, exist_ok=True)
@@ -276,7 +276,7 @@ def test_where_a_model_is_found(tiny_model: Path, tmp_path: Path) -> None:
         load_encoder(find_model(str(tmp_path / "broken"), "main"))
 
 
-def test_the_fingerprint_is_that_of_what_is_used(tiny_model: Path, tmp_path: Path) -> None:
+def test_the_fingerprint_ignores_unused_weights_only(tiny_model: Path, tmp_path: Path) -> None:
     fingerprint = partial(models.fingerprint, unused=UNUSED)
     sizes = {"vocab_size": 400, "hidden_size": 8, "num_hidden_layers": 1, "intermediate_size": 8}
     BertForMaskedLM(BertConfig(**sizes, num_attention_heads=2)).save_pretrained(tmp_path)
@@ -285,14 +285,14 @@ def test_the_fingerprint_is_that_of_what_is_used(tiny_model: Path, tmp_path: Pat
     first, second, other = (
         load_encoder(find_model(str(folder), "main")) for folder in (tmp_path, tmp_path, tiny_model)
     )
-    second[0].pooler.dense.weight.data.normal_()  # it was drawn at loading
+    second[0].pooler.dense.weight.data.normal_()  # random after every loading
     assert fingerprint(*first) == fingerprint(*second) != fingerprint(*other)
     changed = copy.deepcopy(second[0])
     changed.encoder.layer[0].output.dense.weight.data[0, 0] += 1e-3
     assert fingerprint(changed, second[1]) != fingerprint(*second)
 
 
-def test_an_encoder_loads_from_a_masked_lm(tiny_model: Path) -> None:
+def test_load_encoder_reads_the_encoder_of_a_masked_lm(tiny_model: Path) -> None:
     model, tokenizer = load_encoder(find_model(str(tiny_model), "main"))
     assert tokenizer.padding_side == "right"
     same = AutoModel.from_pretrained(tiny_model).state_dict()
