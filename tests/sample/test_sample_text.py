@@ -76,7 +76,7 @@ def test_word_statistics_are_zipfian(lines: list[str]) -> None:
     assert 7 < sum(lengths) / len(lengths) < 10
     assert 0.1 < sum(n <= 4 for n in lengths) / len(lines) < 0.3
     assert sum(n >= 20 for n in lengths) / len(lines) > 0.02
-    # Zipf: the ten most frequent words are a third of the text, and a quarter of the types are rare.
+    # Zipf: the ten most frequent words are a third of the text, and a quarter of types are rare.
     assert 0.2 < sum(n for _, n in types.most_common(10)) / len(words) < 0.4
     assert sum(n == 1 for n in types.values()) / len(types) > 0.2
 
