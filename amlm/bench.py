@@ -18,8 +18,8 @@ def bench(options: Options) -> None:
     """Measures, prints a table and writes ``options.json`` if given, after every shape too."""
     from amlm.benchmark import report_text as report
     from amlm.benchmark.measure import measure, set_up
-    from amlm.benchmark.scoring import measure_scoring
-    from amlm.benchmark.stretch import stretch
+    from amlm.benchmark.run_speed import measure_run
+    from amlm.benchmark.scoring_speed import measure_scoring
     from amlm.util.files import write_json
     from amlm.util.terminal import say
 
@@ -42,10 +42,10 @@ def bench(options: Options) -> None:
             if shape.length == SHORT:  # the stretch has both lengths of the run
                 name = "the run, compiled" if shape.compile else "the run"
                 say(f"a stretch of {name} ...")
-                results[name] = stretch(shape)
+                results[name] = measure_run(shape)
                 keep()
     notes = report.SCORING_NOTES if options.suite == "evaluation" else report.NOTES
-    say(f"\n{report.table(results)}\n\n{notes}")
+    say(f"\n{report.format_results(results)}\n\n{notes}")
     keep()
 
 

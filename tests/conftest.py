@@ -1,4 +1,4 @@
-"""Shared fixtures: generated text laid out like a BabyLM release, and a store built from it."""
+"""Shared fixtures: generated text in the layout of a BabyLM release, and a store built from it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ settings.load_profile("same")
 
 
 def generated_lines(count: int, seed: int) -> list[str]:
-    """Lines of made-up words, frequent and rare, with clitics, numbers, marks and odd characters.
+    """Lines of synthetic words, frequent and rare, with clitics, numbers, punctuation and unusual
+    characters.
 
-    Some spell a special token or use the tokenizer's own marks, as text from the web does.
+    Some spell a special token or contain the tokenizer's own marks, as text from the web can.
     """
     draw = random.Random(seed)
     spell = random.Random(0)  # the same words whatever the seed
@@ -43,7 +44,7 @@ def generated_lines(count: int, seed: int) -> list[str]:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Real text and evaluation items beside a development checkout; tests of them need it."""
+    """The folder of real text and evaluation items; tests that need it are skipped without it."""
     folder = Path(
         os.environ.get("AMLM_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
     )
@@ -60,7 +61,7 @@ def lines_of() -> Callable[[int, int], list[str]]:
 
 @pytest.fixture(scope="session")
 def write_text() -> Callable[[Path, Mapping[str, str | bytes]], Path]:
-    """``write_text(folder, {"a.train": text})`` writes files, with their folders; returns it."""
+    """``write_text(folder, {"a.train": text})`` writes files and returns the folder."""
 
     def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:
         for name, text in files.items():
@@ -87,7 +88,7 @@ def corpus_dir(
     tmp_path_factory: pytest.TempPathFactory,
     write_text: Callable[[Path, Mapping[str, str | bytes]], Path],
 ) -> Path:
-    """Two sources: 2,000 lines to train on and 400 held out. Not to be changed by a test."""
+    """Two sources: 2,000 training lines and 400 held-out ones. Tests must not modify it."""
     lines = {
         "train/childes.train": generated_lines(1_200, seed=1),
         "train/simple_wiki.train": generated_lines(800, seed=2),
@@ -106,7 +107,7 @@ def small_store(
     data_config: Callable[..., DataConfig],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> TokenStore:
-    """The store of `corpus_dir`, with up to 700 types. Not to be changed by a test."""
+    """The store of `corpus_dir`, with up to 700 types. Tests must not modify it."""
     return open_store(
         data_config(corpus_dir),
         TokenizerConfig(vocab_size=VOCAB_SIZE),
@@ -116,8 +117,8 @@ def small_store(
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--store-golden", action="store_true", help="store the losses of this run as golden ones"
+        "--store-golden", action="store_true", help="store the losses of this run as golden losses"
     )
     parser.addoption(
-        "--all-items", action="store_true", help="compare all items of the evaluation data"
+        "--all-items", action="store_true", help="compare all evaluation items, not just a few"
     )

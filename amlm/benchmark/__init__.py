@@ -1,1 +1,1 @@
-"""What `python -m amlm.bench` is made of: our training step against a plain Hugging Face one."""
+"""The measurements of `python -m amlm.bench`: our training step against plain Hugging Face."""

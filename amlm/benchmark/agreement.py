@@ -1,4 +1,4 @@
-"""How far our numbers are from Hugging Face's on the same weights and batch, without dropout."""
+"""Numerical agreement with Hugging Face on the same weights and batch, without dropout."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from amlm.benchmark.steps import OurStep, TheirStep
 
 
-def differences(ours: OurStep, theirs: TheirStep) -> dict[str, float]:
-    """Largest differences of loss, logits (at labelled positions) and gradients.
+def max_differences(ours: OurStep, theirs: TheirStep) -> dict[str, float]:
+    """Maximum differences of loss, logits (at labelled positions) and gradients.
 
-    Must be called before either has taken a step. ``logits`` are compared without autocast, the
-    rest as in a step. ``gradients_relative`` is the largest ``|ours - theirs| / |theirs|`` of a
-    parameter's gradient, in norms, over those whose gradient is more than rounding.
+    Call it before either has taken a step. ``logits`` are compared without autocast, the rest as in
+    a training step. ``gradients_relative`` is the maximum of ``‖ours − theirs‖ / ‖theirs‖`` over
+    parameters whose gradient is not just rounding error.
     """
     batch = ours.batches[0]
     policy, model = ours.module.masking, ours.module.model

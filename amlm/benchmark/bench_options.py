@@ -1,4 +1,4 @@
-"""Options of the benchmark, and the shapes that they stand for."""
+"""Options of the benchmark, and the shapes that they define."""
 
 from __future__ import annotations
 
@@ -13,57 +13,59 @@ from amlm.config.options import option
 from amlm.config.schema import Config
 from amlm.util.errors import InputError
 
-SHORT, LONG = 64, 256  # tokens of a sequence in the two halves of the paper's run
-CPU_TOKENS = 2_048  # the paper's 16,384 would take minutes a round
+SHORT, LONG = 64, 256  # sequence lengths in the two halves of the paper's run
+CPU_TOKENS = 2_048  # the paper's 16,384 would take minutes per round
 
 
 @dataclass
 class Options:
     suite: str = option(
         "none",
-        "none measures the one shape given by the options below; cpu the paper's at 64 and 256 "
-        "tokens and the small one; gpu the paper's as it is trained, compiled and not, and a "
-        "stretch of the run itself; evaluation zero-shot scores of a model",
+        "none: the shape given by the options below; cpu: the paper's shape at 64 and 256 tokens "
+        "and the small one; gpu: the paper's shape in its training setting, with and without "
+        "torch.compile, and a short training run; evaluation: zero-shot scoring of a model",
         choices=("none", "cpu", "gpu", "evaluation"),
     )
     scale: str = option(
-        "paper", "sizes that the next five are changes of", choices=("small", "paper")
+        "paper", "model sizes; the next five options override them", choices=("small", "paper")
     )
     layers: int | None = option(None, "transformer layers", ge=1)
     hidden_size: int | None = option(None, "width of the encoder", ge=1)
     heads: int | None = option(None, "attention heads", ge=1)
     intermediate_size: int | None = option(None, "width of the feed-forward layer", ge=1)
     vocab_size: int | None = option(None, "token types", ge=300)
-    length: int = option(64, "tokens of a sequence", ge=4)
+    length: int = option(64, "tokens per sequence", ge=4)
     tokens: int | None = option(
-        None, "tokens of a step; null is 2048 on a CPU and the run's own number on a GPU", ge=8
+        None, "tokens per step; null: 2048 on a CPU, the run's own number on a GPU", ge=8
     )
-    ratio: float = option(0.275, "share of masked positions", gt=0, lt=1)
+    ratio: float = option(0.275, "mask ratio", gt=0, lt=1)
     dropout: float = option(0.1, "dropout of both models", ge=0, lt=1)
-    device: str = option("auto", "where to run", choices=("auto", "cpu", "gpu"))
+    device: str = option("auto", "device", choices=("auto", "cpu", "gpu"))
     precision: str = option(
         "auto",
-        "auto is bf16-mixed on GPUs that have it and float32 elsewhere",
+        "auto: bf16-mixed on GPUs that support it, float32 elsewhere",
         choices=("auto", "32", "bf16-mixed"),
     )
     compile: bool = option(False, "torch.compile both encoders")
-    rounds: int = option(3, "rounds; in each, ours and theirs take a step", ge=1)
-    threads: int = option(0, "CPU threads; 0 leaves the choice to torch", ge=0)
-    memory: bool = option(True, "whether to measure peak memory, in a process for each of the two")
+    rounds: int = option(3, "rounds; each takes one step of both implementations", ge=1)
+    threads: int = option(0, "CPU threads; 0: torch's default", ge=0)
+    memory: bool = option(True, "measure peak memory, in a separate process for each model")
     data_dir: str | None = option(
         None,
-        "suite=gpu: text for the stretch of the run; null is made-up text. suite=evaluation: "
-        "folder with BLiMP; null is the sample's pairs",
+        "suite=gpu: text of the training run; null: synthetic text. suite=evaluation: folder with "
+        "BLiMP; null: minimal pairs of the sample",
     )
-    model: str | None = option(None, "suite=evaluation: a run folder or one of Hugging Face's")
-    steps: int = option(200, "steps of that stretch, at each length", ge=20)
-    cache: str = option("~/.cache/amlm", "where the made-up text is kept between runs")
+    model: str | None = option(
+        None, "suite=evaluation: a run folder or a folder in Hugging Face format"
+    )
+    steps: int = option(200, "suite=gpu: steps of the training run, at each length", ge=20)
+    cache: str = option("~/.cache/amlm", "folder where the synthetic text is cached")
     json: str | None = option(None, "file to write all numbers to")
 
     @property
     def on_gpu(self) -> bool:
-        asked = self.suite if self.suite in ("cpu", "gpu") else self.device
-        return asked == "gpu" or (asked == "auto" and torch.cuda.is_available())
+        device = self.suite if self.suite in ("cpu", "gpu") else self.device
+        return device == "gpu" or (device == "auto" and torch.cuda.is_available())
 
     @property
     def torch_device(self) -> torch.device:
@@ -73,8 +75,8 @@ class Options:
     def bfloat16(self) -> bool:
         if self.suite == "evaluation":
             return False  # `amlm.evaluate` scores in float32
-        able = self.on_gpu and torch.cuda.is_bf16_supported(False)
-        return self.precision == "bf16-mixed" or (self.precision == "auto" and able)
+        supported = self.on_gpu and torch.cuda.is_bf16_supported(False)
+        return self.precision == "bf16-mixed" or (self.precision == "auto" and supported)
 
     @property
     def name(self) -> str:
@@ -83,7 +85,7 @@ class Options:
 
 
 SHAPE = ("scale", "layers", "hidden_size", "heads", "intermediate_size", "vocab_size", "length")
-UNUSED = {  # options that would change nothing
+UNUSED = {  # options that have no effect in a suite
     "none": ("data_dir", "model", "steps"),
     "cpu": (*SHAPE, "compile", "data_dir", "model", "steps"),
     "gpu": (*SHAPE, "compile", "model"),
@@ -98,17 +100,17 @@ def cases(options: Options) -> list[Options]:
     """The shapes to measure.
 
     Raises:
-        InputError: there is no GPU and one is asked for; a suite is given what it has no use for.
+        InputError: a GPU is requested but there is none, or an option has no effect in the suite.
     """
     if options.on_gpu and not torch.cuda.is_available():
-        asked = "suite=gpu" if options.suite == "gpu" else "device=gpu"
-        raise InputError(f"{asked} asks for a GPU and torch sees none: use suite=cpu")
-    suite, plain = options.suite, Options()
+        given = "suite=gpu" if options.suite == "gpu" else "device=gpu"
+        raise InputError(f"{given} needs a GPU, but torch finds none: use suite=cpu")
+    suite, default = options.suite, Options()
     for name in UNUSED[suite]:
-        if getattr(options, name) != getattr(plain, name):
-            raise InputError(f"suite={suite} has its own {name}, or none: leave one of them out")
+        if getattr(options, name) != getattr(default, name):
+            raise InputError(f"{name} has no effect with suite={suite}: remove one of the two")
     if suite in ("cpu", "gpu") and options.device not in ("auto", suite):
-        raise InputError(f"suite={suite} has its own device: leave one of them out")
+        raise InputError(f"device has no effect with suite={suite}: remove one of the two")
     if suite == "none":
         return [options]
     if suite == "evaluation":
@@ -127,7 +129,7 @@ def cases(options: Options) -> list[Options]:
 
 
 def configuration(options: Options, *more: str) -> Config:
-    """The configuration of a training run in a shape, with further overrides."""
+    """The configuration of a training run with this shape and further overrides."""
     from hydra import compose, initialize_config_dir
 
     from amlm.config.command_line import conf_dir, register_schema, typed

@@ -1,10 +1,10 @@
-"""How many floating-point operations a training step cannot do without.
+"""The number of floating-point operations that a training step needs at least.
 
-Matrix products only, two operations for each multiplication, and three times the forward pass for
-forward and backward. What could be left out is not counted, whether we leave it out or not: the
-head and what follows the last layer's attention at positions without a label, relative positions
-that cannot occur. Shapes: N tokens, L length, M labelled positions, D hidden, I intermediate,
-V types, R rows of relative embeddings that occur.
+Only matrix products are counted, with two operations per multiplication, and three times the
+forward pass for forward and backward. Avoidable work is not counted, whether we avoid it or not:
+the head and everything after the last layer's attention at positions without a label, and relative
+positions that do not occur. Shapes: N tokens, L length, M labelled positions, D hidden,
+I intermediate, V types, R rows of the relative embeddings in use.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def step_operations(model: DebertaV2MaskedLM, tokens: int, length: int, labelled
         + terms * tokens * (2 * length - 1) * width  # position scores
         + terms * rows * width * width  # projections of relative embeddings
     )
-    rest = width * width + 2 * width * inner  # of a layer, for each position: output, feed-forward
+    rest = width * width + 2 * width * inner  # per layer and position: output and feed-forward
     head = width * width + width * config.vocab_size
     layers = config.num_hidden_layers
     forward = layers * attention + (layers - 1) * tokens * rest + labelled * (rest + head)

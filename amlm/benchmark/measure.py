@@ -1,4 +1,4 @@
-"""All numbers of one shape."""
+"""Measures one shape."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
-from amlm.benchmark.agreement import differences
+from amlm.benchmark.agreement import max_differences
 from amlm.benchmark.bench_options import Options, configuration
 from amlm.benchmark.cost import step_operations
 from amlm.benchmark.memory import peak_memory
 from amlm.benchmark.steps import BATCHES, OurStep, TheirStep, zero_gradients
-from amlm.benchmark.text import made_up_store
-from amlm.benchmark.timing import Spread, in_turn, matrix_rate, seconds
+from amlm.benchmark.synthetic_text import synthetic_store
+from amlm.benchmark.timing import Spread, matrix_rate, run_interleaved, time_task
 from amlm.masking.policy import Corruption, MaskedRows
 from amlm.masking.signals import Predictions
 from amlm.models.substrings import build_substring_index
@@ -31,11 +31,11 @@ def set_up(options: Options) -> None:
 
 
 def measure(options: Options) -> dict[str, Any]:
-    """Numbers of one shape by name; those that were taken in several rounds are a `Spread`."""
-    # What was compiled for another shape counts towards the number past which torch compiles no
-    # longer, and makes it take this shape's sizes for unknown ones.
+    """The numbers of one shape by name; those measured in several rounds are a `Spread`."""
+    # Compilations for other shapes count towards torch's recompilation limit, and would make this
+    # shape's sizes dynamic.
     torch.compiler.reset()
-    store = made_up_store(configuration(options))
+    store = synthetic_store(configuration(options))
     ours = OurStep(options, store, "masking/signal=hard")
     tokens = ours.config.data.tokens_per_step
     labelled = sum(sum(batch.maskable) for batch in ours.batches) / BATCHES * options.ratio
@@ -45,24 +45,24 @@ def measure(options: Options) -> dict[str, Any]:
         "parameters": sum(p.numel() for p in ours.module.model.parameters()),
         "step_operations": operations,
     }
-    # The two alone first: a step that asks the system for its memory again and again, as a plain
-    # one does, is slowed down by whatever else the process holds.
-    numbers |= _both(options, ours, operations)
-    numbers |= _parts(options, store, ours)
+    # These two first: the plain step allocates its memory from the system again and again, and
+    # slows down with everything else that the process holds.
+    numbers |= _compare_steps(options, ours, operations)
+    numbers |= _measure_components(options, store, ours)
     if options.memory:
         numbers |= peak_memory(options)
     return numbers
 
 
-def _both(options: Options, ours: OurStep, operations: float) -> dict[str, Any]:
-    """Our step and Hugging Face's in turn, and the machine's rate of matrix products."""
+def _compare_steps(options: Options, ours: OurStep, operations: float) -> dict[str, Any]:
+    """Our step and Hugging Face's, interleaved, and the machine's rate of matrix products."""
     theirs = TheirStep(ours)
-    difference = differences(ours, theirs)
+    difference = max_differences(ours, theirs)
     dtype = torch.bfloat16 if options.bfloat16 else torch.float32
-    times = in_turn(
+    times = run_interleaved(
         {
-            "ours": _stepping(ours),
-            "theirs": _stepping(theirs),
+            "ours": _step_timer(ours),
+            "theirs": _step_timer(theirs),
             "rate": lambda: matrix_rate(options.torch_device, dtype),
         },
         options.rounds,
@@ -81,56 +81,57 @@ def _both(options: Options, ours: OurStep, operations: float) -> dict[str, Any]:
     }
 
 
-def _parts(options: Options, store: TokenStore, ours: OurStep) -> dict[str, Any]:
-    """What parts of our step take, and what is added by options of it."""
+def _measure_components(options: Options, store: TokenStore, ours: OurStep) -> dict[str, Any]:
+    """The cost of components of our step, and the overhead of its options."""
     device = options.torch_device
     uniform = OurStep(options, store, "masking/signal=uniform")
     nhot = OurStep(options, store, "model/nhot=add")
     fetched = (batch for _ in itertools.count() for batch in ours.data.train_dataloader())
 
-    def optimizing() -> float:
+    def time_optimizer() -> float:
         zero_gradients(ours.optimizer)
-        return seconds(ours.optimize, device)
+        return time_task(ours.optimize, device)
 
-    times = in_turn(
+    times = run_interleaved(
         {
-            "ours": _stepping(ours),
-            "nhot": _stepping(nhot),
-            "optimizer": optimizing,
-            "masking": lambda: _masking_seconds(ours),
-            "uniform": lambda: _masking_seconds(uniform),
-            "fetch": lambda: seconds(lambda: next(fetched), device, 10),
+            "ours": _step_timer(ours),
+            "nhot": _step_timer(nhot),
+            "optimizer": time_optimizer,
+            "masking": lambda: _time_masking(ours),
+            "uniform": lambda: _time_masking(uniform),
+            "fetch": lambda: time_task(lambda: next(fetched), device, 10),
         },
         options.rounds,
-        f"{options.name}: parts",
+        f"{options.name}: components",
     )
     pairs = zip(times["masking"], times["uniform"], strict=True)
     surfaces = surfaces_of(store.tokenizer)
-    table = [seconds(lambda: build_substring_index(surfaces), device) for _ in range(3)]
+    building = [time_task(lambda: build_substring_index(surfaces), device) for _ in range(3)]
     return {
         "optimizer_share": Spread.of_quotients(times["optimizer"], times["ours"]),
         "masking_share": Spread.of_quotients(times["masking"], times["ours"]),
         "adaptive_overhead": Spread.of_quotients(
-            [hard - plain for hard, plain in pairs], times["ours"]
+            [hard - uniform for hard, uniform in pairs], times["ours"]
         ),
         "batch_fetch_share": Spread.of_quotients(times["fetch"], times["ours"]),
         "nhot_overhead": Spread.of_quotients(
-            [t - own for t, own in zip(times["nhot"], times["ours"], strict=True)], times["ours"]
+            [nhot - ours for nhot, ours in zip(times["nhot"], times["ours"], strict=True)],
+            times["ours"],
         ),
-        "substring_table_s": Spread.of(table),
+        "substring_table_s": Spread.of(building),
     }
 
 
-def _stepping(step: OurStep | TheirStep) -> Callable[[], float]:
+def _step_timer(step: OurStep | TheirStep) -> Callable[[], float]:
     if step.options.compile:
-        for number in range(BATCHES):  # their numbers of labels differ, and so do shapes
+        for number in range(BATCHES):  # batches differ in their number of labels, hence in shapes
             step.take(number)
     numbers = itertools.count()
-    return lambda: seconds(lambda: step.take(next(numbers)), step.options.torch_device)
+    return lambda: time_task(lambda: step.take(next(numbers)), step.options.torch_device)
 
 
-def _masking_seconds(step: OurStep, times: int = 5) -> float:
-    """Seconds of all that the masking policy does for a step, its share of an update included."""
+def _time_masking(step: OurStep, times: int = 5) -> float:
+    """Seconds per step spent in the masking policy, including its share of table updates."""
     policy, device = step.module.masking, step.options.torch_device
     batch = step.batches[0]
 
@@ -151,5 +152,5 @@ def _masking_seconds(step: OurStep, times: int = 5) -> float:
         draw()
         policy.observe(seen)
 
-    update = seconds(lambda: policy.update(batch.step), device)
-    return seconds(work, device, times) + update / step.config.masking.update_every
+    update = time_task(lambda: policy.update(batch.step), device)
+    return time_task(work, device, times) + update / step.config.masking.update_every

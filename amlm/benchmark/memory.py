@@ -1,4 +1,4 @@
-"""Peak memory of a step, measured in a process of its own: ``python -m amlm.benchmark.memory``."""
+"""Peak memory of a step, measured in a separate process: ``python -m amlm.benchmark.memory``."""
 
 from __future__ import annotations
 
@@ -12,35 +12,36 @@ import torch
 
 from amlm.benchmark.bench_options import Options, configuration
 from amlm.benchmark.steps import OurStep, TheirStep, zero_gradients
-from amlm.benchmark.text import made_up_store
+from amlm.benchmark.synthetic_text import synthetic_store
 
 
 def peak_memory(options: Options) -> dict[str, int]:
-    """Bytes that training takes at its peak: weights, optimizer, activations, gradients.
+    """Peak memory of training in bytes: weights, optimizer, activations, gradients.
 
-    On a CPU beyond what the process held when it had imported everything; on a GPU as torch's
-    allocator counts it. One process after the other: at once, their threads wait for each other.
+    On a CPU, this is the increase over the process's memory after all imports; on a GPU, the count
+    of torch's allocator. The processes run one after the other: in parallel, their threads would
+    wait for each other.
     """
-    torch.cuda.empty_cache()  # of a GPU's memory, what this process keeps for later
+    torch.cuda.empty_cache()  # frees GPU memory that this process has cached
     shape = json.dumps(dataclasses.asdict(options))
     peaks = {}
     for whose, name in (("ours", "peak_memory"), ("theirs", "peak_memory_hugging_face")):
-        ended = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-m", __name__, whose, shape], capture_output=True, text=True
         )
-        if ended.returncode:
-            raise RuntimeError(f"the process that measures memory failed:\n{ended.stderr}")
-        peaks[name] = int(ended.stdout.splitlines()[-1])
+        if process.returncode:
+            raise RuntimeError(f"the process that measures memory failed:\n{process.stderr}")
+        peaks[name] = int(process.stdout.splitlines()[-1])
     return peaks
 
 
 def _resident_peak() -> int:
-    # Not `getrusage`: what that tells of a process begins with the peak of the one it came from.
+    # Not `getrusage`: its peak is inherited from the parent process.
     status = Path("/proc/self/status")
     if status.exists():
         lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
         return int(lines["VmHWM"].split()[0]) * 1024
-    import resource  # not on Windows, where memory=false is needed
+    import resource  # not available on Windows, where memory=false is needed
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
@@ -48,14 +49,14 @@ def _resident_peak() -> int:
 def _measure(options: Options, whose: str) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
-    store = made_up_store(configuration(options))
+    store = synthetic_store(configuration(options))
     before = _resident_peak()
     ours = OurStep(options, store)
     step: OurStep | TheirStep = ours
     if whose == "theirs":
         step = TheirStep(ours)
         del ours
-    # A step has its peak once the optimizer has its state, which it makes at its first one.
+    # The peak includes the optimizer's state, which is created at its first step.
     zero_gradients(step.optimizer)
     step.optimizer.step()
     step.optimizer.zero_grad()

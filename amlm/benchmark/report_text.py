@@ -1,4 +1,4 @@
-"""The numbers of a benchmark as a table and as JSON."""
+"""The numbers of a benchmark as a text table and as JSON."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ PERCENT = (
 )
 DECIMALS = ("speedup", "substring_table_s", "tokens_per_word", "projected_minutes")
 NOTES = """\
-Median of the rounds, lowest and highest in brackets. hugging_face: a plain step of the same model,
-batch and optimizer, full logits. useful_flops_share: operations that the step cannot do without
-(amlm/benchmark/cost.py), per second, over the rate of a large square matrix product in the same
-rounds. Shares and overheads are parts of our step; nhot_overhead is what n-hot embeddings add to
-it, once their substring table is built, which takes substring_table_s. peak_memory: weights,
-optimizer, activations and gradients, in a process of its own."""
+Median over rounds, minimum and maximum in parentheses. hugging_face: a plain step of the same
+model, batch and optimizer, with full logits. useful_flops_share: necessary operations per second
+(see amlm/benchmark/cost.py), relative to the rate of a large square matrix product in the same
+rounds. Shares and overheads are fractions of our step. nhot_overhead is the cost of n-hot
+embeddings without building their substring index, which takes substring_table_s. peak_memory:
+weights, optimizer, activations and gradients, measured in a separate process."""
 
 SCORING_NOTES = """\
-Median of the rounds, lowest and highest in brackets; a round is up to 100 pairs of a file. literal:
-one masked copy a token, 64 a batch, plain transformers, logits at every position."""
+Median over rounds, minimum and maximum in parentheses; a round has up to 100 pairs of a file.
+literal: one masked copy per token, 64 per batch, plain transformers, logits at every position."""
 
 
 def machine(options: Options) -> dict[str, Any]:
-    """What the numbers were measured on."""
+    """The device and versions of the measurement."""
     device = (
         torch.cuda.get_device_name()
         if options.on_gpu
@@ -44,8 +44,8 @@ def machine(options: Options) -> dict[str, Any]:
     return {"device": device, "torch": torch.__version__, "bfloat16": options.bfloat16}
 
 
-def table(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """One column for each shape, one line for each number."""
+def format_results(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """A text table with one column per shape and one row per number."""
     names = list(dict.fromkeys(name for numbers in results.values() for name in _flat(numbers)))
     flat = {case: _flat(numbers) for case, numbers in results.items()}
     lines = [["", *results]]
@@ -59,7 +59,7 @@ def _flat(numbers: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in numbers.items():
         if isinstance(value, Mapping):
-            flat.update({f"{name}.{part}": each for part, each in value.items()})
+            flat.update({f"{name}.{key}": each for key, each in value.items()})
         else:
             flat[name] = value
     return flat
@@ -69,8 +69,8 @@ def _text(name: str, value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, Spread):
-        one = [_text(name, each) for each in (value.median, value.low, value.high)]
-        return f"{one[0]} ({one[1]} to {one[2]})"
+        median, low, high = (_text(name, each) for each in (value.median, value.low, value.high))
+        return f"{median} ({low} to {high})"
     if name in PERCENT:
         return f"{100 * value:.2f}%"
     if name.startswith("peak_memory"):

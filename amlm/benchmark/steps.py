@@ -1,4 +1,4 @@
-"""The two training steps that are compared, each ready to be taken again and again.
+"""The two training steps to compare; each can be repeated any number of times.
 
 Shapes: G sequences, L positions, V token types.
 """
@@ -25,18 +25,17 @@ from amlm.training.lightning_module import AdaptiveMaskedLM
 if TYPE_CHECKING:
     from transformers import DebertaV2ForMaskedLM
 
-BATCHES = 4  # different ones, taken in turn
+BATCHES = 4  # distinct batches, used in rotation
 
 
 class OurStep:
-    """A step as a training run takes it: masks, encoder, head, loss, backward, clipping, LAMB.
+    """A step of our training run: masks, encoder, head, loss, backward, clipping, optimizer.
 
-    Fetching the batch is not part of it. What Lightning and the callbacks add between two steps is
-    not either.
+    Fetching the batch is not included, nor is the overhead of Lightning and the callbacks.
 
     Args:
         options: the shape.
-        store: text.
+        store: the text.
         more: overrides of the run's configuration.
     """
 
@@ -74,8 +73,8 @@ class OurStep:
 class TheirStep:
     """A plain Hugging Face step of the same model on the same corrupted batches.
 
-    Logits and loss at every position, with -100 where there is no label; the same clipping and the
-    same optimizer. Drawing the masks is not part of it.
+    It computes logits and loss at every position, with label -100 where there is none, and uses the
+    same clipping and optimizer. Drawing the masks is not included.
     """
 
     def __init__(self, ours: OurStep) -> None:
@@ -108,7 +107,7 @@ class TheirStep:
 
 
 def zero_gradients(optimizer: Optimizer) -> None:
-    """Gives every parameter a gradient of zeros, for a step of the optimizer alone."""
+    """Sets all gradients to zeros, to time the optimizer on its own."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             parameter.grad = torch.zeros_like(parameter)

@@ -1,4 +1,4 @@
-"""Times of several things taken in turn, and what they are made of."""
+"""Interleaved timing of several tasks."""
 
 from __future__ import annotations
 
@@ -27,33 +27,32 @@ class Spread:
 
     @classmethod
     def of_quotients(cls, numbers: Iterable[float], divisors: Iterable[float]) -> Spread:
-        """Of the quotients round by round."""
+        """The spread of the quotients, computed round by round."""
         return cls.of(a / b for a, b in zip(numbers, divisors, strict=True))
 
 
-def wait(device: torch.device) -> None:
-    """Until the device has done what it was told."""
+def synchronize(device: torch.device) -> None:
+    """Waits until the device has finished all queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize()
 
 
-def seconds(task: Callable[[], object], device: torch.device, times: int = 1) -> float:
-    """Seconds of one of ``times`` runs in a row, the device's work included."""
-    wait(device)
+def time_task(task: Callable[[], object], device: torch.device, times: int = 1) -> float:
+    """Mean seconds of ``times`` consecutive calls, including the work of the device."""
+    synchronize(device)
     start = time.perf_counter()
     for _ in range(times):
         task()
-    wait(device)
+    synchronize(device)
     return (time.perf_counter() - start) / times
 
 
-def in_turn(
+def run_interleaved(
     tasks: Mapping[str, Callable[[], float]], rounds: int, note: str
 ) -> dict[str, list[float]]:
-    """What each task returns in each round; all run once beforehand to warm up.
+    """The results of each task in each round, after one warm-up round.
 
-    Tasks run one after the other within a round, so that what slows the machine down for a while
-    slows them all.
+    Each round runs every task once, so that temporary slowdowns of the machine affect all of them.
     """
     results: dict[str, list[float]] = {name: [] for name in tasks}
     with progress_bar(total=(rounds + 1) * len(tasks), desc=note, unit=" runs") as bar:
@@ -72,4 +71,4 @@ def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
     a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
     out = torch.empty_like(a)
     torch.mm(a, b, out=out)
-    return 2 * size**3 / seconds(lambda: torch.mm(a, b, out=out), device, 3)
+    return 2 * size**3 / time_task(lambda: torch.mm(a, b, out=out), device, 3)

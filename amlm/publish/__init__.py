@@ -1,3 +1,3 @@
-"""From a run folder to models that others load: folders for plain `transformers`, and the Hub."""
+"""Exports the models of a run: folders for plain `transformers`, model cards, and the Hub."""
 
-LICENSE = "mit"  # of the weights, unless an export says another
+LICENSE = "mit"  # default license of the weights

@@ -1,4 +1,4 @@
-"""The model card (``README.md``) of an exported model: what it is, was trained on, and scores."""
+"""The model card (``README.md``) of an exported model: its training, configuration and scores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CITATION = """\
   year    = {2025}
 }
 ```"""  # noqa: E501
-# What says something about a model, not about the machine it was trained on.
+# Sections that describe the model, not the machine it was trained on.
 SECTIONS = ("data", "tokenizer", "model", "masking", "optimizer", "trainer", "validation")
 
 
@@ -41,18 +41,18 @@ def front_matter(license: str) -> str:
 
 
 def find_scores(folder: Path, fingerprints: Collection[str]) -> list[list[str]]:
-    """Rows of a table from every ``scores.json`` of a model at or below a folder.
+    """Rows of a text table, from every ``scores.json`` of a model in a folder and its subfolders.
 
     Args:
-        folder: may hold those of other models too.
-        fingerprints: what the model's own bear, see `amlm.publish.run_models.check_model`.
+        folder: can also contain scores of other models.
+        fingerprints: fingerprints of the model, see `amlm.publish.run_models.check_model`.
 
-    Returns: task and metric, score, 95 % interval; in words.
+    Returns: rows of task and metric, score, and 95 % interval, formatted.
 
     Raises:
-        InputError: such a file is not one of `amlm.evaluate`.
+        InputError: a ``scores.json`` was not written by `amlm.evaluate`.
     """
-    rows: dict[str, list[str]] = {}  # an export is the same model as the run's, evaluated or not
+    rows: dict[str, list[str]] = {}  # by task: a run and its export can both have been evaluated
     for path in sorted(folder.rglob(SCORES_FILE)):
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -60,34 +60,34 @@ def find_scores(folder: Path, fingerprints: Collection[str]) -> list[list[str]]:
                 continue
             for task, report in content["tasks"].items():
                 for metric, figure in report["totals"].items():
-                    rows[f"{task}, {metric}"] = _figure(figure, metric)
+                    rows[f"{task}, {metric}"] = _format_figure(figure, metric)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path} holds no scores of amlm.evaluate: {error!r}") from error
+            raise InputError(f"{path} was not written by amlm.evaluate: {error!r}") from error
     return [[name, *figure] for name, figure in rows.items()]
 
 
-def _figure(figure: dict[str, float | None], metric: str) -> list[str]:
+def _format_figure(figure: dict[str, float | None], metric: str) -> list[str]:
     score, low, high = figure["score"], figure["low"], figure["high"]
     digits = 3 if metric in CORRELATIONS else 1
     interval = "" if low is None or high is None else f"{low:.{digits}f} to {high:.{digits}f}"
     return ["-" if score is None else f"{score:.{digits}f}", interval]
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
+def _markdown_table(rows: Sequence[Sequence[str]]) -> str:
     head, *rest = rows
     lines = [head, ["---"] * len(head), *rest]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _choice(component: Any) -> str:
-    # "amlm.masking.signals.hard.Hard" with its options, in short.
+    # E.g. "linear (start 0.4, end 0.15)" for the component and its options.
     target = str(component["_target_"]).rsplit(".", 1)[-1].lower()
     values = ", ".join(f"{k} {v}" for k, v in component.items() if k != "_target_")
     return f"{target} ({values})" if values else target
 
 
 def _without_paths(section: Any) -> Any:
-    # Where files lie on the machine of the run is nobody's business.
+    # Paths of the training machine must not be published.
     if isinstance(section, dict):
         return {key: _without_paths(value) for key, value in section.items()}
     return None if isinstance(section, str) and {"/", "\\"} & set(section) else section
@@ -106,16 +106,16 @@ def _facts(model: RunModel, run: RunRecord) -> list[list[str]]:
         ["", ""],
         ["experiment", f"`{config['name']}`, seed {config['seed']}"],
         ["trained for", f"{model.step:,} steps of {data['tokens_per_step']:,} tokens"],
-        ["words seen", f"{model.words_seen:,} (repetitions counted)"],
+        ["words seen", f"{model.words_seen:,} (with repetitions)"],
         ["data", f"{sources}, blocks of {lengths}"],
         [
             "size",
-            f"{sizes['layers']} layers, {sizes['hidden_size']} wide, {sizes['heads']} heads, "
-            f"n-hot embeddings {sizes['nhot']['fusion']}",
+            f"{sizes['layers']} layers, hidden size {sizes['hidden_size']}, {sizes['heads']} "
+            f"heads, n-hot embeddings: {sizes['nhot']['fusion']}",
         ],
         *[
-            [f"masking {part}", _choice(masking[part])]
-            for part in ("signal", "schedule", "sampler", "replacement")
+            [f"masking {component}", _choice(masking[component])]
+            for component in ("signal", "schedule", "sampler", "replacement")
         ],
         ["optimizer", f"{config['optimizer']['name']}, learning rate {config['optimizer']['lr']}"],
     ]
@@ -143,11 +143,11 @@ def model_card(
     """The card of one model of a run.
 
     Args:
-        model: the model it is for.
+        model: the model that the card describes.
         models: all models of the run; each is a revision.
-        run: the record.
-        scores: from `find_scores`; may be empty.
-        license: of the weights, in the Hub's spelling.
+        run: the record of the run.
+        scores: the result of `find_scores`; can be empty.
+        license: license of the weights, as the Hub spells it.
         address: repository or folder, for the example.
     """
     revision = "" if model.name == FINAL else f', revision="{model.name}"'
@@ -160,30 +160,31 @@ def model_card(
     ]
     config = {name: _without_paths(run.config[name]) for name in SECTIONS}
     adaptive = _choice(run.config["masking"]["signal"]) != "uniform"
-    parts = [
+    sections = [
         front_matter(license),
         f"# {run.config['name']}, {model.name}",
-        "A DeBERTa-V2 model, pretrained with "
+        "A DeBERTa-V2 model pretrained with "
         f"{'adaptive ' if adaptive else ''}masked language modeling as in "
-        f"[Edman & Fraser 2025]({PAPER}). It needs plain `transformers` and no remote code.",
+        f"[Edman & Fraser 2025]({PAPER}). It loads in plain `transformers`, without remote code.",
         "```python\nfrom transformers import pipeline\n\n"
         f'fill = pipeline("fill-mask", "{address}"{revision})\n'
         f'fill("The cat [MASK] on the mat.")\n```',
-        _table(_facts(model, run)),
+        _markdown_table(_facts(model, run)),
         "## Results",
         "Plain masked language modeling on held-out text at a mask ratio of "
-        f"{run.config['validation']['ratio']:.0%}, the same masks at every validation:",
-        _table(revisions),
+        f"{run.config['validation']['ratio']:.0%}, with the same masks at every validation:",
+        _markdown_table(revisions),
     ]
     if scores:
-        parts += ["Evaluation:", _table([["task", "score", "95 % interval"], *scores])]
-    parts += [
+        rows = [["task", "score", "95 % interval"], *scores]
+        sections += ["Evaluation:", _markdown_table(rows)]
+    sections += [
         "## Configuration",
         "Trained with `amlm` "
         f"{run.run['versions']['amlm']}, torch {run.run['versions']['torch']}, "
         f"transformers {run.run['versions']['transformers']}.",
         f"```yaml\n{OmegaConf.to_yaml(OmegaConf.create(config))}```",
-        "## Citing",
+        "## Citation",
         CITATION,
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(sections) + "\n"

@@ -1,4 +1,4 @@
-"""Uploads exported models to the Hugging Face Hub, each as a branch of one repository."""
+"""Uploads exported models to the Hugging Face Hub, one branch of a repository per model."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from huggingface_hub import HfApi, errors, get_token
 from amlm.publish.run_models import FINAL
 from amlm.util.errors import InputError
 
-# Of the HTTP client that huggingface_hub is built on, another one in every major version.
+# The base error of huggingface_hub's HTTP client, which differs between major versions.
 HTTPError: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
 
 
 def check_push(repository: str, api: HfApi) -> None:
-    """Raises InputError if the name is no ``user/name`` or there is no token to upload with."""
+    """Raises InputError if the name is not ``user/name`` or there is no token."""
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
         raise InputError(f"push={repository} must be of the form user/name")
     if not (api.token or get_token()):
         raise InputError(
-            f"push={repository} needs a token that may write: log in with `hf auth login` or set "
-            "HF_TOKEN"
+            f"push={repository} needs a token with write access: log in with `hf auth login` or "
+            "set HF_TOKEN"
         )
 
 
@@ -34,23 +34,23 @@ def push(
     private: bool,
     say: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Makes each branch of a repository what its folder is.
+    """Makes each branch of a repository equal to its folder.
 
-    The Hub takes no commit without a change, so that an upload that broke off is started again.
+    The Hub ignores commits without changes, so an interrupted upload can simply be repeated.
 
     Args:
-        folders: each is named like its branch.
-        repository: ``user/name``; made if there is none.
-        api: where to, with the token.
-        private: whether a repository that is made here is private.
-        say: is told of each branch.
+        folders: one per branch, with the branch's name.
+        repository: ``user/name``; created if it does not exist.
+        api: the Hub's client, with the token.
+        private: whether a newly created repository is private.
+        say: receives a message for each branch.
 
     Raises:
-        InputError: the Hub cannot be reached or refuses.
+        InputError: the Hub cannot be reached or refuses the upload.
     """
     try:
         api.create_repo(repository, private=private, exist_ok=True)
-        # Branches start at the main one, which has to have a commit of its own.
+        # New branches start from main, which therefore needs its own commit first.
         for folder in sorted(folders, key=lambda folder: folder.name != FINAL):
             if folder.name != FINAL:
                 api.create_branch(repository, branch=folder.name, exist_ok=True)
@@ -58,12 +58,12 @@ def push(
                 repo_id=repository,
                 folder_path=folder,
                 revision=folder.name,
-                delete_patterns="*",  # of what the branch started with
+                delete_patterns="*",  # files that the branch inherited from main
                 commit_message=f"Upload {folder.name}",
             )
             say(f"pushed   {repository}, branch {folder.name}")
     except (OSError, errors.HFValidationError, HTTPError) as error:
         raise InputError(
             f"push={repository} failed: {type(error).__name__}: {' '.join(str(error).split())} "
-            "(what was pushed stays; give the command again to go on)"
+            "(uploaded branches are kept; repeat the command to resume)"
         ) from error

@@ -1,4 +1,4 @@
-"""What a run has to publish: its models and what its record says about each."""
+"""The models of a run that can be published, with their entries in the record."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class RunModel:
     """A model of a run.
 
     Attributes:
-        name: ``main``, or of a word checkpoint ``chck_<n>M``; on the Hub the branch.
-        folder: where training left it, in Hugging Face format.
+        name: ``main``, or ``chck_<n>M`` for a word checkpoint; the branch on the Hub.
+        folder: the folder written by training, in Hugging Face format.
         step: optimizer steps it was trained for.
-        words_seen: words it was trained on, repetitions counted.
+        words_seen: words it was trained on, counting repetitions.
     """
 
     name: str
@@ -38,14 +38,14 @@ class RunModel:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The files of a run folder that say what was run.
+    """The files of a run folder that describe the run.
 
     Attributes:
         folder: the run folder.
         config: the resolved configuration.
-        run: ``run.json``.
-        records: ``log.jsonl``.
-        identity: a digest of its configuration and start, the same for no other run.
+        run: the contents of ``run.json``.
+        records: the contents of ``log.jsonl``.
+        identity: a digest of configuration and start time, unique to the run.
     """
 
     folder: Path
@@ -64,10 +64,10 @@ class RunRecord:
 
 
 def run_models(run: RunRecord) -> list[RunModel]:
-    """The models of a run: the word checkpoints in order, then the final one if it has finished.
+    """The models of a run: word checkpoints in order, then the final model if the run finished.
 
     Raises:
-        InputError: there is none yet.
+        InputError: there is no model yet.
     """
 
     def find() -> Iterator[RunModel]:
@@ -80,19 +80,19 @@ def run_models(run: RunRecord) -> list[RunModel]:
     models = list(find())
     if not models:
         raise InputError(
-            f"{run.folder} holds no model to export: the run has not finished and has not seen a "
-            "million words. Go on with its command and run_dir"
+            f"{run.folder} has no model to export: the run has not finished and has not seen a "
+            "million words. Resume it with its command and run_dir"
         )
     return models
 
 
 def check_model(folder: Path) -> tuple[str, str]:
-    """Loads a model as its users will, and checks that nothing is missing, left over or not finite.
+    """Loads a model with `transformers` and checks for missing, unexpected and non-finite weights.
 
-    Returns: the fingerprints that its results bear in `amlm.evaluate`, zero-shot and fine-tuned.
+    Returns: its fingerprints in the results of `amlm.evaluate`, for zero-shot and fine-tuning.
 
     Raises:
-        InputError: what is wrong with which folder.
+        InputError: the model is invalid; says how.
     """
     from transformers import DebertaV2ForMaskedLM
     from transformers.utils import logging as transformers_logging
@@ -100,16 +100,16 @@ def check_model(folder: Path) -> tuple[str, str]:
     transformers_logging.disable_progress_bar()  # reading takes less than a second
     for name in MODEL_FILES:
         if not (folder / name).is_file():
-            raise InputError(f"{folder} has no {name}: it is not a model that training wrote")
+            raise InputError(f"{folder} has no {name}: it is not a model written by training")
     try:
         model, info = DebertaV2ForMaskedLM.from_pretrained(folder, output_loading_info=True)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder} cannot be loaded: {error}") from error
-    for trouble in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-        if info[trouble]:
-            raise InputError(f"{folder}: {trouble.replace('_', ' ')} {sorted(info[trouble])[:3]}")
+    for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if info[problem]:
+            raise InputError(f"{folder}: {problem.replace('_', ' ')} {sorted(info[problem])[:3]}")
     for name, parameter in model.named_parameters():
         if not torch.isfinite(parameter).all():
-            raise InputError(f"{folder}: {name} is not finite: the run had diverged")
+            raise InputError(f"{folder}: {name} is not finite: the run diverged")
     tokenizer = load_tokenizer(Source(folder.name, str(folder)))
     return fingerprint(model, tokenizer), fingerprint(model.deberta, tokenizer)

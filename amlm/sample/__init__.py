@@ -1,17 +1,18 @@
-"""The built-in sample corpus: text of our own, from a seeded grammar of simple English.
+"""The built-in sample corpus: our own text, from a seeded grammar of simple English.
 
-A small world with people, animals, things and places; statements, questions and answers, stories,
-and invented words with regular derivations. The same machinery yields triplets and minimal pairs.
+It describes a small world of people, animals, things and places, with statements, questions and
+answers, stories, and nonce words with regular derivations. The same grammar generates triplets and
+minimal pairs.
 
-| module | holds |
+| module | contents |
 | --- | --- |
-| `lexicon` | the words, as tables |
-| `morphology`, `words` | spelling and derivation; nouns, verbs, dice and pools |
-| `structures`, `syntax` | phrases and clauses as data, and how they are said |
-| `phrases`, `clauses` | random structures whose words fit each other |
+| `lexicon` | the words, as lists |
+| `morphology`, `words` | spelling and derivation; nouns, verbs, random choices |
+| `structures`, `syntax` | phrases and clauses as data, and their realisation as text |
+| `phrases`, `clauses` | random structures with compatible words |
 | `statements`, `remarks`, `dialogues`, `stories`, `nonce` | families of lines |
-| `corpus` | the families mixed: `sample_lines` |
-| `triplets`, `pairs`, `pairs_agreement` | one structure and the same with one thing changed |
+| `sample_text` | the mixture of all families: `sample_lines` |
+| `sample_triplets`, `minimal_pairs`, `agreement_pairs` | pairs of structures with one change |
 """
 
 from amlm.sample.minimal_pairs import MinimalPair, minimal_pairs

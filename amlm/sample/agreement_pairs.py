@@ -1,4 +1,4 @@
-"""Minimal pairs of agreement: of verbs, of determiners and of anaphors."""
+"""Minimal pairs for agreement of verbs, determiners and anaphors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TRANSITIVE = Pool(
 REFLEXIVE = Pool([v for v in DOING.items if "~" in v.marks], flat=4.0)
 
 
-# --- parts --------------------------------------------------------------------------------------
+# --- building blocks ----------------------------------------------------------------------------
 
 
 def either(dice: Dice) -> str:
@@ -35,7 +35,7 @@ def either(dice: Dice) -> str:
 
 
 def countable(dice: Dice, tags: str | frozenset[str]) -> Noun:
-    """A noun whose number shows."""
+    """A noun whose number is visible."""
     noun = dice.draw(nouns(tags))
     return noun if noun.countable else countable(dice, tags)
 
@@ -51,13 +51,13 @@ def present(dice: Dice, subject: NP) -> Clause:
 
 
 def disagreeing(good: Clause) -> Pair:
-    """The same with its verb in the other number."""
+    """The same clause with its verb in the other number."""
     other = OTHER_NUMBER[good.subject.agreement[1]]
     return sentence(good), sentence(replace(good, agreement=(3, other, "")))
 
 
 def with_self(dice: Dice, number: str) -> Clause:
-    """A person who does something to himself, herself or themselves."""
+    """A reflexive clause with a person as its subject."""
     noun = dice.draw(nouns("male female", names=number == SINGULAR))
     subject = thing(dice, noun, number=number)
     if subject.owner:
@@ -74,7 +74,7 @@ def agreement(dice: Dice) -> Pair:
 
 
 def agreement_attractor(dice: Dice) -> Pair:
-    """A noun of the other number stands between subject and verb."""
+    """A noun of the other number comes between subject and verb."""
     subject = counted(dice, either(dice))
     near = counted(dice, OTHER_NUMBER[subject.number], "person animal clothing furniture")
     beside = PP(dice.one(("with", "near", "behind", "next to")), replace(near, determiner="the"))
@@ -82,7 +82,7 @@ def agreement_attractor(dice: Dice) -> Pair:
 
 
 def agreement_relative(dice: Dice) -> Pair:
-    """A subject of the other number stands between them, in a relative clause."""
+    """A relative clause whose subject has the other number comes between them."""
     subject = counted(dice, either(dice))
     taking = verbs(HUMAN, subject.noun.tags)
     assert taking, "nobody does anything to it"

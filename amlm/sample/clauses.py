@@ -1,7 +1,7 @@
-"""Random clauses whose words fit each other.
+"""Random clauses with compatible words.
 
-A verb chooses its subject, its object and its companions by their tags, and a form of the verb its
-times; so the words of a sentence can be guessed from one another.
+A verb selects its subject, object and companions by their tags, and a verb form selects its time
+expressions, so that the words of a sentence can be predicted from each other.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ HUMAN = frozenset({"human"})
 HUMAN_VERB = Pool([v for v in VERBS if "human" in v.subjects], flat=12.0)
 OTHER_VERB = Pool([v for v in VERBS if "human" not in v.subjects], flat=12.0)
 ANY_VERB = Pool([HUMAN_VERB, OTHER_VERB], [80, 20])
-# Deeds that one can tell of in a row (no states), those that one can wish or ask for, those that
-# are done to something, and those among people that are different the other way round.
+# Verbs for sequences of actions (no states); for wishes and requests; with an object; and with
+# human subject and object whose roles can be swapped.
 DEEDS = Pool([v for v in HUMAN_VERB.items if "=" not in v.marks], flat=12.0)
 WISHES = Pool([v for v in DEEDS.items if v.base not in lexicon.ACCIDENTS.split()], flat=12.0)
 DOING = Pool([v for v in HUMAN_VERB.items if v.objects], flat=12.0)
 MUTUAL = Pool([v for v in DOING.items if "human" in v.objects and v.base != "meet"], flat=12.0)
-# Feelings and what they make one do.
+# Feelings and the actions they lead to.
 MOODS = {
     mood: [VERB[deed.replace("_", " ")] for deed in deeds]
     for mood, deeds in lexicon.table(lexicon.REACTIONS).items()
@@ -64,11 +64,11 @@ MOODS = {
 MOOD = list(MOODS)
 
 
-# --- parts --------------------------------------------------------------------------------------
+# --- building blocks ----------------------------------------------------------------------------
 
 
 def actor(dice: Dice, tags: frozenset[str] = HUMAN) -> NP:
-    """A subject with one of the tags: people often by name or pronoun."""
+    """A subject with one of the tags; people are often a name or a pronoun."""
     kind = dice.random() if "human" in tags else 1.0
     if kind < 0.07:
         return dice.one((ME, YOU, US))
@@ -81,7 +81,7 @@ def actor(dice: Dice, tags: frozenset[str] = HUMAN) -> NP:
 
 
 def companion(dice: Dice, verb: Verb, subject: NP) -> PP | str | None:
-    """A place, tool, recipient ... that goes with the verb."""
+    """A place, tool, recipient ... that the verb allows."""
     preposition, tags = dice.one(verb.companions)
     if preposition == "ADV":
         return dice.one(tags.split())
@@ -93,7 +93,7 @@ def companion(dice: Dice, verb: Verb, subject: NP) -> PP | str | None:
 
 
 def object_of(dice: Dice, verb: Verb, subject: NP) -> NP | None:
-    """Something that the verb is done to, other than its subject."""
+    """An object of the verb that differs from its subject."""
     if not verb.objects:
         return None
     if "~" in verb.marks and "human" in subject.noun.tags and dice.chance(0.15):
@@ -106,7 +106,7 @@ def object_of(dice: Dice, verb: Verb, subject: NP) -> NP | None:
 
 
 def modified(dice: Dice, np: NP) -> NP:
-    """A noun phrase, now and then with an attachment or a relative clause."""
+    """A noun phrase, sometimes with an attachment or a relative clause."""
     if np.said != "full" or np.owner or np.joined or "name" in np.noun.tags or dice.chance(0.87):
         return np
     after = attachment(dice, np.noun) if dice.chance(0.4) else relative(dice, np)
@@ -114,7 +114,7 @@ def modified(dice: Dice, np: NP) -> NP:
 
 
 def relative(dice: Dice, np: NP) -> Embedded | None:
-    """A relative clause that fits its head: who sang, that the girl found."""
+    """A relative clause compatible with its head: who sang, that the girl found."""
     human = "human" in np.noun.tags
     head, form = replace(np, adjectives=(), after=()), dice.draw(RELATIVE_FORMS)
     having, taking = verbs(np.noun.tags), verbs(HUMAN, np.noun.tags)
@@ -138,7 +138,7 @@ def core(
     form: Form | None = None,
     companions: float = 0.3,
 ) -> Clause:
-    """A short affirmative clause around what is given; `companions` is how often it has some."""
+    """A short affirmative clause with the given parts; `companions` is their probability."""
     if verb is None:
         pool = verbs(subject.noun.tags) if subject else dice.draw(ANY_VERB)
         assert pool, "a subject without verbs"
@@ -166,7 +166,7 @@ def core(
 def clause(
     dice: Dice, subject: NP | None = None, verb: Verb | None = None, obj: NP | None = None
 ) -> Clause:
-    """A clause with long phrases, negation, voice, adverbs and times as they come."""
+    """A clause with random long phrases, negation, voice, adverbs and times."""
     made = core(dice, subject, verb, obj, companions=0.5)
     made = replace(made, subject=modified(dice, made.subject))
     if made.obj and not made.companions:
@@ -180,7 +180,7 @@ def clause(
 
 
 def with_any(np: NP | None) -> NP | None:
-    """What negation and questions make of `some`."""
+    """Replaces `some` as negation and questions require."""
     return replace(np, determiner="any") if np and np.determiner in ("some", "several") else np
 
 
@@ -189,13 +189,13 @@ def negated(dice: Dice, made: Clause) -> Clause:
 
 
 def owning(made: Clause) -> bool:
-    """Whether something after the verb is owned, maybe by the subject, or is a pronoun."""
+    """Whether anything after the verb is a pronoun or has an owner, who could be the subject."""
     beside = [made.obj, *(item.np for item in made.companions if isinstance(item, PP))]
     return any(np and (np.owner or np.said != "full") for np in beside)
 
 
 def passivable(made: Clause) -> bool:
-    """Whether the clause has a good passive."""
+    """Whether the clause has an acceptable passive."""
     awkward = made.subject.joined or made.recipient_first or made.perfect or owning(made)
     return bool(made.obj and not awkward and not set("^=") & set(made.verb.marks))
 
@@ -207,7 +207,7 @@ def passive(dice: Dice, made: Clause) -> Clause:
 
 
 def times_of(made: Clause) -> str:
-    """The key of the times that go with the clause, "" for none."""
+    """The key of the time expressions that fit the clause, "" for none."""
     if "=" in made.verb.marks or made.tense in ("can", "could"):
         return ""
     if made.tense == "past":
@@ -218,7 +218,7 @@ def times_of(made: Clause) -> str:
 
 
 def accompanied(dice: Dice, made: Clause) -> Clause:
-    """A clause with an adverb, a fronted place or a time, or as it was."""
+    """The clause with an adverb, a fronted place, a time, or unchanged."""
     chance, times, state = dice.random(), times_of(made), "=" in made.verb.marks
     by_hand = made.obj and "human" in made.subject.noun.tags and not made.verb.particle
     if chance < 0.07 and by_hand and not state:
@@ -232,7 +232,7 @@ def accompanied(dice: Dice, made: Clause) -> Clause:
     if chance < 0.2 and isinstance(place, PP) and place.preposition in ("in", "on", "near"):
         return replace(made, companions=(), when=place, fronted=True)
     if chance < 0.42 and times:
-        # After a relative clause a time would belong to that.
+        # After a relative clause, a time expression would attach to that clause.
         first = bool(made.obj and made.obj.after) or dice.chance(0.35)
         return replace(made, when=dice.draw(TIMES[times]), fronted=first)
     if chance < 0.7 and times == "perfect" and not made.negated:

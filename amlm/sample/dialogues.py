@@ -1,4 +1,4 @@
-"""Dialogues: questions and answers that agree with them."""
+"""Dialogues: questions with matching answers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ GREETINGS = ("Good morning", "Hello", "Hi", "Good evening", "Good afternoon")
 
 
 def asked(dice: Dice, form: Form | None = None) -> tuple[Clause, Clause]:
-    """A clause to ask about, and the same as its answer says it: you become ME, others pronouns."""
+    """A clause to ask about, and the clause of its answer: `you` becomes ME, others pronouns."""
     who = YOU if dice.chance(0.35) else somebody(dice)
     made = core(dice, who, dice.draw(DEEDS), form=form or dice.draw(ASKED))
     if owning(made):
@@ -67,7 +67,7 @@ def yes_no(dice: Dice) -> list[str]:
 
 
 def what(dice: Dice) -> list[str]:
-    """What or whom somebody does it to."""
+    """Asks for the object."""
     made, said = asked(dice)
     if not said.obj:
         return doing(dice)
@@ -89,7 +89,7 @@ def who_did(dice: Dice) -> list[str]:
 
 
 def where(dice: Dice) -> list[str]:
-    """Where somebody does it, or where something is."""
+    """Asks for the place of an action or of a thing."""
     made, said = asked(dice)
     place = next(iter(said.companions), None)
     places = ("in", "on", "under", "behind", "near", "to")
@@ -120,7 +120,7 @@ def when(dice: Dice) -> list[str]:
 
 
 def why(dice: Dice) -> list[str]:
-    """A deed and the feeling behind it."""
+    """Asks for the reason of an action: a feeling."""
     who, mood = YOU if dice.chance(0.3) else somebody(dice), dice.one(MOOD)
     deed = core(dice, who, dice.one(MOODS[mood]), form=dice.one((GOING_ON, THEN)))
     me = ME if who is YOU else pronoun(who)
@@ -218,5 +218,5 @@ FAMILIES = Pool(
 
 
 def dialogue(dice: Dice) -> list[str]:
-    """A question and its answer, a line each."""
+    """A question and its answer, one line each."""
     return dice.draw(FAMILIES)(dice)

@@ -1,8 +1,8 @@
-"""The words of the sample world, as plain tables; `words.py` turns them into objects.
+"""The words of the sample world, as plain lists; `words.py` turns them into objects.
 
-Within a table the order is the rank: earlier words are drawn more often. A noun may stand in
-several groups and then has the tags of all of them. A noun is `singular/plural`, a verb
-`base/past/participle`; forms that are not given are regular. `_` stands for a space in a word.
+The order of a list is the frequency rank: earlier words are drawn more often. A noun can be in
+several groups, and then has the tags of all of them. A noun is `singular/plural`, a verb
+`base/past/participle`; omitted forms are regular. `_` stands for a space within a word.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ NOUNS = {
         Wendy Fiona Yasmin Zoe""",
 }  # fmt: skip
 
-# Rank in stacked adjectives, the tags the adjectives go with, the adjectives.
+# Position in stacked adjectives, tags of nouns that the adjectives can modify, the adjectives.
 ADJECTIVES = [
     (0, "human animal", "nice friendly clever kind brave lazy polite funny strange gentle rude"),
     (0, "thing place event song", "nice beautiful strange lovely wonderful ugly"),
@@ -129,8 +129,8 @@ scared/frightened stone/rock picture/photo strange/odd angry/mad road/street clo
 shout/yell start/begin like/enjoy dad/father mom/mother grandpa/grandfather grandma/grandmother
 quiet/silent lovely/beautiful"""
 
-# verb | subjects | objects | places and other companions (`LOC` is in or on; `ADV` adverbs; `!` one
-# is needed).
+# verb | subjects | objects | places and other companions (`LOC` is in or on; `ADV` adverbs; `!` is
+# obligatory).
 # Marks after the verb: `=` a state (no progressive, no passive), `.` a moment (no progressive),
 # `^` no passive, `~` can be reflexive, `>` the recipient can come first ("gave the girl a book").
 VERBS = """
@@ -309,13 +309,13 @@ guard | soldier hound | castle gate king queen |
 juggle | clown | ball plum | LOC:street
 """
 
-# A feeling and what it makes one do.
+# A feeling and the actions it leads to.
 REACTIONS = """hungry:eat cook bake buy | thirsty:drink | tired:sleep rest sit | sleepy:sleep |
 sad:cry | happy:smile dance sing laugh | scared:hide run cry | angry:shout yell |
 bored:read draw play_with | lonely:visit call talk_to write | excited:jump dance run |
 sick:sleep rest | busy:work clean cook | worried:look_for call wait_for"""
 
-# Things in the order of their size, for comparisons.
+# Things ordered by size, for comparisons.
 BY_SIZE = [
     "ant bee frog mouse hedgehog rabbit cat sheep pig bear horse elephant whale",
     "bike car truck bus train ship",
@@ -331,7 +331,7 @@ violin"""
 
 MANNER = "quickly slowly quietly carefully happily calmly gladly proudly secretly"
 FREQUENCY = "often always usually never sometimes rarely"
-# The kind of a verb form -> the times that go with it, separated by commas.
+# Kind of verb form -> time expressions that fit it, separated by commas.
 TIMES = {
     "past": """yesterday, last night, last week, this morning, an hour ago, two days ago,
         last summer, on Monday, on Sunday, last Friday, in the evening,
@@ -345,21 +345,21 @@ TIMES = {
 }
 NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve"
 
-# Verbs of clauses, of infinitives (without and with somebody who is to do it), of gerunds, of
-# adjectives; and verbs for saying that two people do the same.
+# Verbs that take clauses, infinitives (without and with an object), gerunds, and adjectives; and
+# verbs for saying that two people do the same.
 THINKING = "think/thought say/said know/knew hope believe hear/heard dream notice explain guess"
 WANTING = "want like try need learn decide hope forget/forgot promise"
 ASKING = "ask tell/told help want teach/taught allow"
 LIKING = "enjoy start stop like love hate finish"
 SEEMING = "look seem feel/felt become/became/become"
-ACCIDENTS = "hurt lose fall forget spill sneeze arrive break cry"  # one does not wish for
+ACCIDENTS = "hurt lose fall forget spill sneeze arrive break cry"  # nobody wishes for these
 COMPARED = "like love have eat want see read hate know enjoy"
 
-# The tags of what can be somebody's.
+# Tags of things that can have an owner.
 OWNABLE = "thing pet dog cat toy text clothing vehicle tool plan dream idea"
 
-# Invented stems: beginning, vowel, end; a light syllable before some. Then what these would make
-# that is English, or that nobody should read.
+# Nonce stems: onset, nucleus, coda, and an optional light first syllable. Then combinations to
+# exclude, because they are English words or offensive.
 ONSETS = "bl d dr fl gl gr kl kr pl sl sm sn spl tr tw v vr w y z zw"
 NUCLEI = "a a e e i i o o u u oo ee"
 CODAS = "ck g b v x zz ft lb lf lp mp nk rb rk rp"
@@ -375,13 +375,13 @@ wog wolf wonk work yag yank yelp yob yolk york yuck zag zap zig zonk"""
 
 
 def table(rows: str) -> dict[str, list[str]]:
-    """The rows of a table like `key: word word | key: word`."""
+    """Parses a list of the form `key: word word | key: word`."""
     split = (row.partition(":") for row in rows.split("|"))
     return {key.strip(): words.split() for key, _, words in split}
 
 
 def both_ways(pairs: str) -> dict[str, str]:
-    """The partner of each word of a table of `left/right`; of several partners the first."""
+    """The partner of each word in a list of `left/right`; of several partners, the first."""
     found: dict[str, str] = {}
     for left, _, right in (pair.partition("/") for pair in pairs.split()):
         found.setdefault(left, right)

@@ -1,4 +1,4 @@
-"""Minimal pairs in the manner of BLiMP: a good and a bad sentence that differ in very little."""
+"""Minimal pairs in the style of BLiMP: a good and a bad sentence with a minimal difference."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ IRREGULAR = [
 
 
 def npi(dice: Dice) -> Pair:
-    """`ever` and `any` need a negative before them."""
+    """`ever` and `any` need a preceding negation."""
     subject, kind = counted(dice, SINGULAR, "person"), dice.random()
     if kind < 0.4:
         no = replace(subject, determiner="no", owner=None)
@@ -86,7 +86,7 @@ def npi(dice: Dice) -> Pair:
 
 
 def irregular_verb(dice: Dice) -> Pair:
-    """Past and participle exchanged, or made regular where they are the same."""
+    """Past and participle swapped, or regularised if they are identical."""
     act = dice.one(STRONG)
     past, participle = act.participle, act.past
     if past == participle:
@@ -125,7 +125,7 @@ def transitivity(dice: Dice) -> Pair:
 
 
 def question_form(dice: Dice) -> Pair:
-    """The verb after `do` is bare; the subject follows the auxiliary."""
+    """The verb after `do` is a base form; the subject follows the auxiliary."""
     subject = counted(dice, SINGULAR, "person")
     good = core(dice, subject, dice.draw(TRANSITIVE), form=dice.one((THEN, NOW)))
     if dice.chance(0.5):
@@ -135,7 +135,7 @@ def question_form(dice: Dice) -> Pair:
 
 
 def question_relative(dice: Dice) -> Pair:
-    """It is the main clause's auxiliary that comes first, not the relative clause's."""
+    """The auxiliary of the main clause is fronted, not that of the relative clause."""
     subject = counted(dice, either(dice), "person")
     qualities, inner = adjectives(subject.noun.tags), core(dice, subject, form=GOING_ON)
     assert qualities, "people have qualities"
@@ -151,7 +151,7 @@ def question_relative(dice: Dice) -> Pair:
 
 
 def derivation(dice: Dice) -> Pair:
-    """The quality noun of a new adjective: -ity or -ness, by its ending."""
+    """The nominalisation of a nonce adjective: -ity or -ness, depending on its ending."""
     quality, np = attach(stem(dice), dice.draw(ENDINGS)), bearer(dice)
     wrong_suffix = "ness" if nominalizer(quality) == "ity" else "ity"
     right, wrong = (
@@ -164,7 +164,7 @@ def derivation(dice: Dice) -> Pair:
 
 
 def tense(dice: Dice) -> Pair:
-    """A time asks for its tense, of invented verbs as of others."""
+    """Time expressions require a tense, also of nonce verbs."""
     act = deed(dice) if dice.chance(0.5) else dice.draw(TRANSITIVE)
     form, wrong, times = THEN, "will", ("yesterday", "last night", "two days ago")
     if dice.chance(0.5):
@@ -192,7 +192,7 @@ def a_or_an(dice: Dice) -> Pair:
     good = core(dice, name(dice), act, np, THEN)
     first = (*np.adjectives, noun.lemma)[0]
     wrong = "an" if article(first) == "a" else "a"
-    # As an adjective it is said as it is written.
+    # An adjective is realised as it is written.
     bad = replace(np, determiner="", adjectives=(wrong, *np.adjectives))
     return sentence(good), sentence(replace(good, obj=bad))
 
@@ -219,11 +219,11 @@ PHENOMENA: list[Callable[[Dice], Pair]] = [
 
 
 def minimal_pairs(seed: int, count: int) -> Iterator[MinimalPair]:
-    """Minimal pairs of all phenomena in turn, the same for a seed everywhere.
+    """Minimal pairs that cycle through all phenomena; reproducible from the seed.
 
     Args:
-        seed: of the sequence.
-        count: how many.
+        seed: seed of the sequence.
+        count: number of pairs.
     """
     dice = Dice(f"minimal pairs {seed}")
     for phenomenon in islice(cycle(PHENOMENA), count):

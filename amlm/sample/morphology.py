@@ -1,4 +1,4 @@
-"""Spelling and derivation: what happens to stems when endings come to them."""
+"""Spelling and derivation: how endings attach to stems."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 VOWELS = "aeiou"
 WITH_ES = ("go", "do", "potato", "tomato", "hero", "mosquito")
-# Which suffix makes a noun of an adjective depends on its ending alone, without exception.
+# The nominalising suffix of an adjective depends only on its ending, without exception.
 NOMINALIZERS = {
     "able": "ity", "ic": "ity", "al": "ity",
     "ish": "ness", "ive": "ness", "ous": "ness", "ful": "ness", "less": "ness",
@@ -14,7 +14,7 @@ NOMINALIZERS = {
 
 
 def attach(stem: str, ending: str) -> str:
-    """A stem with an ending; before a vowel e is dropped and a short stem doubles its end.
+    """A stem with an ending; before a vowel, e is dropped and a short stem's consonant doubled.
 
     >>> [attach("bake", "er"), attach("carry", "ed"), attach("wug", "ish"), attach("wug", "ful")]
     ['baker', 'carried', 'wuggish', 'wugful']
@@ -34,7 +34,7 @@ def attach(stem: str, ending: str) -> str:
 
 
 def with_s(stem: str) -> str:
-    """The regular plural of a noun, or third person of a verb."""
+    """The regular plural of a noun, or third person singular of a verb."""
     if stem.endswith("y") and stem[-2] not in VOWELS:
         return stem[:-1] + "ies"
     if stem.endswith(("s", "x", "z", "ch", "sh")) or stem in WITH_ES:
@@ -43,7 +43,7 @@ def with_s(stem: str) -> str:
 
 
 def article(following: str) -> str:
-    """`a` or `an`, by the word that follows."""
+    """`a` or `an`, depending on the following word."""
     consonant = following.startswith(("useful", "one", "uni"))
     return "an" if following[0] in VOWELS and not consonant else "a"
 
@@ -54,12 +54,12 @@ def an(word: str) -> str:
 
 
 def nominalizer(adjective: str) -> str:
-    """`ity` or `ness`, by the adjective's ending; `ness` for endings that the table lacks."""
+    """`ity` or `ness`, depending on the adjective's ending; `ness` for unlisted endings."""
     return next((s for end, s in NOMINALIZERS.items() if adjective.endswith(end)), "ness")
 
 
 def nominalize(adjective: str, suffix: str = "") -> str:
-    """The quality noun of an adjective, with its own suffix or a given one.
+    """The nominalisation of an adjective, with its own suffix or a given one.
 
     >>> [nominalize("blickable"), nominalize("wuggish"), nominalize("wuggish", "ity")]
     ['blickability', 'wuggishness', 'wuggishity']

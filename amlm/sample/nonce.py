@@ -1,7 +1,7 @@
-"""Invented words: stems by phonotactics, what morphology makes of them, and lines with them.
+"""Nonce words: stems that obey phonotactics, their derived forms, and lines that use them.
 
-A stock of stems belongs to the world, whatever the seed of a text, so that they can be learned;
-now and then a line invents one of its own. Derived forms follow rules without exception.
+A fixed stock of stems is shared by texts of all seeds, so that they can be learned; sometimes a
+line invents a new one. Derived forms follow rules without exception.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NOTICE = [make_verb(lemma) for lemma in ("notice", "mention", "describe")]
 
 
 def stem(dice: Dice) -> str:
-    """A new stem of one syllable, or of two."""
+    """A new stem of one or two syllables."""
     while True:
         syllable = dice.one(ONSETS) + dice.one(NUCLEI) + dice.one(CODAS)
         heavy = ("oo" in syllable or "ee" in syllable) and len(syllable) > 5
@@ -52,7 +52,7 @@ NOUN_STEMS, VERB_STEMS, ADJECTIVE_STEMS = _stock("nouns"), _stock("verbs"), _sto
 
 
 def known_stem(dice: Dice, stock: Pool[str]) -> str:
-    """A stem that the world knows or, seldom, a new one."""
+    """A stem from the stock or, rarely, a new one."""
     return stem(dice) if dice.chance(0.08) else dice.draw(stock)
 
 
@@ -65,7 +65,7 @@ def deed(dice: Dice) -> Verb:
 
 
 def adjective(dice: Dice) -> str:
-    """An invented adjective, with a derivational ending or (seldom) without one."""
+    """A nonce adjective, with a derivational ending or (rarely) without one."""
     base = known_stem(dice, ADJECTIVE_STEMS)
     return base if dice.chance(0.15) else attach(base, dice.draw(ENDINGS))
 
@@ -74,7 +74,7 @@ def adjective(dice: Dice) -> str:
 
 
 def bearer(dice: Dice, tags: str = BEARERS) -> NP:
-    """Something that can have a quality."""
+    """A noun phrase that can have a quality."""
     np = thing(dice, dice.draw(nouns(tags)), number=SINGULAR)
     return replace(np, determiner=dice.one(("the", "this", "a")), adjectives=())
 
@@ -85,7 +85,7 @@ def known(np: NP) -> NP:
 
 
 def owned(dice: Dice, quality: str, owner: NP) -> NP:
-    """Somebody's quality: her kindness, the wuggishness of the dog."""
+    """A possessed quality: her kindness, the wuggishness of the dog."""
     noun = make_noun(quality, "mass")
     if owner.said == "full" and dice.chance(0.5):
         return NP(noun, after=(PP("of", owner),))
@@ -93,7 +93,7 @@ def owned(dice: Dice, quality: str, owner: NP) -> NP:
 
 
 def marvel(dice: Dice, np: NP) -> Clause:
-    """Somebody is struck by something."""
+    """A clause in which somebody notices something or is surprised by it."""
     who = actor(dice)
     if dice.chance(0.5):
         return Clause(np, dice.one(SURPRISE), who)
@@ -104,7 +104,7 @@ def marvel(dice: Dice, np: NP) -> Clause:
 
 
 def ordinary(dice: Dice) -> list[str]:
-    """An invented creature, deed or quality in an ordinary sentence."""
+    """A nonce noun, verb or adjective in an ordinary sentence."""
     kind = dice.random()
     if kind < 0.35:
         return [sentence(clause(dice, thing(dice, creature(dice))))]
@@ -133,7 +133,7 @@ def definition(dice: Dice) -> list[str]:
 
 
 def doer(dice: Dice) -> list[str]:
-    """Present, past and agent noun of one verb, invented or ordinary."""
+    """Present, past and agent noun of one verb, nonce or ordinary."""
     act = deed(dice) if dice.chance(0.6) else dice.one(ORDINARY_DOERS)
     who, agent = name(dice), NP(make_noun(attach(act.base, "er")), determiner="a")
     habit = Clause(who, act, generic(dice, act), tense="present")
@@ -151,7 +151,7 @@ def doer(dice: Dice) -> list[str]:
 
 
 def doable(dice: Dice) -> list[str]:
-    """-able and un- of one verb, and the quality."""
+    """-able and un- of one verb, and its nominalisation."""
     act = deed(dice) if dice.chance(0.75) else dice.one(ORDINARY_DEEDS)
     obj = thing(dice, dice.draw(nouns(act.objects)), number=SINGULAR)
     obj = replace(obj, determiner=dice.one(("this", "that", "the")), owner=None)
@@ -177,7 +177,7 @@ def likeness(dice: Dice) -> list[str]:
 
 
 def qualities(dice: Dice) -> list[str]:
-    """An adjective and its quality noun."""
+    """An adjective and its nominalisation."""
     if dice.chance(0.25):
         quality = dice.one(ORDINARY_QUALITIES)
         np = thing(dice, dice.draw(nouns("male female")))
@@ -190,7 +190,7 @@ def qualities(dice: Dice) -> list[str]:
 
 
 def manners(dice: Dice) -> list[str]:
-    """An adjective and its adverb, its opposite, or a question about it."""
+    """An adjective with its adverb, its opposite, or a question about it."""
     quality, np, kind = adjective(dice), known(bearer(dice, "animal human")), dice.random()
     so = being(np, quality, tense=dice.one(("past", "present")))
     if kind < 0.4:
@@ -210,5 +210,5 @@ FAMILIES = Pool(
 
 
 def nonce_lines(dice: Dice) -> list[str]:
-    """Lines about an invented word, and now and then about the derivations of an ordinary one."""
+    """Lines about a nonce word, and sometimes about derivations of an ordinary word."""
     return dice.draw(FAMILIES)(dice)

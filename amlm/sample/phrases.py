@@ -1,4 +1,4 @@
-"""Random noun phrases whose words fit each other."""
+"""Random noun phrases with compatible words."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PLURAL_WORDS = Pool(
 )  # fmt: skip
 MASS_WORDS = Pool(["the", "some", ""], [5, 4, 3])
 FIXTURE_WORDS = Pool(["the", "a", "that", "this"], [80, 14, 3, 3])
-# What there is mostly one of in a scene.
+# Nouns with usually a single referent in a scene.
 FIXTURES = frozenset({"place", "furniture", "part", "floor", "parent"})
 OWNABLE = frozenset(lexicon.OWNABLE.split())
 
@@ -36,14 +36,14 @@ def two_names(dice: Dice) -> tuple[NP, NP]:
 
 
 def somebody(dice: Dice) -> NP:
-    """A person to tell about: no `I` or `you`."""
+    """A person to tell a story about: not `I` or `you`."""
     return name(dice) if dice.chance(0.6) else thing(dice, dice.draw(nouns("male female")))
 
 
 def thing(dice: Dice, noun: Noun, possessor: NP | None = None, number: str = "") -> NP:
-    """A noun phrase around a noun.
+    """A noun phrase with the given noun as its head.
 
-    `possessor` owns what cannot but be owned (a nose, an aunt) and now and then other things.
+    `possessor` is the owner of nouns that need one (a nose, an aunt) and sometimes of others.
     """
     if "name" in noun.tags:
         return NP(noun, determiner="")
@@ -67,7 +67,7 @@ def thing(dice: Dice, noun: Noun, possessor: NP | None = None, number: str = "")
 
 
 def described(dice: Dice, noun: Noun, share: float = 0.3) -> tuple[str, ...]:
-    """With the probability `share` an adjective or, seldom, two in their usual order."""
+    """With probability `share` an adjective or, rarely, two in their usual order."""
     pool = adjectives(noun.tags) if dice.chance(share) else None
     if not pool:
         return ()
@@ -76,7 +76,7 @@ def described(dice: Dice, noun: Noun, share: float = 0.3) -> tuple[str, ...]:
 
 
 def generic(dice: Dice, verb: Verb) -> NP | None:
-    """What a verb is done to in general: apples, bread."""
+    """A generic object: apples, bread."""
     if not verb.objects:
         return None
     noun = dice.draw(nouns(verb.objects))
@@ -84,7 +84,7 @@ def generic(dice: Dice, verb: Verb) -> NP | None:
 
 
 def attachment(dice: Dice, noun: Noun) -> PP | None:
-    """A phrase that says which one: near the river, with the red hat."""
+    """A phrase that identifies the referent: near the river, with the red hat."""
     if "human" in noun.tags and dice.chance(0.5):
         return PP("with", thing(dice, dice.draw(nouns("clothing container pet"))))
     if noun.tags & {"place", "event"}:
@@ -96,14 +96,14 @@ def attachment(dice: Dice, noun: Noun) -> PP | None:
 
 
 def locative(preposition: str, noun: Noun) -> str:
-    """A preposition, with `LOC` (in or on) and `through` as the place asks for."""
+    """A preposition; `LOC` (in or on) and `through` depend on the place."""
     on = noun.tags & {"on", "surface", "seat", "floor", "carpet"}
     choices = {"LOC": "on" if on else "in", "through": "across" if on else "through"}
     return choices.get(preposition, preposition)
 
 
 def spot(dice: Dice, but: PP | None = None) -> PP:
-    """Where a small thing can lie, other than in one place."""
+    """A place where a small thing can be, different from a given one."""
     noun = dice.draw(nouns("surface seat container room"))
     if but and but.np.noun is noun:
         return spot(dice, but)

@@ -1,4 +1,4 @@
-"""Families of lines: what is said among people, and of everybody, nobody and kinds."""
+"""Families of lines: conversational remarks, and sentences with quantifiers and kinds."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ QUANTIFIERS = Pool(["no", "every", "nobody", "all", "everybody", "few", "each", 
 
 
 def alike(dice: Dice) -> list[str]:
-    """Two people who do or do not do the same: so does, neither does, but ... doesn't."""
+    """Two people who do, or do not do, the same: so does, neither does, but ... doesn't."""
     who, other, kind = somebody(dice), name(dice), dice.random()
     made = core(dice, who, dice.one(COMPARED), form=dice.one((NOW, THEN)))
     if who.noun is other.noun or (made.obj and made.obj.said == "reflexive"):
@@ -71,7 +71,7 @@ def command(dice: Dice) -> list[str]:
 
 
 def quantified(dice: Dice) -> list[str]:
-    """Every, no, few, nobody; any and ever only under a negative."""
+    """Every, no, few, nobody; any and ever only under negation."""
     word = dice.draw(QUANTIFIERS)
     number = PLURAL if word in ("few", "all", "most", "both") else SINGULAR
     np = NP(dice.draw(nouns("person dog cat bird animal")), number, word)
@@ -97,7 +97,7 @@ def ever(dice: Dice) -> list[str]:
 
 
 def kinds(dice: Dice) -> list[str]:
-    """What is a kind of what."""
+    """Hypernyms: a robin is a kind of bird."""
     kind, wrong = dice.one(list(KINDS)), dice.one(list(KINDS))
     one, other = dice.one(KINDS[kind]), dice.one(KINDS[kind])
     how = dice.random()
@@ -111,7 +111,7 @@ def kinds(dice: Dice) -> list[str]:
 
 
 def sums(dice: Dice) -> list[str]:
-    """Small sums, with and without things."""
+    """Small sums, with and without objects."""
     total = dice.one(range(2, 11))
     part = dice.one(range(1, total))
     if dice.chance(0.3):

@@ -1,4 +1,4 @@
-"""The sample corpus: families of lines, mixed."""
+"""The sample corpus: a mixture of families of lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from amlm.sample.nonce import nonce_lines
 from amlm.sample.stories import story
 from amlm.sample.words import Dice, Pool
 
-# The families and how often each is drawn.
+# The families and their weights.
 FAMILIES: dict[Callable[[Dice], list[str]], float] = {
     statements.plain: 30,
     statements.sequence: 8,
@@ -35,16 +35,16 @@ FAMILIES: dict[Callable[[Dice], list[str]], float] = {
 
 
 def sample_lines(seed: int, words: int) -> Iterator[str]:
-    """Lines of the sample corpus, the same for a seed everywhere.
+    """Lines of the sample corpus, reproducible from the seed on every machine.
 
-    One sentence, dialogue turn or small story a line.
+    Each line is one sentence, dialogue turn or small story.
 
     Args:
-        seed: of the text; the language (its lexicon and its invented words) is always the same.
-        words: stop after the line with which `len(line.split())` sums to at least this many.
+        seed: seed of the text; the language (lexicon and nonce words) is always the same.
+        words: stop after the line at which the total of `len(line.split())` reaches this number.
 
     Yields:
-        Lines without line ends.
+        Lines without newline characters.
     """
     dice = Dice(f"sample {seed}")
     families = Pool(list(FAMILIES), list(FAMILIES.values()))

@@ -1,6 +1,6 @@
-"""Triplets: a sentence, one that means the same, and one that does not.
+"""Triplets: a sentence, one with the same meaning, and one with a different meaning.
 
-Both are changes of one structure, so that every triplet says truly what was kept or changed.
+All are derived from one structure, so that the kind of a triplet states exactly what was changed.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ Change: TypeAlias = Callable[[Dice, Clause], "Clause | None"]
 
 class Triplet(NamedTuple):
     anchor: str
-    positive: str  # means the same
-    negative: str  # does not
+    positive: str  # same meaning
+    negative: str  # different meaning
     kind: str  # "how the positive was made/how the negative was made"
 
 
@@ -53,7 +53,7 @@ OTHER_DETERMINER = {
 
 
 def anchor(dice: Dice) -> Clause:
-    """A clause that offers something to change."""
+    """A clause that can be changed in several ways."""
     verb = dice.draw(MUTUAL if dice.chance(0.5) else DOING)
     subject = actor(dice)
     if dice.chance(0.6):
@@ -74,7 +74,7 @@ def anchor(dice: Dice) -> Clause:
 
 
 def _altered(dice: Dice, made: Clause, change: Callable[[NP], NP | None]) -> Clause | None:
-    """The clause with its subject or its object changed, where that can be."""
+    """The clause with its subject or its object changed, if possible."""
     subject, obj = change(made.subject), made.obj and change(made.obj)
     if obj and (subject is None or dice.chance(0.5)):
         return replace(made, obj=obj)
@@ -82,11 +82,11 @@ def _altered(dice: Dice, made: Clause, change: Callable[[NP], NP | None]) -> Cla
 
 
 def _has_any(made: Clause) -> bool:
-    """Whether there is an `any`, which must stay behind its negation."""
+    """Whether the clause has `any`, which must stay after its negation."""
     return bool(made.obj and made.obj.determiner == "any")
 
 
-# --- changes that keep the meaning --------------------------------------------------------------
+# --- changes that preserve the meaning ----------------------------------------------------------
 
 
 def passive(_: Dice, made: Clause) -> Clause | None:
@@ -95,7 +95,7 @@ def passive(_: Dice, made: Clause) -> Clause | None:
 
 
 def contraction(_: Dice, made: Clause) -> Clause | None:
-    return replace(made, contracted=True)  # the same text where there is nothing to contract
+    return replace(made, contracted=True)  # the same text if there is nothing to contract
 
 
 def order(_: Dice, made: Clause) -> Clause | None:
@@ -147,7 +147,7 @@ def antonym(dice: Dice, made: Clause) -> Clause | None:
 
 
 def _with_adjectives(np: NP, table: dict[str, str]) -> NP | None:
-    """The noun phrase with its first adjective that the table knows exchanged."""
+    """The noun phrase with its first replaceable adjective replaced."""
     for place, word in enumerate(np.adjectives):
         if word in table and np.said == "full":
             words = (*np.adjectives[:place], table[word], *np.adjectives[place + 1 :])
@@ -160,11 +160,11 @@ DIFFERENT: list[Change] = [roles, negation, number, antonym]
 
 
 def triplets(seed: int, count: int) -> Iterator[Triplet]:
-    """Triplets of all sixteen kinds in turn, the same for a seed everywhere.
+    """Triplets that cycle through all sixteen kinds; reproducible from the seed.
 
     Args:
-        seed: of the sequence; it has nothing to do with a corpus's seed.
-        count: how many.
+        seed: seed of the sequence, independent of the seed of a corpus.
+        count: number of triplets.
     """
     dice = Dice(f"triplets {seed}")
     for same, different in islice(cycle(product(SAME, DIFFERENT)), count):

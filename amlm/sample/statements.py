@@ -1,6 +1,6 @@
-"""Families of lines: statements of one sentence, simple and complex.
+"""Families of lines: single-sentence statements, simple and complex.
 
-A family is a function from dice to a list of lines.
+A family is a function from a source of random choices to a list of lines.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SEEMING = Pool(verb_list(lexicon.SEEMING))
 REPORTED: Pool[Form] = Pool([THEN, HAD_DONE, WAS_GOING_ON, ("would", False, False)])
 OPPOSITES = lexicon.both_ways(lexicon.ANTONYMS)
 BY_SIZE = [row.split() for row in lexicon.BY_SIZE]
-# Things and people, and where one comes upon them.
+# Things and people, and where they can be found.
 WHEREABOUTS = [
     ("toy fruit treasure text pen", "surface container seat"),
     ("dog cat pet", "room yard garden"),
@@ -55,7 +55,7 @@ def plain(dice: Dice) -> list[str]:
 
 
 def quality(dice: Dice) -> list[str]:
-    """A copular sentence: is, was, looks, seems; is not this but its opposite."""
+    """A copular sentence: is, was, looks, seems; is not X but its opposite."""
     np = somebody(dice)
     if dice.chance(0.6):
         np = modified(dice, thing(dice, dice.draw(nouns("animal thing place food event"))))
@@ -77,7 +77,7 @@ def quality(dice: Dice) -> list[str]:
 
 
 def comparison(dice: Dice) -> list[str]:
-    """What is bigger than what, in the order of the world."""
+    """Comparisons of size, consistent with the order in the lexicon."""
     order = dice.one(BY_SIZE)
     low, high = sorted((dice.one(range(len(order))), dice.one(range(len(order)))))
     if low == high:
@@ -121,7 +121,7 @@ def existence(dice: Dice) -> list[str]:
 
 
 def reason(dice: Dice) -> list[str]:
-    """A feeling and what comes of it, joined by because, so, if, when or although."""
+    """A feeling and its consequence, joined by because, so, if, when or although."""
     who, mood = actor(dice), dice.one(MOOD)
     word = dice.one(("because", "because", "so", "if", "when", "although"))
     form = {"if": WILL, "when": NOW}.get(word, THEN)
@@ -136,7 +136,7 @@ def reason(dice: Dice) -> list[str]:
 
 
 def sequence(dice: Dice) -> list[str]:
-    """Two deeds in time: before, after, when, while, as soon as."""
+    """Two actions in temporal order: before, after, when, while, as soon as."""
     who = actor(dice)
     other = who if dice.chance(0.45) else actor(dice)
     word = dice.one(("before", "after", "when", "while", "as soon as"))
@@ -147,7 +147,7 @@ def sequence(dice: Dice) -> list[str]:
 
 
 def reported(dice: Dice) -> list[str]:
-    """Thoughts and words: says that, knew what."""
+    """Complement clauses: says that, knew what."""
     who, past = actor(dice), dice.chance(0.6)
     tense = "past" if past else "present"
     if dice.chance(0.3):
@@ -177,7 +177,7 @@ def wishing(dice: Dice) -> list[str]:
 
 
 def deeds(dice: Dice) -> list[str]:
-    """Two deeds of one subject."""
+    """Two actions of one subject."""
     who, form = actor(dice), dice.one((THEN, NOW, WILL))
     first, second = (core(dice, who, dice.draw(DEEDS), form=form) for _ in range(2))
     if first.verb is second.verb:

@@ -1,4 +1,4 @@
-"""Small stories that keep track of who is who, who has what, and what is where."""
+"""Short stories with consistent referents, possessions and locations."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ KINDNESS = [VERB[lemma] for lemma in ("help", "hug", "kiss")]
 
 
 def quoted(text: str, who: NP) -> str:
-    """Something said or asked: "..." asked Tom; "..." he said."""
+    """Direct speech: "..." asked Tom; "..." he said."""
     act, speaker = "asked" if text.endswith("?") else "said", noun_phrase(who, SUBJECT)
     return f'"{text}" {f"{act} {speaker}" if who.said == "full" else f"{speaker} {act}"}.'
 
 
 def a_day(dice: Dice) -> list[str]:
-    """What somebody did, step by step."""
+    """A sequence of actions of one person."""
     who = name(dice)
     end = dice.one(("finally", "at last", "in the evening"))
     steps = ["first", *["then"] * dice.one((1, 1, 2)), dice.one(("after that", "later")), end]
@@ -35,7 +35,7 @@ def a_day(dice: Dice) -> list[str]:
 
 
 def lost(dice: Dice) -> list[str]:
-    """Lost, looked for in the wrong place, found in another."""
+    """Something is lost, searched for in the wrong place, and found in another."""
     who, noun = name(dice), dice.draw(nouns("clothing toy treasure tool text"))
     item = NP(noun, adjectives=described(dice, noun, 0.6), owner=pronoun(who))
     he, it, wrong = noun_phrase(pronoun(who), SUBJECT), pronoun(item), spot(dice)
@@ -55,7 +55,7 @@ def lost(dice: Dice) -> list[str]:
 
 
 def shopping(dice: Dice) -> list[str]:
-    """The cheap thing is bought."""
+    """The cheaper of two things is bought."""
     who, first = name(dice), dice.draw(nouns("clothing toy")).lemma
     second, he = dice.draw(nouns("instrument machine book")), noun_phrase(pronoun(who), SUBJECT)
     goes = Clause(who, VERB["go"], None, (PP("to", NP(dice.draw(nouns("store market")))),))
@@ -90,7 +90,7 @@ def hungry_animal(dice: Dice) -> list[str]:
 
 
 def moving(dice: Dice) -> list[str]:
-    """What is where after something was moved."""
+    """Things are moved, and their final locations stated."""
     one, other = NP(dice.draw(nouns("toy treasure"))), NP(dice.draw(nouns("fruit tool pen")))
     box, bag = NP(dice.draw(nouns("container"))), NP(dice.draw(nouns("container")))
     if box.noun is bag.noun:
@@ -111,7 +111,7 @@ def moving(dice: Dice) -> list[str]:
 
 
 def giving(dice: Dice) -> list[str]:
-    """Who has it now, and who does not."""
+    """Something changes hands, and its final owner is stated."""
     who, other = two_names(dice)
     noun = dice.draw(nouns("toy text tool pen fruit clothing"))
     item = NP(noun, determiner="a", adjectives=described(dice, noun, 0.5))
@@ -125,7 +125,7 @@ def giving(dice: Dice) -> list[str]:
 
 
 def mishap(dice: Dice) -> list[str]:
-    """Something went wrong and somebody asks about it."""
+    """Something goes wrong, and somebody asks about it."""
     who = name(dice)
     parent = NP(dice.draw(nouns("parent")), owner=pronoun(who))
     deed = core(dice, who, dice.one(MISHAPS), form=THEN)
@@ -140,7 +140,7 @@ def mishap(dice: Dice) -> list[str]:
 
 
 def comfort(dice: Dice) -> list[str]:
-    """A deed, the feeling behind it, and somebody who asks."""
+    """An action, the feeling behind it, and somebody who asks."""
     (who, other), mood = two_names(dice), dice.one(MOOD)
     if dice.chance(0.4):
         other = NP(dice.draw(nouns("parent")), owner=pronoun(who))
@@ -164,6 +164,6 @@ FAMILIES = Pool(
 
 
 def story(dice: Dice) -> list[str]:
-    """A story on one line or, now and then, a sentence a line."""
+    """A story on one line or, sometimes, with one sentence per line."""
     told = dice.draw(FAMILIES)(dice)
     return told if dice.chance(0.25) else [" ".join(told)]

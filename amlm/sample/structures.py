@@ -1,8 +1,8 @@
 """Phrases and clauses as data.
 
-A `Clause` keeps its logical subject and object whatever its form, so that a passive, a negation,
-a question or a swap of roles is one `replace`; `syntax` works out agreement, do-support,
-contractions and pronouns when the clause is said.
+A `Clause` stores its logical subject and object independently of its form, so that a passive, a
+negation, a question or a swap of roles is a single `replace`. `syntax` adds agreement, do-support,
+contractions and pronouns when the clause is realised.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from amlm.sample.words import BE, Noun, Verb
 
 SINGULAR, PLURAL = "singular", "plural"
 OTHER_NUMBER = {SINGULAR: PLURAL, PLURAL: SINGULAR}
-ACTIVE, PASSIVE, SHORT_PASSIVE = "active", "passive", "short passive"  # short: no agent is said
-# (person, number, gender) of the phrase that decides about a form.
+ACTIVE, PASSIVE, SHORT_PASSIVE = "active", "passive", "short passive"  # short: without the agent
+# (person, number, gender) of the phrase that determines a form.
 Agreement: TypeAlias = tuple[int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class NP:
-    """A noun phrase, said in full, as a `pronoun` or as a `reflexive`."""
+    """A noun phrase, realised in full, as a `pronoun` or as a `reflexive`."""
 
     noun: Noun
     number: str = SINGULAR
-    determiner: str = "the"  # "a" stands for a and an, "" for none
+    determiner: str = "the"  # "a" means a or an, "" none
     adjectives: tuple[str, ...] = ()
-    owner: NP | None = None  # in the determiner's place
+    owner: NP | None = None  # replaces the determiner
     after: tuple[PP | Embedded, ...] = ()
     joined: NP | None = None  # "... and ..."
-    gender: str = ""  # where the noun leaves it open
+    gender: str = ""  # if the noun does not determine it
     person: int = 3
     said: str = "full"
 
@@ -49,7 +49,7 @@ class PP:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """A clause inside a phrase; `gap` (subject, object or none) is what its word stands for."""
+    """A clause inside a phrase; `gap` (subject, object or none) is the role of its word."""
 
     word: str  # who, that, because, ... or ""
     clause: Clause
@@ -71,30 +71,30 @@ class Clause:
     voice: str = ACTIVE
     negated: bool = False
     contracted: bool = False
-    recipient_first: bool = False  # the first companion, "to ...", before the object
-    adverb: str = ""  # beside the verb: often, never, ever
+    recipient_first: bool = False  # the first companion, "to ...", precedes the object
+    adverb: str = ""  # next to the verb: often, never, ever
     when: str | PP | Embedded = ""  # a time, a place, or an adverbial clause
     fronted: bool = False  # `when` comes first
-    agreement: Agreement | None = None  # not the subject's: "there is", errors made on purpose
+    agreement: Agreement | None = None  # overrides the subject's: "there is", deliberate errors
 
 
 def pronoun(np: NP) -> NP:
-    """The same referent, said as a pronoun."""
+    """The same referent as a pronoun."""
     return replace(np, said="pronoun", joined=None, number=np.agreement[1])
 
 
 def reflexive(np: NP) -> NP:
-    """The same referent as the object of its own clause."""
+    """The same referent as a reflexive object."""
     return replace(pronoun(np), said="reflexive")
 
 
 def being(subject: NP, *complement: Phrase, tense: str = "past") -> Clause:
-    """The subject is so."""
+    """A copular clause: the subject has the quality."""
     return Clause(subject, BE, companions=complement, tense=tense)
 
 
 def surface_subject(clause: Clause) -> NP:
-    """What stands before the verb."""
+    """The phrase before the verb."""
     if clause.voice == ACTIVE:
         return clause.subject
     assert clause.obj, "a passive needs an object"
@@ -102,5 +102,5 @@ def surface_subject(clause: Clause) -> NP:
 
 
 def agreement(clause: Clause) -> Agreement:
-    """What the first verb agrees with."""
+    """The features that the first verb agrees with."""
     return clause.agreement or surface_subject(clause).agreement

@@ -1,4 +1,4 @@
-"""How structures are said: pure functions from phrases and clauses to text."""
+"""Realises structures: pure functions from phrases and clauses to text."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CLITICS = {
 
 
 def join(*parts: str) -> str:
-    """The parts that are not empty, with spaces."""
+    """Joins the non-empty parts with spaces."""
     return " ".join(filter(None, parts))
 
 
@@ -64,9 +64,9 @@ def inflect(verb: Verb, form: str, agreement: Agreement) -> str:
 
 
 def verb_chain(clause: Clause) -> list[str]:
-    """The verbs in order, each in the form that the one before it asks for: has been eaten."""
+    """The verbs in order, each in the form that the previous one requires: has been eaten."""
     chain = [clause.tense] if clause.tense in MODALS or clause.tense == "to" else []
-    form = clause.tense  # of the next verb; `inflect` answers a modal or `to` with the base
+    form = clause.tense  # of the next verb; `inflect` gives the base form for a modal or `to`
     for auxiliary, used, asks in (
         (HAVE, clause.perfect, "participle"),
         (BE, clause.progressive, "ing"),
@@ -79,9 +79,9 @@ def verb_chain(clause: Clause) -> list[str]:
 
 
 def operator(clause: Clause, needed: bool = True) -> tuple[str, list[str]]:
-    """The auxiliary that negation and questions use, and the other verbs.
+    """The auxiliary used by negation and questions, and the remaining verbs.
 
-    Where there is no auxiliary it is a form of `do` if `needed`, else "".
+    Without an auxiliary, it is a form of `do` if `needed`, else "".
     """
     chain = verb_chain(clause)
     if len(chain) > 1 or clause.verb is BE:
@@ -129,7 +129,7 @@ def phrase(item: Phrase) -> str:
 
 
 def complements(clause: Clause, gap: str = "") -> str:
-    """All that follows the verbs."""
+    """Everything after the verbs."""
     companions = list(clause.companions)
     before = ""
     if clause.recipient_first and companions and clause.voice == ACTIVE:
@@ -155,12 +155,12 @@ def predicate(clause: Clause, gap: str = "") -> str:
 
 
 def statement(clause: Clause, gap: str = "") -> str:
-    """The clause in the order of a statement, without capital and full stop."""
+    """The clause in declarative word order, without capital letter and full stop."""
     clause, first = _fronted(clause)
     subject = surface_subject(clause)
     text, said = noun_phrase(subject, SUBJECT), predicate(clause, gap)
     auxiliary, _, rest = said.partition(" ")
-    # "I've eaten", but "I have a hat": there it is no auxiliary.
+    # "I've eaten", but "I have a hat", where it is not an auxiliary.
     auxiliary = auxiliary if operator(clause, needed=False)[0] else ""
     if clause.contracted and subject.said == "pronoun" and auxiliary in CLITICS:
         text, said = text + CLITICS[auxiliary], rest
@@ -168,7 +168,7 @@ def statement(clause: Clause, gap: str = "") -> str:
 
 
 def _fronted(clause: Clause) -> tuple[Clause, str]:
-    """The clause and its fronted part; of two mentions of one subject the later is a pronoun."""
+    """The clause and its fronted part; a repeated mention of the subject becomes a pronoun."""
     when = clause.when
     if isinstance(when, Embedded) and when.clause.subject == clause.subject:
         later = pronoun(clause.subject)
@@ -181,7 +181,7 @@ def _fronted(clause: Clause) -> tuple[Clause, str]:
 
 
 def inverted(clause: Clause, gap: str = "") -> str:
-    """The clause in the order of a question."""
+    """The clause in interrogative word order."""
     auxiliary, verbs = operator(clause)
     late_not = "not" if clause.negated and not clause.contracted else ""
     first = negative(auxiliary) if clause.negated and clause.contracted else auxiliary
@@ -193,7 +193,7 @@ def inverted(clause: Clause, gap: str = "") -> str:
 
 
 def say(text: str, mark: str = ".") -> str:
-    """A text as a sentence: a capital and a mark."""
+    """A text as a sentence, with a capital letter and a punctuation mark."""
     return text[0].upper() + text[1:] + mark
 
 
@@ -202,7 +202,7 @@ def sentence(clause: Clause) -> str:
 
 
 def question(clause: Clause, word: str = "", gap: str = "") -> str:
-    """A yes/no question, or one that asks with a word for what `gap` leaves out."""
+    """A yes/no question, or a wh-question for the constituent of `gap`."""
     return say(join(word, inverted(clause, gap)), "?")
 
 

@@ -1,8 +1,8 @@
 """Words as objects, and the pools from which they are drawn.
 
-Every draw is a function of `random.Random.random()` alone, the one method whose sequence Python
-promises to keep, and pools are built from sequences, never from sets: the same seed gives the same
-text in every process and version.
+Every draw uses only `random.Random.random()`, the one method whose sequence Python guarantees, and
+pools are built from sequences, never from sets. The same seed therefore gives the same text in
+every process and version.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Pool(Generic[T]):
-    """Items with weights; without weights by rank, in Zipf's manner, flattened at the top."""
+    """Items with weights; by default Zipfian weights by rank, flattened at the top."""
 
     def __init__(
         self, items: Sequence[T], weights: Sequence[float] | None = None, flat: float = 2.0
@@ -30,19 +30,19 @@ class Pool(Generic[T]):
         assert items, "a pool needs items"
         self.items = items
         weights = weights or [1 / (rank + flat) for rank in range(len(items))]
-        # `accumulate` adds in plain order; `sum` rounds differently from Python 3.12 on.
+        # `accumulate` adds one by one; `sum` rounds differently from Python 3.12 on.
         self.bounds = list(accumulate(weights))
 
 
 class Dice(random.Random):
-    """A named source of choices, e.g. `Dice("sample 0")`."""
+    """A named source of random choices, e.g. `Dice("sample 0")`."""
 
     def one(self, items: Sequence[T]) -> T:
-        """One of the items, all equally likely."""
+        """One of the items, with equal probability."""
         return items[int(self.random() * len(items))]
 
     def draw(self, pool: Pool[T]) -> T:
-        """One of the pool's items, by their weights."""
+        """One of the pool's items, with probability proportional to its weight."""
         return pool.items[bisect(pool.bounds, self.random() * pool.bounds[-1])]
 
     def chance(self, probability: float) -> bool:
@@ -51,7 +51,7 @@ class Dice(random.Random):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Noun:
-    """A noun or a name. Its own lemma is one of its tags, so that a verb can ask for it alone."""
+    """A noun or a name. Its lemma is one of its tags, so that a verb can select it alone."""
 
     lemma: str
     plural: str
@@ -60,20 +60,20 @@ class Noun:
 
     @property
     def gender(self) -> str:
-        """m, f, n, or c (common: a person, either)."""
+        """m, f, n, or c (common: a person of either gender)."""
         if "human" not in self.tags:
             return "n"
         return "m" if "male" in self.tags else "f" if "female" in self.tags else "c"
 
     @property
     def countable(self) -> bool:
-        """Whether there is a plural, and it shows."""
+        """Whether there is a plural that differs from the singular."""
         return self.plural != self.lemma and not self.tags & {"mass", "parent", "name"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verb:
-    """A verb with its forms and its frame: the tags of what it goes with."""
+    """A verb with its forms and its frame: the tags of its subjects, objects and companions."""
 
     base: str
     third: str
@@ -93,7 +93,7 @@ class Verb:
 
 
 def make_noun(entry: str, tags: str = "", rank: int = 0) -> Noun:
-    """A noun from `singular/plural`; the weight follows the rank in its group."""
+    """A noun from `singular/plural`; its weight depends on its rank in the group."""
     lemma, _, plural = entry.replace("_", " ").partition("/")
     return Noun(lemma, plural or with_s(lemma), frozenset([*tags.split(), lemma]), 1 / (rank + 2))
 
@@ -107,7 +107,7 @@ def make_verb(forms: str, subjects: str = "", objects: str = "", companions: str
     beside: dict[str, str] = {}
     for word in companions.lstrip("!").split():
         preposition, colon, tag = word.partition(":")
-        # A word without a colon is one more tag for the preposition before it.
+        # A word without a colon is a further tag for the preceding preposition.
         preposition = preposition if colon else next(reversed(beside))
         beside[preposition] = f"{beside.get(preposition, '')} {tag if colon else word}".strip()
     return Verb(
@@ -145,7 +145,7 @@ DO, HAVE = make_verb("do/did/done"), make_verb("have/had/had")
 
 @cache
 def nouns(tags: str | frozenset[str], names: bool = False) -> Pool[Noun]:
-    """The nouns that have one of the tags; names only when asked for."""
+    """The nouns with one of the tags; names only if requested."""
     wanted = frozenset(tags.split()) if isinstance(tags, str) else tags
     found = [n for n in NOUNS if wanted & n.tags and (names or "name" not in n.tags)]
     return Pool(found, [n.weight for n in found])
@@ -153,7 +153,7 @@ def nouns(tags: str | frozenset[str], names: bool = False) -> Pool[Noun]:
 
 @cache
 def adjectives(tags: frozenset[str]) -> Pool[tuple[int, str]] | None:
-    """The adjectives that go with a noun of these tags, each with its rank in stacks."""
+    """The adjectives that can modify a noun with these tags, each with its position in stacks."""
     found = dict.fromkeys(
         (rank, word)
         for rank, header, words in lexicon.ADJECTIVES
@@ -165,7 +165,7 @@ def adjectives(tags: frozenset[str]) -> Pool[tuple[int, str]] | None:
 
 @cache
 def verbs(subject: frozenset[str], obj: frozenset[str] | None = None) -> Pool[Verb] | None:
-    """The verbs that such a subject can have and, if tags are given, that take such an object."""
+    """The verbs that allow such a subject and, if tags are given, such an object."""
     found = {
         verb: 1 / (rank + 12)
         for rank, verb in enumerate(VERBS)
@@ -175,5 +175,5 @@ def verbs(subject: frozenset[str], obj: frozenset[str] | None = None) -> Pool[Ve
 
 
 def verb_list(table: str) -> list[Verb]:
-    """Verbs without frames, from a table of forms."""
+    """Verbs without frames, from a list of forms."""
     return [make_verb(forms) for forms in table.split()]

@@ -1,1 +1,1 @@
-"""What every room may use: errors, whole files, seeds, text tables, the terminal."""
+"""Utilities without dependencies on the rest of the package: errors, files, retries, seeds ..."""

@@ -1,10 +1,10 @@
-"""The one exception for everything a user can put right."""
+"""The exception for everything that a user can fix."""
 
 from __future__ import annotations
 
 import errno
 
-# What a user's machine, not the program, has to answer for: the message says enough.
+# Errors of the user's environment, not of the program: their message needs no traceback.
 ENVIRONMENT_ERRNOS = (
     errno.ENOSPC,
     errno.EDQUOT,
@@ -18,8 +18,8 @@ ENVIRONMENT_ERRNOS = (
 
 
 class InputError(ValueError):
-    """What was wrong, where, and what to do. The command line prints it without a traceback."""
+    """Says what was wrong, where, and what to do. Commands print it without a traceback."""
 
 
 class RunFinished(InputError):
-    """The run folder holds this very run, complete; a sweep that is started again passes it by."""
+    """The run folder already has this run, finished; a restarted sweep skips it."""

@@ -1,4 +1,4 @@
-"""The nearest known name, for hints in errors."""
+"""The closest known name, for hints in error messages."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from difflib import get_close_matches
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint that names the closest of some known words, or nothing: `` (did you mean ...?)``."""
+    """A hint with the closest known word, `` (did you mean ...?)``, or an empty string."""
     known = list(known)
-    # A key is more often put in the wrong section than spelt badly, so its last part counts too.
+    # Keys in the wrong section are more common than misspelt ones, so the last part counts too.
     last = word.rsplit(".", 1)[-1]
     same_end = [name for name in known if name.rsplit(".", 1)[-1] == last]
     found = same_end[:1] or get_close_matches(word, known, n=1, cutoff=0.6)

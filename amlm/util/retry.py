@@ -1,4 +1,4 @@
-"""When a request to a server is worth repeating, and after how long; `tenacity` does the rest."""
+"""Which failed requests are retried, and after how long; `tenacity` does the rest."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import Any
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential
 
 LONGEST_BACKOFF = 60.0  # seconds
-LONGEST_WAIT = 3_600.0  # seconds that a server may ask for; OSF counts requests by the hour
+LONGEST_WAIT = 3_600.0  # longest Retry-After to obey, in seconds; OSF's limits are hourly
 
 
 def retrying(
     errors: tuple[type[Exception], ...], attempts: int, first_wait: float, **more: Any
 ) -> Retrying:
-    """Repeats a call while it may do better later; the last exception is raised as it is.
+    """Retries a call after transient errors; the last exception is raised unchanged.
 
-    It waits as long as the server asks for, or twice as long each time. A server that asks for more
-    than `LONGEST_WAIT` is not waited for.
+    The wait is the server's ``Retry-After`` if there is one, else it doubles each time. If a server
+    requests a wait above `LONGEST_WAIT`, the call is not retried.
 
     Args:
-        errors: exceptions of a request, with the answer in ``response`` if there is one.
-        attempts: calls in all.
-        first_wait: seconds, where the server asks for none.
-        more: other options of `tenacity.Retrying`.
+        errors: exceptions of a request, with the response in ``response`` if there is one.
+        attempts: maximum number of calls.
+        first_wait: first wait in seconds, if the server does not specify one.
+        more: further options of `tenacity.Retrying`.
     """
     backoff = wait_exponential(multiplier=first_wait, max=LONGEST_BACKOFF)
 
     def wait(state: RetryCallState) -> float:
-        asked = _retry_after(state.outcome.exception() if state.outcome else None)
-        return backoff(state) if asked is None else asked
+        requested = _retry_after(state.outcome.exception() if state.outcome else None)
+        return backoff(state) if requested is None else requested
 
     return Retrying(
         retry=retry_if_exception(lambda error: isinstance(error, errors) and is_transient(error)),
@@ -42,20 +42,22 @@ def retrying(
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether no answer came, or one whose status says that the server is busy or fails."""
-    answer = getattr(error, "response", None)
-    return answer is None or answer.status_code in (408, 409, 429) or answer.status_code >= 500
+    """Whether there was no response, or its status says that the server is busy or failing."""
+    response = getattr(error, "response", None)
+    if response is None:
+        return True
+    return response.status_code in (408, 409, 429) or response.status_code >= 500
 
 
 def _retry_after(error: BaseException | None) -> float | None:
-    """Seconds that an answer asks to wait, given as a number or as a date."""
-    answer = getattr(error, "response", None)
-    asked = "" if answer is None else answer.headers.get("Retry-After", "")
+    """The response's ``Retry-After`` in seconds, from a number or a date; None if there is none."""
+    response = getattr(error, "response", None)
+    value = "" if response is None else response.headers.get("Retry-After", "")
     try:
-        return max(0.0, float(asked))
+        return max(0.0, float(value))
     except ValueError:
         pass
     try:
-        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except ValueError:
         return None

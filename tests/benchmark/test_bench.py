@@ -1,5 +1,5 @@
-"""The benchmark: its count of operations against those that a step really makes, its command on a
-tiny model, and what it refuses."""
+"""The benchmark: its count of operations against those of a real step, its command on a tiny model,
+and the options that it refuses."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from torch._dynamo import config as dynamo_settings
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from amlm.bench import bench
-from amlm.benchmark import measure, scoring, text
+from amlm.benchmark import measure, scoring_speed, synthetic_text
 from amlm.benchmark.bench_options import Options, cases, configuration
 from amlm.benchmark.cost import step_operations
-from amlm.benchmark.report_text import machine, table
+from amlm.benchmark.report_text import format_results, machine
+from amlm.benchmark.run_speed import measure_run
 from amlm.benchmark.steps import BATCHES, OurStep
-from amlm.benchmark.stretch import stretch
-from amlm.benchmark.timing import Spread, in_turn
+from amlm.benchmark.timing import Spread, run_interleaved
 from amlm.models.build import build_model, save_hugging_face
 from amlm.tokenizers.bpe import save_tokenizer
 from amlm.util.errors import InputError
@@ -44,11 +44,11 @@ TINY = Options(
 
 @pytest.fixture(autouse=True)
 def little_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "WORDS", 4_000)
+    monkeypatch.setattr(synthetic_text, "WORDS", 4_000)
 
 
 class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts two operations for each multiplication of a matrix product."""
+    """Counts two operations per multiplication in matrix products."""
 
     count = 0
 
@@ -63,18 +63,18 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("length", [16, 300])
-def test_a_step_makes_no_other_products_than_those_counted(length: int) -> None:
+def test_step_operations_equal_those_of_a_real_step(length: int) -> None:
     model = build_model(configuration(TINY).model, 400, None, 0)
     ids_BL = torch.randint(5, 400, (2, length))
     positions_M = torch.arange(0, 2 * length, 3)
     with Products() as products:  # type: ignore[no-untyped-call]
         model(ids_BL, positions_M=positions_M).logsumexp(-1).sum().backward()
     expected = step_operations(model, ids_BL.numel(), length, len(positions_M))
-    # Position scores have an even number of columns, one more than there are distances.
+    # Position scores have an even number of columns, one more than the number of distances.
     assert expected < products.count < 1.002 * expected
 
 
-def test_the_command_measures_what_it_promises(tmp_path: Path) -> None:
+def test_bench_writes_all_numbers(tmp_path: Path) -> None:
     path = tmp_path / "numbers.json"
     bench(dataclasses.replace(TINY, cache=str(tmp_path), json=str(path)))
     content = json.loads(path.read_text())
@@ -88,7 +88,7 @@ def test_the_command_measures_what_it_promises(tmp_path: Path) -> None:
     assert content["machine"]["torch"] == torch.__version__
 
 
-def test_what_was_measured_is_kept_when_a_later_shape_fails(
+def test_earlier_results_are_kept_if_a_later_shape_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(shape: Options) -> dict[str, float]:
@@ -104,39 +104,39 @@ def test_what_was_measured_is_kept_when_a_later_shape_fails(
     assert results == {"small, 64 tokens a sequence": {"speedup": 3.0}}
 
 
-def test_nothing_is_compiled_any_more_when_it_is_timed(
+def test_compilation_is_finished_before_timing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     options = dataclasses.replace(TINY, layers=1, compile=True, cache=str(tmp_path))
     torch.compiler.reset()
-    ours = OurStep(options, text.made_up_store(configuration(options)))
-    assert len({sum(batch.maskable) for batch in ours.batches}) > 1  # and so their labels
-    take = measure._stepping(ours)
+    ours = OurStep(options, synthetic_text.synthetic_store(configuration(options)))
+    assert len({sum(batch.maskable) for batch in ours.batches}) > 1  # numbers of labels differ too
+    take = measure._step_timer(ours)
     with dynamo_settings.patch(error_on_recompile=True):
         for _ in range(BATCHES):
             take()
 
 
-def test_batches_are_fetched_for_any_number_of_rounds(tmp_path: Path) -> None:
+def test_batch_fetching_can_be_timed_beyond_the_end_of_the_run(tmp_path: Path) -> None:
     options = dataclasses.replace(TINY, cache=str(tmp_path))
-    store = text.made_up_store(configuration(options))
+    store = synthetic_text.synthetic_store(configuration(options))
     ours = OurStep(options, store, "trainer.max_steps=5")
-    assert measure._parts(options, store, ours)["batch_fetch_share"].low > 0
+    assert measure._measure_components(options, store, ours)["batch_fetch_share"].low > 0
 
 
-def test_made_up_text_has_the_types_asked_for(tmp_path: Path) -> None:
+def test_synthetic_text_has_the_requested_number_of_types(tmp_path: Path) -> None:
     config = configuration(dataclasses.replace(TINY, cache=str(tmp_path)))
-    store = text.made_up_store(config)
+    store = synthetic_text.synthetic_store(config)
     assert store.vocab_size == 400
     counts = store.type_counts("train")
     assert (counts > 0).mean() > 0.3 and counts.max() > 10 * counts.mean()
 
 
-def test_a_gpu_that_is_not_there_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_gpu_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for options in (Options(suite="gpu"), Options(device="gpu")):
-        with pytest.raises(InputError, match="torch sees none: use suite=cpu"):
+        with pytest.raises(InputError, match="needs a GPU, but torch finds none: use suite=cpu"):
             cases(options)
 
 
@@ -153,7 +153,7 @@ def test_suites_have_their_own_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
         (64, True),
         (256, True),
     }
-    with pytest.raises(InputError, match="suite=cpu has its own length"):
+    with pytest.raises(InputError, match="length has no effect with suite=cpu"):
         cases(Options(suite="cpu", length=128))
 
 
@@ -168,15 +168,15 @@ def test_suites_have_their_own_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
         ("evaluation", "precision", "bf16-mixed"),
     ],
 )
-def test_an_option_that_would_change_nothing_is_refused(
+def test_an_option_without_effect_is_refused(
     suite: str, name: str, value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    with pytest.raises(InputError, match=f"suite={suite} has its own {name}"):
+    with pytest.raises(InputError, match=f"{name} has no effect with suite={suite}"):
         cases(Options(suite=suite, **{name: value}))
 
 
-def test_the_machine_is_the_one_that_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machine_describes_the_measured_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda emulated: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "H100")
@@ -186,32 +186,32 @@ def test_the_machine_is_the_one_that_was_measured(monkeypatch: pytest.MonkeyPatc
     assert found["evaluation"]["device"] == "H100" and not found["evaluation"]["bfloat16"]
 
 
-def test_things_are_measured_in_turn_after_a_warm_up() -> None:
+def test_run_interleaved_alternates_tasks_after_a_warm_up_round() -> None:
     calls: list[str] = []
 
     def task(name: str) -> float:
         calls.append(name)
         return float(len(calls))
 
-    results = in_turn({"a": lambda: task("a"), "b": lambda: task("b")}, 2, "")
+    results = run_interleaved({"a": lambda: task("a"), "b": lambda: task("b")}, 2, "")
     assert calls == ["a", "b"] * 3
     assert results == {"a": [3.0, 5.0], "b": [4.0, 6.0]}
 
 
-def test_a_table_has_a_column_a_shape_and_a_line_a_number() -> None:
+def test_format_results_has_a_column_per_shape_and_a_row_per_number() -> None:
     spread = Spread.of([3.0, 1.0, 2.0])
-    lines = table({"one": {"speedup": spread, "a": {"b": 1e9}}, "two": {"speedup": 4.0}}).split(
-        "\n"
-    )
+    one: dict[str, Any] = {"speedup": spread, "a": {"b": 1e9}}
+    results = {"one": one, "two": {"speedup": 4.0}}
+    lines = format_results(results).split("\n")
     assert lines[0].split() == ["one", "two"]
     assert lines[1].split() == ["speedup", "2.00", "(1.00", "to", "3.00)", "4.00"]
     assert lines[2].split() == ["a.b", "1e+09", "-"]
-    assert table({"one": {"tokens_per_word": 1.347}}).split()[-1] == "1.35"
+    assert format_results({"one": {"tokens_per_word": 1.347}}).split()[-1] == "1.35"
 
 
-def test_the_stretch_projects_the_time_of_the_whole_run(tmp_path: Path) -> None:
+def test_measure_run_projects_the_time_of_the_whole_run(tmp_path: Path) -> None:
     options = dataclasses.replace(TINY, cache=str(tmp_path), length=256, tokens=512, steps=20)
-    numbers = stretch(options)
+    numbers = measure_run(options)
     speeds = [numbers[f"run_tokens_per_s_at_{length}"] for length in (64, 256)]
     seconds = sum(50e6 * numbers["tokens_per_word"] / speed for speed in speeds)
     assert numbers["projected_minutes"] == pytest.approx(seconds / 60)
@@ -219,20 +219,20 @@ def test_the_stretch_projects_the_time_of_the_whole_run(tmp_path: Path) -> None:
     folder.mkdir()
     for split, count in (("train", 900), ("dev", 300)):
         (folder / f"talk.{split}").write_text("a few words of quite another text .\n" * count)
-    other = stretch(dataclasses.replace(options, data_dir=str(folder)))
+    other = measure_run(dataclasses.replace(options, data_dir=str(folder)))
     assert other["tokens_per_word"] != numbers["tokens_per_word"]
 
 
-def test_scores_are_measured_against_their_definition(
+def test_measure_scoring_compares_with_the_literal_implementation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scoring, "PAIRS", 6)
+    monkeypatch.setattr(scoring_speed, "PAIRS", 6)
     config = configuration(dataclasses.replace(TINY, cache=str(tmp_path)))
-    store = text.made_up_store(config)
+    store = synthetic_text.synthetic_store(config)
     save_hugging_face(build_model(config.model, store.vocab_size, None, 0), tmp_path)
     save_tokenizer(store.tokenizer, tmp_path, 512)
     model = str(tmp_path)
-    numbers = scoring.measure_scoring(Options(suite="evaluation", model=model, device="cpu"))
+    numbers = scoring_speed.measure_scoring(Options(suite="evaluation", model=model, device="cpu"))
     assert numbers["sentences"] == 3 * 12 and numbers["speedup"].low > 0
     assert numbers["max_abs_diff"]["score"] < 1e-3
     with pytest.raises(InputError, match="needs model="):

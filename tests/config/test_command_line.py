@@ -101,9 +101,9 @@ def test_the_command_line_wins_over_the_experiment() -> None:
 
 
 def test_the_former_sampler_name_fixed_is_an_alias_of_systematic() -> None:
-    default, former = composed(), composed("masking/sampler=fixed")
-    assert former.masking.sampler == {"_target_": "amlm.masking.sampler.Systematic"}
-    assert former == default == composed("masking/sampler=systematic")
+    former = composed("masking/sampler=fixed").masking
+    assert former.sampler == {"_target_": "amlm.masking.sampler.Systematic"}
+    assert former == composed().masking == composed("masking/sampler=systematic").masking
 
 
 def test_paper_parity_sets_every_choice_of_the_authors_script() -> None:

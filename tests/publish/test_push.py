@@ -1,5 +1,5 @@
-"""Uploads against a stub of the Hub's web interface that keeps branches in memory: what each
-branch holds after a push, after a second one, and after one that broke off."""
+"""Uploads against a stub of the Hub's API that keeps branches in memory: the contents of each
+branch after a push, after a second push, and after an interrupted one."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ REPOSITORY = "someone/tiny"
 
 
 class Stub(ThreadingHTTPServer):
-    """Branches by name, each a dictionary of files; the requests that were answered."""
+    """A Hub in memory: branches by name, each a dictionary of files, and the list of commits."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.branches: dict[str, dict[str, bytes]] = {}
         self.private: bool | None = None
         self.commits: list[str] = []
-        self.refuses: str | None = None  # a branch that takes no commit
+        self.refuses: str | None = None  # a branch that refuses commits
 
     @property
     def api(self) -> HfApi:
@@ -68,8 +68,8 @@ class Handler(BaseHTTPRequestHandler):
             url = {"url": f"{self.server.api.endpoint}/{REPOSITORY}"}
             if branches:
                 return self.answer({"error": "You already created this model repo", **url}, 409)
-            asked = json.loads(body)  # "private" before huggingface_hub 2
-            self.server.private = asked.get("private", asked.get("visibility") == "private")
+            request = json.loads(body)  # "private" before huggingface_hub 2
+            self.server.private = request.get("private", request.get("visibility") == "private")
             branches["main"] = {".gitattributes": b"* text"}
             return self.answer(url)
         if path == "/api/validate-yaml":
@@ -128,12 +128,12 @@ def expected(folders: list[Path]) -> dict[str, dict[str, bytes]]:
     }
 
 
-def test_each_branch_holds_its_folder_and_nothing_else(hub: Stub, folders: list[Path]) -> None:
-    told: list[str] = []
-    push(folders, REPOSITORY, hub.api, private=True, say=told.append)
+def test_push_makes_each_branch_equal_to_its_folder(hub: Stub, folders: list[Path]) -> None:
+    messages: list[str] = []
+    push(folders, REPOSITORY, hub.api, private=True, say=messages.append)
     assert hub.branches == expected(folders)
     assert hub.commits == ["main", "chck_1M", "chck_2M"] and hub.private is True
-    assert len(told) == 3 and "chck_2M" in told[2]
+    assert len(messages) == 3 and "chck_2M" in messages[2]
 
     (folders[0] / "config.json").write_text("changed")
     (folders[1] / "README.md").unlink()
@@ -152,18 +152,18 @@ def test_checkpoints_of_a_pushed_model_are_its_branches(hub: Stub, tmp_path: Pat
     assert checkpoints("someone/else", hub.api) == []
 
 
-def test_a_push_that_broke_off_goes_on(hub: Stub, folders: list[Path]) -> None:
+def test_an_interrupted_push_can_be_resumed(hub: Stub, folders: list[Path]) -> None:
     hub.refuses = "chck_2M"
     with pytest.raises(InputError, match=r"push=someone/tiny failed.*403") as error:
         push(folders, REPOSITORY, hub.api, private=False)
-    assert "\n" not in str(error.value) and "give the command again" in str(error.value)
+    assert "\n" not in str(error.value) and "repeat the command to resume" in str(error.value)
     assert hub.commits == ["main", "chck_1M"]
     hub.refuses = None
     push(folders, REPOSITORY, hub.api, private=False)
     assert hub.branches == expected(folders)
 
 
-def test_without_a_connection_the_user_is_told(folders: list[Path], hub: Stub) -> None:
+def test_push_without_a_connection_is_an_input_error(folders: list[Path], hub: Stub) -> None:
     api = hub.api
     hub.shutdown()
     hub.server_close()
@@ -171,7 +171,7 @@ def test_without_a_connection_the_user_is_told(folders: list[Path], hub: Stub) -
         push(folders, REPOSITORY, api, private=False)
 
 
-def test_name_and_token_are_checked_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_push_checks_name_and_token(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("tiny", "a/b/c", "some one/tiny", "/tiny"):
         with pytest.raises(InputError, match="user/name"):
             check_push(name, HfApi(token="a-token"))

@@ -1,4 +1,4 @@
-"""Triplets and minimal pairs against what a reader sees: which words differ, and how."""
+"""Triplets and minimal pairs against the surface text: which words differ, and how."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ LICENCE = re.compile(r"(?i)\b(?:not|no)\b")
 
 
 def words(text: str) -> Counter[str]:
-    """The words of a text; `a` and `an` count as one, for they follow their neighbor."""
+    """The words of a text; `a` and `an` count as one, because they depend on the next word."""
     return Counter("a" if w == "an" else w for w in re.findall(r"[a-z']+", text.lower()))
 
 
 def difference(one: str, other: str) -> tuple[list[str], list[str]]:
-    """The words that only the one has, and only the other."""
+    """The words that occur only in the one, and only in the other."""
     left, right = words(one), words(other)
     return sorted((left - right).elements()), sorted((right - left).elements())
 
@@ -46,7 +46,7 @@ def of_kind(found: list[Triplet], same: str = "", different: str = "") -> list[T
 # --- triplets -----------------------------------------------------------------------------------
 
 
-def test_triplets_are_pinned_even_and_distinct(some_triplets: list[Triplet]) -> None:
+def test_triplets_are_reproducible_balanced_and_distinct(some_triplets: list[Triplet]) -> None:
     assert list(triplets(0, 20)) == some_triplets[:20]
     assert list(triplets(1, 20)) != some_triplets[:20]
     kinds = Counter(triplet.kind for triplet in some_triplets)
@@ -57,7 +57,7 @@ def test_triplets_are_pinned_even_and_distinct(some_triplets: list[Triplet]) -> 
         assert all(re.fullmatch(r"[A-Z].*\.", text) for text in triplet[:3])
 
 
-def test_passives_keep_who_did_it(some_triplets: list[Triplet]) -> None:
+def test_passives_preserve_the_roles(some_triplets: list[Triplet]) -> None:
     for triplet in of_kind(some_triplets, same="passive"):
         passive, active = sorted(triplet[:2], key=lambda text: " by " not in text)
         only_passive, only_active = difference(passive, active)
@@ -66,7 +66,7 @@ def test_passives_keep_who_did_it(some_triplets: list[Triplet]) -> None:
         assert len(only_active) <= 3, triplet  # the active verb, `does not`, `saw` for `seen`
 
 
-def test_contractions_only_contract(some_triplets: list[Triplet]) -> None:
+def test_contracted_triplets_differ_only_in_contractions(some_triplets: list[Triplet]) -> None:
     def expanded(text: str) -> str:
         for short, long in (("won't", "will not"), ("can't", "cannot"), ("n't", " not"),
                             ("'ll", " will"), ("'re", " are"), ("'m", " am")):  # fmt: skip
@@ -77,14 +77,14 @@ def test_contractions_only_contract(some_triplets: list[Triplet]) -> None:
         assert expanded(triplet.anchor) == expanded(triplet.positive)
 
 
-def test_orders_keep_the_words(some_triplets: list[Triplet]) -> None:
+def test_reordered_triplets_keep_the_words(some_triplets: list[Triplet]) -> None:
     pronouns = {"he", "she", "they", "it", "i", "you", "we"}
     for triplet in of_kind(some_triplets, same="order"):
         left, right = difference(triplet.anchor, triplet.positive)
         assert left == right or (set(left) | set(right)) & pronouns, triplet
 
 
-def test_synonyms_and_antonyms_are_in_the_tables(some_triplets: list[Triplet]) -> None:
+def test_synonyms_and_antonyms_are_in_the_lexicon(some_triplets: list[Triplet]) -> None:
     synonyms, antonyms = SYNONYMS.split(), ANTONYMS.split()
     for triplet in of_kind(some_triplets, different="antonym"):
         (left,), (right,) = difference(triplet.anchor, triplet.negative)
@@ -96,7 +96,7 @@ def test_synonyms_and_antonyms_are_in_the_tables(some_triplets: list[Triplet]) -
         assert any(new.startswith(word[:3]) for word in lemmas)
 
 
-def test_negation_adds_or_takes_a_not(some_triplets: list[Triplet]) -> None:
+def test_negation_adds_or_removes_a_not(some_triplets: list[Triplet]) -> None:
     for triplet in of_kind(some_triplets, different="negation"):
         count = [
             len(re.findall(r"\bnot\b|n't\b", text)) for text in (triplet.anchor, triplet.negative)
@@ -104,13 +104,13 @@ def test_negation_adds_or_takes_a_not(some_triplets: list[Triplet]) -> None:
         assert abs(count[0] - count[1]) == 1
 
 
-def test_roles_swap_the_same_words(some_triplets: list[Triplet]) -> None:
+def test_swapped_roles_keep_the_words(some_triplets: list[Triplet]) -> None:
     verb_forms = {"is", "are", "was", "were", "does", "do"}
     for triplet in of_kind(some_triplets, different="roles"):
         if re.search(r"(?i)'|\b(?:before|after|when|because)\b", triplet.anchor):
-            continue  # contracted, or with a subordinate clause that may share a pronoun
+            continue  # contracted, or with a subordinate clause that can share a pronoun
         left, right = difference(triplet.anchor, triplet.negative)
-        # Agreement may change a verb, case a pronoun; all other words only move.
+        # Agreement can change a verb and case a pronoun; all other words only move.
         assert len(left) == len(right) <= 2
         for one in set(left) - verb_forms:
             assert one.rstrip("s") in {other.rstrip("s") for other in right} or len(one) <= 4, (
@@ -121,7 +121,7 @@ def test_roles_swap_the_same_words(some_triplets: list[Triplet]) -> None:
 # --- minimal pairs ------------------------------------------------------------------------------
 
 
-def test_pairs_are_pinned_and_even(pairs: list[MinimalPair]) -> None:
+def test_minimal_pairs_are_reproducible_and_balanced(pairs: list[MinimalPair]) -> None:
     assert list(minimal_pairs(0, 40)) == pairs[:40]
     assert list(minimal_pairs(1, 40)) != pairs[:40]
     assert set(Counter(pair.phenomenon for pair in pairs).values()) == {60}
@@ -137,7 +137,7 @@ def of(found: list[MinimalPair], phenomenon: str) -> list[MinimalPair]:
 
 
 @pytest.mark.parametrize("phenomenon", ["agreement", "agreement_attractor", "agreement_relative"])
-def test_agreement_differs_in_one_verb(phenomenon: str, pairs: list[MinimalPair]) -> None:
+def test_agreement_pairs_differ_in_one_verb(phenomenon: str, pairs: list[MinimalPair]) -> None:
     by_form = {"is": "are", "has": "have"}
     for pair in of(pairs, phenomenon):
         (good,), (bad,) = difference(pair.good, pair.bad)
@@ -146,7 +146,7 @@ def test_agreement_differs_in_one_verb(phenomenon: str, pairs: list[MinimalPair]
         assert base in regular | {by_form.get(third, "")}, pair
 
 
-def test_anaphors_follow_the_subject(pairs: list[MinimalPair]) -> None:
+def test_anaphors_agree_with_the_subject(pairs: list[MinimalPair]) -> None:
     male = set(" ".join(row for tags, row in NOUNS.items() if "male" in tags.split()).split())
     male = {form for word in male for form in word.split("/")}
     for pair in of(pairs, "anaphor_gender"):
@@ -161,13 +161,13 @@ def test_anaphors_follow_the_subject(pairs: list[MinimalPair]) -> None:
         assert ["themselves"] in difference(pair.good, pair.bad)
 
 
-def test_only_the_good_sentence_licenses(pairs: list[MinimalPair]) -> None:
+def test_only_the_good_sentence_has_a_licensor(pairs: list[MinimalPair]) -> None:
     for pair in of(pairs, "npi"):
         assert re.search(r"\b(any|ever)\b", pair.good) and re.search(r"\b(any|ever)\b", pair.bad)
         assert LICENCE.search(pair.good) and not LICENCE.search(pair.bad)
 
 
-def test_determiners_articles_and_orders(pairs: list[MinimalPair]) -> None:
+def test_determiner_article_and_adjective_order_pairs(pairs: list[MinimalPair]) -> None:
     swapped = [{"this", "these"}, {"that", "those"}]
     for pair in of(pairs, "determiner_noun"):
         (right,), (wrong,) = difference(pair.good, pair.bad)
@@ -184,7 +184,7 @@ def test_determiners_articles_and_orders(pairs: list[MinimalPair]) -> None:
             assert difference(pair.good, pair.bad) == ([], [])
 
 
-def test_derivations_follow_the_ending(pairs: list[MinimalPair]) -> None:
+def test_nominalisation_pairs_follow_the_ending(pairs: list[MinimalPair]) -> None:
     suffix = {"able": "ability", "ic": "icity", "al": "ality", "ish": "ishness", "ive": "iveness",
               "ous": "ousness", "ful": "fulness", "less": "lessness"}  # fmt: skip
     seen = set()
@@ -198,7 +198,7 @@ def test_derivations_follow_the_ending(pairs: list[MinimalPair]) -> None:
     assert len(seen) >= 6
 
 
-def test_irregular_forms(pairs: list[MinimalPair]) -> None:
+def test_irregular_form_pairs(pairs: list[MinimalPair]) -> None:
     for pair in of(pairs, "irregular_noun"):
         (good,), (bad,) = difference(pair.good, pair.bad)
         assert bad.endswith("s")
@@ -208,7 +208,7 @@ def test_irregular_forms(pairs: list[MinimalPair]) -> None:
         assert good[0] == bad[0] or {good, bad} in ({"went", "gone"}, {"ate", "eaten"})
 
 
-def test_tense_follows_the_time(pairs: list[MinimalPair]) -> None:
+def test_tense_agrees_with_the_time_expression(pairs: list[MinimalPair]) -> None:
     past = re.compile(r"(?i)yesterday|last night|two days ago")
     for pair in of(pairs, "tense"):
         will_be_good = not past.search(pair.good)

@@ -1,4 +1,4 @@
-"""The sample corpus against a small checker that knows English by patterns, not by the grammar."""
+"""The sample corpus against a small checker of English patterns, independent of the grammar."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from amlm.sample.lexicon import VERBS as VERB_TABLE
 from amlm.sample.words import Dice, Pool
 
 BASES = {re.split(r"[/\s=.^~>]", row)[0] for row in VERB_TABLE.strip().splitlines()}
-# Nouns that are no verbs, so that a pattern can tell them.
+# Nouns that are not verbs, so that a pattern can recognise them.
 SINGULARS = {
     word.split("/")[0]
     for tags, row in NOUN_TABLE.items()
@@ -43,13 +43,13 @@ def matching(pattern: str, texts: list[str]) -> list[str]:
 # --- the stream ---------------------------------------------------------------------------------
 
 
-def test_the_text_of_a_seed_is_pinned() -> None:
-    # Runs in a process with a hash seed of its own, so that no set's order can be in it.
+def test_the_text_of_a_seed_is_reproducible() -> None:
+    # Runs in a process with its own hash seed, so that the text cannot depend on the order of sets.
     text = "\n".join(sample_lines(0, 20_000))
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == "c1a3e8563b0f9461"
 
 
-def test_other_seeds_give_other_lines(lines: list[str]) -> None:
+def test_seeds_give_different_lines(lines: list[str]) -> None:
     others = list(sample_lines(1, 20_000))
     shared = set(others) & set(lines)
     assert others[:50] != lines[:50]
@@ -57,7 +57,9 @@ def test_other_seeds_give_other_lines(lines: list[str]) -> None:
 
 
 @pytest.mark.parametrize("words", [0, 1, 7, 1000, 1001])
-def test_stops_with_the_line_that_reaches_the_words(words: int, lines: list[str]) -> None:
+def test_sample_lines_stops_at_the_line_that_reaches_the_words(
+    words: int, lines: list[str]
+) -> None:
     some = list(sample_lines(0, words))
     counts = [len(line.split()) for line in some]
     assert some == lines[: len(some)]
@@ -65,7 +67,7 @@ def test_stops_with_the_line_that_reaches_the_words(words: int, lines: list[str]
     assert not some or sum(counts[:-1]) < words
 
 
-def test_statistics(lines: list[str]) -> None:
+def test_word_statistics_are_zipfian(lines: list[str]) -> None:
     words = [word for line in lines for word in line.split()]
     types = Counter(re.sub(r"[^a-z']", "", word.lower()).strip("'") for word in words)
     lengths = [len(line.split()) for line in lines]
@@ -74,7 +76,7 @@ def test_statistics(lines: list[str]) -> None:
     assert 7 < sum(lengths) / len(lengths) < 10
     assert 0.1 < sum(n <= 4 for n in lengths) / len(lines) < 0.3
     assert sum(n >= 20 for n in lengths) / len(lines) > 0.02
-    # Zipf: the ten commonest words are a third of the text, and a quarter of the types are rare.
+    # Zipf: the ten most frequent words are a third of the text, and a quarter of types are rare.
     assert 0.2 < sum(n for _, n in types.most_common(10)) / len(words) < 0.4
     assert sum(n == 1 for n in types.values()) / len(types) > 0.2
 
@@ -88,20 +90,20 @@ def test_pools_draw_by_weight() -> None:
 # --- the English --------------------------------------------------------------------------------
 
 
-def test_capitals_and_marks(lines: list[str]) -> None:
+def test_sentences_have_capitals_and_punctuation(lines: list[str]) -> None:
     assert not [line for line in lines if not re.fullmatch(r'["A-Z].*[.!?]', line)]
     assert not matching(r"  | [.,!?;]|_|\b(?:LOC|ADV|None)\b|[,.]{2}|\.\w| i ", lines)
     assert not matching(r'[.!?]"? [a-z](?!\w* (?:said|asked)|(?:sked|aid) )', lines)
 
 
-def test_a_and_an(lines: list[str]) -> None:
+def test_a_and_an_agree_with_the_next_word(lines: list[str]) -> None:
     assert not matching(r"\b[Aa] (?!useful|one)[aeiou]", lines)
     assert not matching(r"\b[Aa]n (?![aeiou]|hour)", lines)
     assert len(matching(r"\b[Aa]n [aeiou]", lines)) > 100
 
 
-def test_no_word_twice(lines: list[str]) -> None:
-    # "that that" and "her her" can be right.
+def test_no_word_is_repeated(lines: list[str]) -> None:
+    # "that that" and "her her" can be correct.
     assert not matching(r"(?i)\b(?!that|her)(\w+) \1\b", lines)
 
 
@@ -117,12 +119,12 @@ def test_verbs_agree_with_pronouns(sentences: list[str]) -> None:
     assert len(matching(r"^(?:He|She|It) \w+s\b", sentences)) > 200
 
 
-def test_do_asks_for_the_base(sentences: list[str]) -> None:
+def test_do_takes_the_base_form(sentences: list[str]) -> None:
     asked = matching(r"^(?:Does|Did|Do) (?:[A-Z]\w+|he|she|you|they) \w+", sentences)
     verbs_asked = [re.split(r"\s", text.rstrip("?"))[2] for text in asked]
     known = [verb for verb in verbs_asked if verb not in BASES]
     assert len(asked) > 200
-    # The others belong to phrases: "Did Anna and Tom", "Did Tom never see".
+    # The others are parts of phrases: "Did Anna and Tom", "Did Tom never see".
     assert len(known) / len(asked) < 0.02
 
 
@@ -143,14 +145,14 @@ def test_reflexives_match_names(sentences: list[str]) -> None:
     assert all(self == ("himself" if name in MALE else "herself") for name, self in named)
 
 
-def test_negative_polarity(sentences: list[str]) -> None:
+def test_negative_polarity_items_are_licensed(sentences: list[str]) -> None:
     licence = r"(?i)\b(?:not|no|nobody|never|few|cannot|don't)\b|n't\b|\?"
     used = matching(r"\b(?:any|ever)\b", sentences)
     assert len(used) > 200
     assert used == matching(licence, used)
 
 
-def test_answers_take_up_the_auxiliary(lines: list[str]) -> None:
+def test_answers_repeat_the_auxiliary_of_the_question(lines: list[str]) -> None:
     same = {"are": {"are", "am"}, "were": {"were", "was"}}
     checked = 0
     for asked, answer in pairwise(lines):
@@ -164,7 +166,7 @@ def test_answers_take_up_the_auxiliary(lines: list[str]) -> None:
     assert checked > 200
 
 
-def test_stories_keep_to_one_gender(lines: list[str]) -> None:
+def test_pronouns_of_a_story_have_one_gender(lines: list[str]) -> None:
     stories = [line for line in lines if re.match(r"First, [A-Z]", line) and line.count(".") > 3]
     assert len(stories) > 20
     for story in stories:
@@ -176,7 +178,7 @@ def test_stories_keep_to_one_gender(lines: list[str]) -> None:
         assert set(steps) == {he}, story
 
 
-def test_selection(sentences: list[str]) -> None:
+def test_verbs_select_their_arguments(sentences: list[str]) -> None:
     """Only dogs bark, and only drinks are poured."""
     text = " ".join(sentences)
     barkers = Counter(re.findall(r"(\w+) (?:\w+ly )?(?:barks?|barked)\b", text))
@@ -188,10 +190,10 @@ def test_selection(sentences: list[str]) -> None:
     assert sum(poured[drink] for drink in drinks) == poured.total() > 5
 
 
-# --- the invented words -------------------------------------------------------------------------
+# --- nonce words --------------------------------------------------------------------------------
 
 
-def test_one_suffix_for_each_ending(lines: list[str]) -> None:
+def test_every_ending_has_one_suffix(lines: list[str]) -> None:
     words = Counter(re.findall(r"[a-z]+", " ".join(lines)))
 
     def count(ending: str) -> int:
@@ -213,7 +215,7 @@ def test_one_suffix_for_each_ending(lines: list[str]) -> None:
     assert all(count(ending) >= 3 for ending in right)
 
 
-def test_past_and_agent_of_a_regular_verb(lines: list[str]) -> None:
+def test_past_and_agent_noun_of_nonce_verbs_are_regular(lines: list[str]) -> None:
     """Lucy klevs cups often. She klevved the cup yesterday. She is a klevver."""
     told = r"\w+ \w+s\b.* (?:every day|every week|often)[.] (.*) (?:He|She) is an? (\w+)er[.]"
     found = [match.groups() for line in lines if (match := re.fullmatch(told, line))]

@@ -1,4 +1,4 @@
-"""Structures said aloud against sentences written by hand, and derivations against a word list."""
+"""Realised structures against sentences written by hand, and derivations against a word list."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HUNGRY = being(ANNA, "hungry")
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "expected"),
     [
         ({}, "The dog ate an apple."),
         ({"tense": "present"}, "The dog eats an apple."),
@@ -55,18 +55,18 @@ HUNGRY = being(ANNA, "hungry")
         ({"agreement": (3, PLURAL, ""), "tense": "present"}, "The dog eat an apple."),
     ],
 )  # fmt: skip
-def test_statements(changes: dict[str, object], said: str) -> None:
-    assert sentence(replace(EAT, **changes)) == said  # type: ignore[arg-type]
+def test_statements_are_realised(changes: dict[str, object], expected: str) -> None:
+    assert sentence(replace(EAT, **changes)) == expected  # type: ignore[arg-type]
 
 
-def test_have_is_contracted_as_an_auxiliary_only() -> None:
+def test_have_is_contracted_only_as_an_auxiliary() -> None:
     have = Clause(ME, HAVE, APPLE, tense="present", contracted=True)
     assert sentence(have) == "I have an apple."
     assert sentence(replace(have, negated=True)) == "I don't have an apple."
     assert question(replace(have, subject=YOU)) == "Do you have an apple?"
 
 
-def test_questions() -> None:
+def test_questions_are_realised() -> None:
     assert question(EAT) == "Did the dog eat an apple?"
     assert question(EAT, "what", "object") == "What did the dog eat?"
     assert question(replace(EAT, negated=True, contracted=True)) == "Didn't the dog eat an apple?"
@@ -76,7 +76,7 @@ def test_questions() -> None:
     assert short_answer(replace(HUNGRY, subject=GIRLS), yes=True) == "Yes, they were."
 
 
-def test_recipients_and_particles() -> None:
+def test_recipients_and_particles_are_ordered() -> None:
     assert sentence(GIVE) == "Anna gave the ball to the girls."
     first = replace(GIVE, recipient_first=True)
     assert sentence(first) == "Anna gave the girls the ball."
@@ -88,7 +88,7 @@ def test_recipients_and_particles() -> None:
     assert sentence(Clause(ANNA, VERB["look at"], pronoun(DOG))) == "Anna looked at it."
 
 
-def test_noun_phrases() -> None:
+def test_noun_phrases_are_realised() -> None:
     hers = NP(NOUN["box"], PLURAL, adjectives=("old", "red"), owner=pronoun(ANNA))
     assert noun_phrase(hers) == "her old red boxes"
     assert noun_phrase(NP(NOUN["apple"], determiner="a", adjectives=("big",))) == "a big apple"
@@ -100,7 +100,7 @@ def test_noun_phrases() -> None:
     assert sentence(Clause(both, VERB["see"], reflexive(both))) == "Anna and Tom saw themselves."
 
 
-def test_embedded_clauses() -> None:
+def test_embedded_clauses_are_realised() -> None:
     barks = Clause(DOG, VERB["bark"], tense="present")
     that = replace(DOG, after=(Embedded("that", replace(EAT, subject=GIRLS, obj=DOG), "object"),))
     assert sentence(replace(barks, subject=that)) == "The dog that the girls ate barks."
@@ -110,13 +110,13 @@ def test_embedded_clauses() -> None:
     assert sentence(wants) == "Anna wanted to eat an apple."
 
 
-def test_the_later_mention_is_a_pronoun() -> None:
+def test_a_repeated_mention_is_a_pronoun() -> None:
     ate = replace(EAT, subject=ANNA, when=Embedded("because", HUNGRY))
     assert sentence(ate) == "Anna ate an apple because she was hungry."
     assert sentence(replace(ate, fronted=True)) == "Because Anna was hungry, she ate an apple."
 
 
-def test_spelling() -> None:
+def test_spelling_and_derivation() -> None:
     ing = [attach(stem, "ing") for stem in ("bake", "stop", "see", "lie", "play", "visit", "fix")]
     assert ing == ["baking", "stopping", "seeing", "lying", "playing", "visiting", "fixing"]
     past = [attach(stem, "ed") for stem in ("carry", "hug", "dax", "agree", "clean")]
@@ -135,7 +135,7 @@ def test_spelling() -> None:
     ]  # fmt: skip
 
 
-def test_invented_stems_are_no_words() -> None:
+def test_nonce_stems_are_not_words() -> None:
     dice = Dice("stems")
     stems = {stem(dice) for _ in range(3000)}
     words = {noun.lemma for noun in NOUNS} | {verb.base for verb in VERBS} | REAL
@@ -143,8 +143,8 @@ def test_invented_stems_are_no_words() -> None:
     assert not stems & words
 
 
-def test_every_verb_finds_its_words() -> None:
-    """No verb asks for a tag that no noun has."""
+def test_every_verb_has_possible_arguments() -> None:
+    """No verb requires a tag that no noun has."""
     tags = frozenset().union(*(noun.tags for noun in NOUNS))
     for verb in VERBS:
         asked = [verb.subjects, verb.objects]
@@ -153,7 +153,7 @@ def test_every_verb_finds_its_words() -> None:
         assert sentence(clause(Dice(verb.lemma), verb=verb)).endswith(".")
 
 
-def test_times_fit_their_tense() -> None:
+def test_time_expressions_fit_their_tense() -> None:
     dice = Dice("times")
     for _ in range(3000):
         made = clause(dice)

@@ -187,15 +187,15 @@ def test_ids_take_two_bytes_if_they_fit_else_four(
 
 
 def test_a_second_call_reads_the_cached_store(tmp_path: Path, tiny: DataConfig) -> None:
-    cache, said = tmp_path / "deep" / "cache", list[str]()
-    first = open_store(tiny, up_to(320), cache, said.append)
-    assert said and left_in(cache) == [first.folder.name]
+    cache, messages = tmp_path / "deep" / "cache", list[str]()
+    first = open_store(tiny, up_to(320), cache, messages.append)
+    assert messages and left_in(cache) == [first.folder.name]
     times = {path: path.stat().st_mtime_ns for path in first.folder.rglob("*")}
-    said.clear()
-    again = open_store(tiny, up_to(320), cache, said.append)
+    messages.clear()
+    again = open_store(tiny, up_to(320), cache, messages.append)
     assert again == first
     assert {path: path.stat().st_mtime_ns for path in again.folder.rglob("*")} == times
-    assert not said
+    assert not messages
 
 
 def test_other_text_or_vocabulary_size_is_another_store(
@@ -235,12 +235,12 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_store_is_rebuilt(tmp_path: Path, tiny: DataConfig, damage: str) -> None:
-    cache, said = tmp_path / "cache", list[str]()
+    cache, messages = tmp_path / "cache", list[str]()
     first = open_store(tiny, up_to(320), cache)
     files = files_of(first.folder)
     DAMAGE[damage](first.folder)
-    again = open_store(tiny, up_to(320), cache, said.append)
-    assert said[0].endswith("; rebuilding it") and again == first
+    again = open_store(tiny, up_to(320), cache, messages.append)
+    assert messages[0].endswith("; rebuilding it") and again == first
     assert files_of(again.folder) == files
     assert left_in(cache) == [first.folder.name]
 
@@ -344,7 +344,7 @@ except InputError as error:
 
 
 @pytest.fixture
-def nobody(write_text: Write) -> Iterator[Path]:
+def unprivileged(write_text: Write) -> Iterator[Path]:
     """A read-only folder, and a process without root privileges."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
@@ -358,18 +358,20 @@ def nobody(write_text: Write) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def test_a_cache_without_write_permission_is_named(nobody: Path, data_config: MakeConfig) -> None:
+def test_a_cache_without_write_permission_is_named(
+    unprivileged: Path, data_config: MakeConfig
+) -> None:
     with pytest.raises(InputError, match=r"can't be written to .*cache.*denied.*paths\.cache"):
-        open_store(data_config(nobody / "text"), up_to(320), nobody / "cache")
+        open_store(data_config(unprivileged / "text"), up_to(320), unprivileged / "cache")
 
 
-def test_text_without_read_permission_is_named(nobody: Path, data_config: MakeConfig) -> None:
+def test_text_without_read_permission_is_named(unprivileged: Path, data_config: MakeConfig) -> None:
     user = os.geteuid()
     os.seteuid(os.getuid())
-    (nobody / "text" / "a.train").chmod(0)
+    (unprivileged / "text" / "a.train").chmod(0)
     os.seteuid(user)
     with pytest.raises(InputError, match=r"a\.train: Permission denied"):
-        open_store(data_config(nobody / "text"), up_to(320), nobody / "cache")
+        open_store(data_config(unprivileged / "text"), up_to(320), unprivileged / "cache")
 
 
 def test_a_store_of_another_version_is_rebuilt(
@@ -379,9 +381,9 @@ def test_a_store_of_another_version_is_rebuilt(
     meta = json.loads((first.folder / "meta.json").read_text(encoding="utf-8"))
     meta["key"]["version"] = [1, 1]
     (first.folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
-    said: list[str] = []
-    open_store(tiny, up_to(320), tmp_path / "cache", said.append)
-    assert "was built by another version; rebuilding it" in said[0]
+    messages: list[str] = []
+    open_store(tiny, up_to(320), tmp_path / "cache", messages.append)
+    assert "was built by another version; rebuilding it" in messages[0]
     monkeypatch.setattr(store_module, "STORE_VERSION", 99)
     newer = open_store(tiny, up_to(320), tmp_path / "cache")
     assert newer.folder != first.folder and first.folder.exists()
@@ -420,13 +422,13 @@ from pathlib import Path
 from amlm.config.schema import DataConfig, TokenizerConfig
 from amlm.store.token_store import open_store
 
-said = []
+messages = []
 print("ready", flush=True)
 sys.stdin.readline()
 text, cache = sys.argv[1:]
 config = DataConfig(sources={"babylm": {"path": text}})
-store = open_store(config, TokenizerConfig(vocab_size=600), Path(cache), said.append)
-print(len(said), store.words("train"), store.folder.name)
+store = open_store(config, TokenizerConfig(vocab_size=600), Path(cache), messages.append)
+print(len(messages), store.words("train"), store.folder.name)
 """
 
 

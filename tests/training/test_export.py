@@ -202,7 +202,7 @@ def test_every_model_of_a_run_is_exported_with_its_card(
         export(options)
     options.results = str(tmp_path / "results")
     scores.write_text('{"rte": 0.5}')
-    with pytest.raises(InputError, match=r"scores\.json holds no scores"):
+    with pytest.raises(InputError, match=r"scores\.json was not written by amlm\.evaluate"):
         export(options)
 
 
@@ -284,7 +284,7 @@ def test_what_is_wrong_is_said_and_nothing_overwritten(
     refused("not a run folder", run=tmp_path)
     out.mkdir()
     (out / "thesis.tex").write_text("years of work")
-    refused("not empty and holds no export")
+    refused("not empty and not an export")
     assert (out / "thesis.tex").read_text() == "years of work"
     (out / "thesis.tex").unlink()
     export(ExportOptions(run=str(folder), out=str(out)))

@@ -220,9 +220,9 @@ def test_submit_writes_complete_results(
 def test_the_strict_track_requires_more_checkpoints(
     complete: Path, results: Path, tmp_path: Path
 ) -> None:
-    said = refusal(complete, tmp_path, track="strict")
-    assert "aoa (full suite) at main: chck_200M has 0 contexts, not 8,005" in said
-    assert "and 6 more like that" in said and "blimp" not in said.split("To produce it")[0]
+    message = refusal(complete, tmp_path, track="strict")
+    assert "aoa (full suite) at main: chck_200M has 0 contexts, not 8,005" in message
+    assert "and 6 more like that" in message and "blimp" not in message.split("To produce it")[0]
     surprisals(results, "strict")
     run(options(complete, tmp_path, track="strict"))
     fast = json.loads((tmp_path / "file.json").read_text())["fast_eval_results"]
@@ -246,7 +246,7 @@ def test_missing_results_are_listed_with_the_commands_that_produce_them(
     write(path, predictions("blimp", {"causative": 818, "passive_1": 2, "other": 7}, 5))
     (folder / "ewok" / "ewok_filtered" / "predictions.json").write_text("{truncated")
     write(results / "main" / "finetune" / "rte" / "predictions.json", {"rte": [1, 0]})
-    said = refusal(complete, tmp_path)
+    message = refusal(complete, tmp_path)
     for text in (
         "comps (full suite) at main: no results",
         "qqp (fine-tuning) at main: no results",
@@ -266,14 +266,14 @@ def test_missing_results_are_listed_with_the_commands_that_produce_them(
         "because this one lacks all 19 checkpoints",
         "https://osf.io/ryjfm",
     ):
-        assert text in said, text
-    assert "supplement (full suite)" not in said and "(fast suite) at all" not in said
+        assert text in message, text
+    assert "supplement (full suite)" not in message and "(fast suite) at all" not in message
 
 
 def test_the_message_is_short_if_all_results_are_missing(complete: Path, tmp_path: Path) -> None:
-    said = refusal(complete, tmp_path)
-    assert said.count("(fast suite) at all 19 checkpoints: no results") == 7
-    assert said.count("at main: no results") == 8 + 7 + 1 and len(said.splitlines()) < 32
+    message = refusal(complete, tmp_path)
+    assert message.count("(fast suite) at all 19 checkpoints: no results") == 7
+    assert message.count("at main: no results") == 8 + 7 + 1 and len(message.splitlines()) < 32
 
 
 @pytest.mark.usefixtures("no_regressions")
@@ -285,12 +285,12 @@ def test_predictions_of_other_items_or_another_model_are_rejected(
     made["hypernym"]["predictions"][3]["pred"] = "maybe"
     write(path, made)
     write(results / "chck_1M" / "scores.json", {"tasks": dict.fromkeys(FOLDERS)})
-    said = refusal(complete, tmp_path)
-    assert "supplement (fast suite) at chck_1M: predictions of hypernym belong to other" in said
-    assert "ewok (fast suite) at chck_1M: results of a different model than the one" in said
-    assert "reading" not in said.split("To produce it")[0]
-    said = refusal(complete, tmp_path, data_dir=None)
-    assert said.count("no items in data_dir=None to score with") >= 7
+    message = refusal(complete, tmp_path)
+    assert "supplement (fast suite) at chck_1M: predictions of hypernym belong to other" in message
+    assert "ewok (fast suite) at chck_1M: results of a different model than the one" in message
+    assert "reading" not in message.split("To produce it")[0]
+    message = refusal(complete, tmp_path, data_dir=None)
+    assert message.count("no items in data_dir=None to score with") >= 7
 
 
 FOLDERS = (

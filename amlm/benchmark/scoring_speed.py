@@ -1,7 +1,7 @@
-"""Zero-shot scores as `amlm.evaluate` computes them against their definition.
+"""The speed of zero-shot scoring in `amlm.evaluate` against a literal implementation.
 
-That is one copy of a sentence for each token of it, with that token masked, 64 copies a batch,
-padded, through plain `transformers` with logits at every position.
+The literal implementation makes one copy of a sentence per token, with that token masked, and runs
+padded batches of 64 copies through plain `transformers`, with logits at every position.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from amlm.benchmark.bench_options import Options
-from amlm.benchmark.timing import Spread, in_turn, seconds
+from amlm.benchmark.timing import Spread, run_interleaved, time_task
 from amlm.evaluation.evaluate_options import Options as EvaluationOptions
 from amlm.evaluation.models import load
 from amlm.evaluation.places import find_model
@@ -23,12 +23,12 @@ from amlm.evaluation.zero_shot.scoring import score
 from amlm.evaluation.zero_shot.tasks import find
 from amlm.util.errors import InputError
 
-COPIES = 64  # of a batch
-PAIRS = 100  # of a round: the first ones of a file
+COPIES = 64  # per batch
+PAIRS = 100  # per round: the first ones of a file
 
 
 class Literal:
-    """The definition, with no regard for speed."""
+    """The literal implementation, without regard to speed."""
 
     def __init__(self, path: str, device: torch.device) -> None:
         from transformers import AutoModelForMaskedLM, AutoTokenizer
@@ -38,17 +38,17 @@ class Literal:
         self.tokenizer = AutoTokenizer.from_pretrained(path, padding_side="right")
 
     @torch.no_grad()
-    def score(self, asked: list[Candidate]) -> list[float]:
+    def score(self, candidates: list[Candidate]) -> list[float]:
         """Sums of log-probabilities of candidates that are whole sentences."""
         copies = []
-        for number, candidate in enumerate(asked):
+        for number, candidate in enumerate(candidates):
             found = self.tokenizer(candidate.sentence, return_special_tokens_mask=True)
             for position, special in enumerate(found["special_tokens_mask"]):
                 if not special:
                     ids = list(found["input_ids"])
                     target, ids[position] = ids[position], self.tokenizer.mask_token_id
                     copies.append((number, ids, position, target))
-        sums = [0.0] * len(asked)
+        sums = [0.0] * len(candidates)
         for first in range(0, len(copies), COPIES):
             batch = copies[first : first + COPIES]
             inputs = self.tokenizer.pad(
@@ -61,13 +61,13 @@ class Literal:
 
 
 def measure_scoring(options: Options) -> dict[str, Any]:
-    """Sentences per second of both ways, their ratio, and how far their scores are apart.
+    """Sentences per second of both implementations, their ratio, and the difference of scores.
 
     Raises:
-        InputError: there is no model, or the data is not there.
+        InputError: the model or the data is missing.
     """
     if options.model is None:
-        raise InputError("suite=evaluation needs model=<a run folder or one of Hugging Face's>")
+        raise InputError("suite=evaluation needs model=<run folder or Hugging Face folder>")
     device = options.torch_device
     source = find_model(options.model, "main")
     model = load(source, device.type, EvaluationOptions.batch_tokens)
@@ -75,21 +75,21 @@ def measure_scoring(options: Options) -> dict[str, Any]:
     task = "sample" if options.data_dir is None else "blimp"
     ((found,), _) = find(options.data_dir, [task], "fast")
     rounds = itertools.cycle([items[:PAIRS] for items in items_of(found).values()])
-    asked: list[Candidate] = []
+    candidates: list[Candidate] = []
     scores: dict[str, Any] = {}
     differences = []
 
     def ours() -> float:
-        asked[:] = [candidate for item in next(rounds) for candidate in item.candidates]
-        return seconds(lambda: scores.update(ours=score(model, asked)), device)
+        candidates[:] = [candidate for item in next(rounds) for candidate in item.candidates]
+        return time_task(lambda: scores.update(ours=score(model, candidates)), device)
 
     def theirs() -> float:
-        time = seconds(lambda: scores.update(theirs=plain.score(asked)), device)
+        time = time_task(lambda: scores.update(theirs=plain.score(candidates)), device)
         differences.append(float(np.abs(scores["ours"] - scores["theirs"]).max()))
         return time
 
-    tasks = {"ours": ours, "theirs": theirs, "sentences": lambda: float(len(asked))}
-    times = in_turn(tasks, options.rounds, found.name)
+    tasks = {"ours": ours, "theirs": theirs, "sentences": lambda: float(len(candidates))}
+    times = run_interleaved(tasks, options.rounds, found.name)
 
     return {
         "sentences": sum(times["sentences"]),

@@ -1,7 +1,7 @@
-"""A stretch of the paper's run as it is trained, and what the whole would take.
+"""Speed of short real training runs, and the projected time of the paper's run.
 
-The strict-small run sees 100 million words: ten times ten million, half of them in sequences of 64
-tokens, half in sequences of 256.
+The strict-small run sees 100 million words: ten epochs of ten million, half of them in sequences of
+64 tokens, half in sequences of 256.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from amlm.benchmark.bench_options import LONG, SHORT, Options, configuration
-from amlm.benchmark.text import made_up_store
+from amlm.benchmark.synthetic_text import synthetic_store
 
 WORDS_SEEN = 100_000_000
-WARM_UP = 0.3  # share of a stretch whose speed is not counted
+WARM_UP = 0.3  # fraction of a run that is excluded from its speed
 
 
-def stretch(options: Options) -> dict[str, Any]:
-    """Tokens per second of real training runs at both lengths, and the projected time of all.
+def measure_run(options: Options) -> dict[str, Any]:
+    """Tokens per second of short training runs at both lengths, and the projected total time.
 
-    Callbacks, log and checkpoints are part of these runs and of their speed; validation is part of
-    the runs alone.
+    The speed includes callbacks, log and checkpoints, but not validation.
     """
     from amlm.store.token_store import open_store
     from amlm.training.record import read_log
@@ -37,11 +36,11 @@ def stretch(options: Options) -> dict[str, Any]:
         config.trainer.max_steps = options.steps
         config.trainer.log_every = max(1, options.steps // 10)
         config.trainer.validate_every = 0
-        # Neither is part of the speed.
+        # Excluded from the speed, and therefore kept small.
         config.data.validation_tokens = config.validation.batch_tokens
         config.evaluation.tasks = []
         if options.data_dir is None:
-            store = made_up_store(config)
+            store = synthetic_store(config)
         else:
             config.data.sources = {"text": {"path": options.data_dir}}
             store = open_store(config.data, config.tokenizer, Path(config.paths.cache), say)

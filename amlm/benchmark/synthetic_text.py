@@ -1,7 +1,7 @@
-"""Made-up text for the benchmark, as much like English as its cost depends on.
+"""Synthetic text for the benchmark, similar to English in everything that affects its cost.
 
-What counts is the number of token types, how often each occurs (Zipf), how many a batch has, and
-how many vocabulary items are inside one; what the words are does not.
+That is the number of token types, their frequencies (Zipf), the number of types per batch, and the
+number of vocabulary items inside a type, but not the words themselves.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from amlm.store.token_store import TokenStore, open_store
 
 WORDS = 1_500_000
 WORDS_PER_LINE = 12
-VERSION = 1  # part of the folder's name: raise it when the text changes
+VERSION = 1  # part of the folder's name: increment it when the text changes
 
 
-def made_up_store(config: Config) -> TokenStore:
-    """The store of made-up text, kept in the configuration's cache; that is then a run's text."""
+def synthetic_store(config: Config) -> TokenStore:
+    """The store of synthetic text, in the configured cache; makes it the configuration's text."""
     folder = Path(config.paths.cache) / f"bench-text-{VERSION}-{config.tokenizer.vocab_size}"
     if not (folder / "made.dev").exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -31,15 +31,15 @@ def made_up_store(config: Config) -> TokenStore:
 
 
 def _words(count: int) -> list[str]:
-    """Different words, the short ones first; the longer ones share stems and endings."""
+    """Distinct words, short ones first; the longer ones share stems and endings."""
     dice = np.random.default_rng(0)
     syllables = [
         a + b + c for a in "bcdfghklmnprstvw" for b in "aeiou" for c in ("", "n", "r", "s")
     ]
     words: dict[str, None] = {}
     while len(words) < count:
-        parts = 1 + min(int(dice.exponential(0.6 + len(words) / count)), 4)
-        words["".join(dice.choice(syllables, parts))] = None
+        length = 1 + min(int(dice.exponential(0.6 + len(words) / count)), 4)
+        words["".join(dice.choice(syllables, length))] = None
     return list(words)
 
 
@@ -49,6 +49,6 @@ def _write(words: list[str], count: int, path: Path) -> None:
     drawn = dice.choice(len(words), count, p=weight / weight.sum())
     lines = np.split(drawn, np.arange(WORDS_PER_LINE, count, WORDS_PER_LINE))
     text = "".join(" ".join(words[i] for i in line) + " .\n" for line in lines)
-    aside = path.with_suffix(".part")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
+    temporary = path.with_suffix(".part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
