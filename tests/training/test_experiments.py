@@ -32,7 +32,7 @@ def test_two_steps_of_every_experiment(experiment: str, tiny_run: Callable[..., 
     assert all(math.isfinite(r["loss"]) for r in records if r["kind"] in ("train", "validation"))
     moved = records[-1]["kl_first"] > 1e-9
     assert moved == (not experiment.startswith("mlm"))
-    assert result.folder.parent.name == experiment
+    assert result.folder.parent.name.startswith(experiment)
 
 
 def test_what_a_run_leaves(tiny: Callable[..., Config]) -> None:

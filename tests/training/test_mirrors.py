@@ -78,7 +78,9 @@ def test_wandb_offline_holds_what_was_promised(
         monkeypatch.delenv(name, raising=False)
     result = tiny_run(*STEPS, "logger=wandb", "sweep=grid-7", "logger.project=babies")
     history, run = _wandb_records(result.folder)
-    assert (run.project, run.run_group, run.job_type) == ("babies", "grid-7", "hard_decay")
+    name = result.folder.parent.name
+    assert (run.project, run.run_group, run.job_type) == ("babies", "grid-7", name)
+    assert run.display_name == f"{name}-seed0"
     config = {item.key: json.loads(item.value_json) for item in run.config.update}
     assert config["masking"]["smoothing"] == 0.2 and config["seed"] == 0
 
