@@ -1,17 +1,22 @@
-"""Options of the benchmark, and the shapes that they stand for."""
+"""Options of the benchmark, and the shapes that they stand for.
+
+Nothing heavy is imported here: ``--help`` must be quick.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from amlm.config.checks import check
 from amlm.config.options import option
 from amlm.config.schema import Config
 from amlm.util.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 SHORT, LONG = 64, 256  # tokens of a sequence in the two halves of the paper's run
 CPU_TOKENS = 2_048  # the paper's 16,384 would take minutes a round
@@ -62,17 +67,23 @@ class Options:
 
     @property
     def on_gpu(self) -> bool:
+        import torch
+
         asked = self.suite if self.suite in ("cpu", "gpu") else self.device
         return asked == "gpu" or (asked == "auto" and torch.cuda.is_available())
 
     @property
     def torch_device(self) -> torch.device:
+        import torch
+
         return torch.device("cuda" if self.on_gpu else "cpu")
 
     @property
     def bfloat16(self) -> bool:
         if self.suite == "evaluation":
             return False  # `amlm.evaluate` scores in float32
+        import torch
+
         able = self.on_gpu and torch.cuda.is_bf16_supported(False)
         return self.precision == "bf16-mixed" or (self.precision == "auto" and able)
 
@@ -100,6 +111,8 @@ def cases(options: Options) -> list[Options]:
     Raises:
         InputError: there is no GPU and one is asked for; a suite is given what it has no use for.
     """
+    import torch
+
     if options.on_gpu and not torch.cuda.is_available():
         asked = "suite=gpu" if options.suite == "gpu" else "device=gpu"
         raise InputError(f"{asked} asks for a GPU and torch sees none: use suite=cpu")
@@ -128,13 +141,9 @@ def cases(options: Options) -> list[Options]:
 
 def configuration(options: Options, *more: str) -> Config:
     """The configuration of a training run in a shape, with further overrides."""
-    from hydra import compose, initialize_config_dir
+    from amlm.config.composition import parse
 
-    from amlm.config.command_line import conf_dir, register_schema, typed
-
-    register_schema()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config = typed(compose("config", [f"scale={options.scale}", *more]))
+    config = parse(Config, [f"scale={options.scale}", *more])
     for name in ("layers", "hidden_size", "heads", "intermediate_size"):
         if getattr(options, name) is not None:
             setattr(config.model, name, getattr(options, name))

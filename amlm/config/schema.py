@@ -272,6 +272,16 @@ class Config:
     callbacks: dict[str, Any] = option(
         {}, "further Lightning callbacks by name, each with a _target_"
     )
+    components: list[str] = option(
+        [],
+        "packages of yours whose classes a _target_ may name, e.g. [mylab]; those with an entry "
+        "point in the group amlm.components need not be named",
+    )
+    objective: str = option(
+        "validation/loss",
+        "the number that a run returns, for sweepers that optimise: of the last record of a kind, "
+        "e.g. validation/accuracy, evaluation/blimp/score, summary/loss_after",
+    )
     paths: PathsConfig = field(default_factory=PathsConfig)
 
 

@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch.strategies import DDPStrategy
 
 from amlm.config.components import build_masking
-from amlm.config.schema import Config, MaskingConfig
+from amlm.config.schema import Config
 from amlm.masking.policy import MaskingPolicy
 from amlm.masking.replacement import Replacement
 from amlm.masking.sampler import Fixed
@@ -29,21 +29,20 @@ from amlm.training.lightning_module import AdaptiveMaskedLM
 from amlm.util.errors import InputError
 
 
-def make_policy(
-    config: MaskingConfig, store: TokenStore, total_steps: int, seed: int
-) -> MaskingPolicy:
+def make_policy(config: Config, store: TokenStore, total_steps: int) -> MaskingPolicy:
     """The masking policy of a configuration."""
+    masking = config.masking
     return MaskingPolicy(
         store.vocab_size,
         total_steps,
         **build_masking(config),
         special=store.special,
-        smoothing=config.smoothing,
-        floor=config.floor,
-        normalization=config.normalization,
-        mask_special_tokens=config.mask_special_tokens,
-        counters=config.counters,
-        seed=seed,
+        smoothing=masking.smoothing,
+        floor=masking.floor,
+        normalization=masking.normalization,
+        mask_special_tokens=masking.mask_special_tokens,
+        counters=masking.counters,
+        seed=config.seed,
     )
 
 
@@ -72,7 +71,7 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
         )
     module = AdaptiveMaskedLM(
         build_model(config.model, store.vocab_size, substrings, config.seed, store.special),
-        make_policy(config.masking, store, total_steps, config.seed),
+        make_policy(config, store, total_steps),
         validation_policy(config, store),
         config.optimizer,
         total_steps=total_steps,

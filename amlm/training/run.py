@@ -116,7 +116,7 @@ def _callbacks(
             total=plan.total_steps * config.trainer.accumulate,
             refresh=config.trainer.log_every,
         ),
-        *build_callbacks(config.callbacks),
+        *build_callbacks(config),
     ]
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from amlm.config.options import option
-from amlm.config.small_commands import NEEDED, run
+from amlm.config.command import Command
+from amlm.config.command_line import run
+from amlm.config.options import NEEDED, option
 from amlm.sample import Triplet, triplets
 from amlm.text.cleaning.spoken import without_speaker_codes
 from amlm.text.readers import read_texts
@@ -140,4 +141,4 @@ def _report(out: Path, kinds: Counter[str], count: int | None) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    run("amlm.data triplets", ABOUT, TripletOptions, make_triplets, arguments)
+    run(Command("amlm.data triplets", ABOUT, TripletOptions, make_triplets), arguments)
