@@ -58,6 +58,14 @@ def _parse_flags(arguments: Sequence[str]) -> argparse.Namespace:
     return flags
 
 
+def ready(command: Command[Any], overrides: Sequence[str]) -> list[str]:
+    """Overrides that a user types as Hydra reads them; see `amlm.config.overrides.readable`."""
+    from amlm.config.overrides import readable
+
+    known = [name for name, *_ in options(command.schema())]
+    return [readable(each, known) for each in overrides]
+
+
 def check_command(
     command: Command[Any],
     overrides: Sequence[str],
@@ -71,7 +79,7 @@ def check_command(
 
     Args:
         command: which one.
-        overrides: as Hydra reads them.
+        overrides: as a user types them.
         multirun: whether it is a sweep.
         config_dir, config_name: see `amlm.config.composition.composer`.
         only_compose: whether the configuration is only to be shown.
@@ -84,6 +92,7 @@ def check_command(
     from amlm.config.composition import composer
     from amlm.config.sweeps import check_sweep, runs
 
+    overrides = ready(command, overrides)
     with composer(command.schema, command.root, config_dir, config_name) as made:
         parsed = made.parse(overrides)
         hydra = made.compose(next(runs(parsed))).hydra
@@ -166,12 +175,9 @@ def _run(command: Command[Options], arguments: Sequence[str]) -> None:
     import hydra
 
     from amlm.config.composition import VERSION_BASE, config_path, register
-    from amlm.config.overrides import readable
 
     flags = _parse_flags(arguments)
-    known = [name for name, *_ in options(command.schema())]
-    ready = {each: readable(each, known) for each in flags.overrides}
-    overrides = [*ready.values()]
+    overrides = ready(command, flags.overrides)
     if flags.help:
         _show(_help(command, flags, overrides))
         return
@@ -193,5 +199,6 @@ def _run(command: Command[Options], arguments: Sequence[str]) -> None:
     def start(cfg: Any) -> float | None:
         return _run_task(command, cfg)
 
-    with _arguments([ready.get(each, each) for each in arguments]):
+    readable = dict(zip(flags.overrides, overrides, strict=True))
+    with _arguments([readable.get(each, each) for each in arguments]):
         start()

@@ -48,7 +48,8 @@ def range_text(each: dataclasses.Field[Any]) -> str:
     """The range of an option in words, e.g. ``at least 0, below 1``; empty if there is none."""
     meta = each.metadata
     words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
-    parts = [f"{word} {_number(meta[key])}" for key, word in words.items() if meta.get(key) is not None]
+    given = {word: meta[key] for key, word in words.items() if meta.get(key) is not None}
+    parts = [f"{word} {_number(limit)}" for word, limit in given.items()]
     if meta.get("choices"):
         parts.append("one of " + ", ".join(meta["choices"]))
     return ", ".join(parts)

@@ -22,7 +22,7 @@ from amlm.evaluation.zero_shot.items import Item, sample_items
 from amlm.evaluation.zero_shot.scoring import score
 from amlm.evaluation.zero_shot.tasks import TASKS
 from amlm.tokenizers.bpe import load_tokenizer
-from amlm.train import train
+from amlm.train import COMMAND, train
 from amlm.training.callbacks import word_checkpoints
 from amlm.training.callbacks.evaluation import Evaluation, first_of_each
 from amlm.training.callbacks.metrics import Metrics
@@ -167,6 +167,6 @@ def test_tasks_are_those_that_rank_candidates_of_the_fast_suite(tmp_path: Path) 
         ("evaluation.tasks=[blimp]", "evaluation.data_dir=<folder> is needed"),
     ):
         with pytest.raises(InputError, match=part):
-            check_command([override])
+            check_command(COMMAND, [override])
     with pytest.raises(InputError, match="has no data of blimp"):
-        check_command(["evaluation.tasks=[blimp]", f"evaluation.data_dir={tmp_path}"])
+        check_command(COMMAND, ["evaluation.tasks=[blimp]", f"evaluation.data_dir={tmp_path}"])
