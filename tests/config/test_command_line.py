@@ -19,7 +19,7 @@ from amlm.config.schema import Config
 from amlm.training.checks import check_run
 from amlm.util.errors import InputError
 
-MODULES = {  # how each command is called, by its module
+MODULES: dict[str, list[list[str]]] = {  # how each command is called, by its module
     "amlm.train": [[]],
     "amlm.evaluate": [[]],
     "amlm.export": [[]],
