@@ -104,7 +104,7 @@ def check_command(
             parsed = made.parse([*(f"{key}={value}" for key, value in given.items()), *overrides])
         check_sweep(parsed, multirun, hydra.runtime.choices["hydra/sweeper"])
         for run_overrides in runs(parsed):
-            command.check(made.options(run_overrides), multirun)
+            command.check(made.checked(made.compose(run_overrides), run_overrides), multirun)
 
 
 def _show(text: str) -> None:
@@ -137,13 +137,14 @@ def _run_task(command: Command[Options], cfg: Any) -> float | None:
     from hydra.types import RunMode
 
     from amlm.config.composition import checked_options
-    from amlm.config.sweeps import placed
+    from amlm.config.place import place
 
     job = HydraConfig.get()
-    with _answered(in_sweep=job.mode == RunMode.MULTIRUN):
+    in_sweep = job.mode == RunMode.MULTIRUN
+    with _answered(in_sweep):
         made = checked_options(cfg, command.schema)
         if isinstance(made, Config):
-            placed(made, job)
+            place(made, job, in_sweep)
         result = command.task(made)
         return result if isinstance(result, float) else None
 

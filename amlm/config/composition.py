@@ -19,7 +19,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from amlm.config.checks import check
@@ -28,6 +28,7 @@ from amlm.config.components import check_components
 from amlm.config.groups import conf_dir, groups_of
 from amlm.config.options import check_ranges, options
 from amlm.config.overrides import explain, readable
+from amlm.config.place import place
 from amlm.config.schema import Config
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
@@ -143,12 +144,10 @@ class Composer:
         except yaml.YAMLError as error:
             raise InputError(f"a YAML file is broken: {' '.join(str(error).split())}") from error
 
-    def options(self, overrides: Sequence[str]) -> Any:
-        """The checked options of one run; see `checked_options`."""
-        cfg = self.compose(overrides)
-        with open_dict(cfg):
-            del cfg["hydra"]
-        made = checked_options(cfg, self.schema)
+    def checked(self, cfg: DictConfig, overrides: Sequence[str]) -> Any:
+        """The options of what `compose` made of some overrides; see `checked_options`."""
+        own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+        made = checked_options(own, self.schema)
         _check_whole(made, self.parse(overrides))
         return made
 
@@ -218,6 +217,10 @@ def parse(
     """
     with composer(schema, root_of(schema), config_dir) as made:
         known = [name for name, _, _ in options(schema())]
-        result = made.options([readable(each, known) for each in arguments])
+        overrides = [readable(each, known) for each in arguments]
+        cfg = made.compose(overrides)
+        result = made.checked(cfg, overrides)
+        if isinstance(result, Config):
+            place(result, cfg.hydra)
     assert isinstance(result, schema)
     return result

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice, product
-from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.types import Override
-from hydra.types import RunMode
 
 from amlm.config.overrides import how_to_quote
-from amlm.config.schema import Config
 from amlm.util.errors import InputError
 
 CHECKED_RUNS = 256  # of a sweep, beforehand; a check takes a tenth of a second
@@ -66,18 +63,3 @@ def check_sweep(overrides: Sequence[Override], multirun: bool, sweeper: str) -> 
                 f"{text}: an interval needs a sweeper that draws from it: pip install "
                 "'amlm[optuna]' and add hydra/sweeper=optuna, or sweep over values"
             )
-
-
-def placed(config: Config, job: Any) -> Config:
-    """The configuration of a run with its place among the runs of a sweep, if it is one of them.
-
-    Args:
-        config: of the run.
-        job: Hydra's own options of the run.
-    """
-    if job.mode == RunMode.MULTIRUN:
-        config.sweep = config.sweep or Path(job.sweep.dir).name
-        if config.run_dir is not None:
-            name = f"{job.job.num}-{config.name}-seed{config.seed}"
-            config.run_dir = str(Path(config.run_dir) / name)
-    return config

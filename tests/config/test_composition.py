@@ -9,7 +9,7 @@ import pytest
 from amlm.config import groups as config_groups
 from amlm.config.checks import check
 from amlm.config.command import RUN_CONFIG
-from amlm.config.composition import parse
+from amlm.config.composition import composer, parse
 from amlm.config.groups import conf_dir, groups_of
 from amlm.config.options import check_ranges, options
 from amlm.config.schema import Config
@@ -26,7 +26,11 @@ CHOICES = [
 
 
 def composed(*overrides: str) -> Config:
-    return parse(Config, overrides)
+    """A checked configuration; `parse` also names it, which composes three more."""
+    with composer(Config, RUN_CONFIG) as made:
+        config = made.checked(made.compose(overrides), overrides)
+    assert isinstance(config, Config)
+    return config
 
 
 def test_all_promised_experiments_are_shipped() -> None:
@@ -35,7 +39,7 @@ def test_all_promised_experiments_are_shipped() -> None:
 
 @pytest.mark.parametrize("choice", CHOICES)
 def test_every_choice_of_every_group_composes(choice: str) -> None:
-    assert composed(choice).name
+    composed(choice)
 
 
 def test_babylm_composes_with_a_folder(tmp_path: Path) -> None:
@@ -45,7 +49,7 @@ def test_babylm_composes_with_a_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_is_what_its_name_says(name: str) -> None:
-    config = composed(f"experiment={name}")
+    config = parse(Config, [f"experiment={name}"])
     assert config.name == name
     signal = config.masking.signal["_target_"].rpartition(".")[2]
     schedule = config.masking.schedule["_target_"].rpartition(".")[2]
@@ -56,6 +60,25 @@ def test_an_experiment_is_what_its_name_says(name: str) -> None:
     assert signal == {"mlm": "Uniform", "hard": "Hard", "soft": "Soft"}[first]
     assert schedule == ("Linear" if "decay" in name else "Constant")
     assert config.model.nhot.fusion == ("add" if name.endswith("nhot") else "none")
+
+
+def test_a_run_is_named_by_what_it_is() -> None:
+    def named(*overrides: str) -> str | None:
+        return parse(Config, overrides).name
+
+    assert named("experiment=mlm", "masking/signal=hard") == "hard"
+    assert named("masking/signal=soft", "model/nhot=add") == "soft_decay_nhot"
+    assert named("scale=paper", "impl=gpu", "debug=fast", "seed=3") == "hard_decay"
+    assert named("optimizer=adamw", "optimizer.lr=0.002") == "hard_decay-adamw-lr_0.002"
+    assert named("masking.signal._target_=amlm.masking.signals.soft.Soft") == (
+        "hard_decay-target__Soft"
+    )
+    assert named("~experiment", "masking/schedule=constant") == "hard"
+
+
+def test_a_given_name_is_kept_with_what_the_run_is_beside_it() -> None:
+    config = parse(Config, ["experiment=mlm", "masking/signal=hard", "name=mlm"])
+    assert (config.name, config.choices) == ("mlm", "hard")
 
 
 def test_the_command_line_wins_over_the_experiment() -> None:
