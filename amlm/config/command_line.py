@@ -26,7 +26,7 @@ from amlm.util.terminal import fail, say
 
 
 @contextmanager
-def _answered(in_sweep: bool = False) -> Iterator[None]:
+def _answer_errors(in_sweep: bool = False) -> Iterator[None]:
     """Ends the program with one line for what a user can put right, and quietly with Ctrl-C."""
     try:
         yield
@@ -58,12 +58,11 @@ def _parse_flags(arguments: Sequence[str]) -> argparse.Namespace:
     return flags
 
 
-def ready(command: Command[Any], overrides: Sequence[str]) -> list[str]:
-    """Overrides that a user types as Hydra reads them; see `amlm.config.overrides.readable`."""
-    from amlm.config.overrides import readable
+def _to_overrides(command: Command[Any], arguments: Sequence[str]) -> list[str]:
+    from amlm.config.overrides import to_override
 
     known = [name for name, *_ in options(command.schema())]
-    return [readable(each, known) for each in overrides]
+    return [to_override(each, known) for each in arguments]
 
 
 def check_command(
@@ -92,7 +91,7 @@ def check_command(
     from amlm.config.composition import composer
     from amlm.config.sweeps import check_sweep, runs
 
-    overrides = ready(command, overrides)
+    overrides = _to_overrides(command, overrides)
     with composer(command.schema, command.root, config_dir, config_name) as made:
         parsed = made.parse(overrides)
         hydra = made.compose(next(runs(parsed))).hydra
@@ -104,7 +103,7 @@ def check_command(
             parsed = made.parse([*(f"{key}={value}" for key, value in given.items()), *overrides])
         check_sweep(parsed, multirun, hydra.runtime.choices["hydra/sweeper"])
         for run_overrides in runs(parsed):
-            command.check(made.checked(made.compose(run_overrides), run_overrides), multirun)
+            command.check(made.build(made.compose(run_overrides), run_overrides), multirun)
 
 
 def _show(text: str) -> None:
@@ -136,13 +135,13 @@ def _run_task(command: Command[Options], cfg: Any) -> float | None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from amlm.config.composition import checked_options
+    from amlm.config.composition import build_options
     from amlm.config.place import place
 
     job = HydraConfig.get()
     in_sweep = job.mode == RunMode.MULTIRUN
-    with _answered(in_sweep):
-        made = checked_options(cfg, command.schema)
+    with _answer_errors(in_sweep):
+        made = build_options(cfg, command.schema)
         if isinstance(made, Config):
             place(made, job, in_sweep)
         result = command.task(made)
@@ -150,7 +149,7 @@ def _run_task(command: Command[Options], cfg: Any) -> float | None:
 
 
 @contextmanager
-def _arguments(arguments: Sequence[str]) -> Iterator[None]:
+def _replace_argv(arguments: Sequence[str]) -> Iterator[None]:
     """Hydra, and Lightning's further processes, read the command line for themselves."""
     before = sys.argv
     sys.argv = [before[0], *arguments]
@@ -168,7 +167,7 @@ def run(command: Command[Options], arguments: Sequence[str]) -> None:
     if arguments and {*arguments} <= {"-h", "--help"}:
         _show(help_text(command, groups_of(command.root)))
         return
-    with _answered():
+    with _answer_errors():
         _run(command, arguments)
 
 
@@ -178,7 +177,7 @@ def _run(command: Command[Options], arguments: Sequence[str]) -> None:
     from amlm.config.composition import VERSION_BASE, config_path, register
 
     flags = _parse_flags(arguments)
-    overrides = ready(command, flags.overrides)
+    overrides = _to_overrides(command, flags.overrides)
     if flags.help:
         _show(_help(command, flags, overrides))
         return
@@ -200,6 +199,6 @@ def _run(command: Command[Options], arguments: Sequence[str]) -> None:
     def start(cfg: Any) -> float | None:
         return _run_task(command, cfg)
 
-    readable = dict(zip(flags.overrides, overrides, strict=True))
-    with _arguments([readable.get(each, each) for each in arguments]):
+    read = dict(zip(flags.overrides, overrides, strict=True))
+    with _replace_argv([read.get(each, each) for each in arguments]):
         start()

@@ -137,7 +137,7 @@ def components(config: Config) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
         yield f"callbacks.{name}", node, CALLBACK
 
 
-def _built(config: Config, section: str) -> dict[str, Any]:
+def _build_section(config: Config, section: str) -> dict[str, Any]:
     return {
         where.partition(".")[2]: build(node, where, needs, config.components)
         for where, node, needs in components(config)
@@ -147,12 +147,12 @@ def _built(config: Config, section: str) -> dict[str, Any]:
 
 def build_masking(config: Config) -> dict[str, Any]:
     """The parts of a masking policy, by name."""
-    return _built(config, "masking.")
+    return _build_section(config, "masking.")
 
 
 def build_callbacks(config: Config) -> list[Any]:
     """The further callbacks of a configuration."""
-    return list(_built(config, "callbacks.").values())
+    return list(_build_section(config, "callbacks.").values())
 
 
 def describe_components(config: Any) -> dict[str, tuple[type, dict[str, Any]]]:

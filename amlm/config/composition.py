@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,7 +27,7 @@ from amlm.config.command import RUN_CONFIG, root_of
 from amlm.config.components import check_components
 from amlm.config.groups import conf_dir, groups_of
 from amlm.config.options import check_ranges, options
-from amlm.config.overrides import explain, readable
+from amlm.config.overrides import explain, to_override
 from amlm.config.place import place
 from amlm.config.schema import Config
 from amlm.util.errors import InputError
@@ -67,7 +67,7 @@ def register(schema: type[Any], root: str) -> None:
         store.store(name=root, node={"defaults": [f"{root}_schema", "hydra_settings", "_self_"]})
 
 
-def checked_options(cfg: DictConfig, schema: type[Options]) -> Options:
+def build_options(cfg: DictConfig, schema: type[Options]) -> Options:
     """The dataclass of a composed configuration.
 
     Raises:
@@ -128,6 +128,13 @@ class Composer:
         assert isinstance(cfg, DictConfig)
         return cfg
 
+    def _known(self) -> list[str]:
+        """The names of all options and groups."""
+        names = [name for name, _, _ in options(self.schema())]
+        with suppress(HydraException):  # the configuration to start from may be what is wrong
+            names += _names("", OmegaConf.to_container(self._compose([])))
+        return [*names, *self.groups]
+
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The configuration of one run, with the node of Hydra's own options.
 
@@ -137,17 +144,16 @@ class Composer:
         try:
             return self._compose(overrides)
         except (HydraException, OmegaConfBaseException) as error:
-            known = [*_names("", OmegaConf.to_container(self._compose([]))), *self.groups]
             lists = [name for name, _, value in options(self.schema()) if isinstance(value, list)]
-            parsed = self.parse(overrides)
-            raise InputError(explain(error, parsed, known, self.groups, lists)) from error
+            told = explain(error, self.parse(overrides), self._known(), self.groups, lists)
+            raise InputError(told) from error
         except yaml.YAMLError as error:
             raise InputError(f"a YAML file is broken: {' '.join(str(error).split())}") from error
 
-    def checked(self, cfg: DictConfig, overrides: Sequence[str]) -> Any:
-        """The options of what `compose` made of some overrides; see `checked_options`."""
+    def build(self, cfg: DictConfig, overrides: Sequence[str]) -> Any:
+        """The options of what `compose` made of some overrides; see `build_options`."""
         own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
-        made = checked_options(own, self.schema)
+        made = build_options(own, self.schema)
         _check_whole(made, self.parse(overrides))
         return made
 
@@ -217,9 +223,9 @@ def parse(
     """
     with composer(schema, root_of(schema), config_dir) as made:
         known = [name for name, _, _ in options(schema())]
-        overrides = [readable(each, known) for each in arguments]
+        overrides = [to_override(each, known) for each in arguments]
         cfg = made.compose(overrides)
-        result = made.checked(cfg, overrides)
+        result = made.build(cfg, overrides)
         if isinstance(result, Config):
             place(result, cfg.hydra)
     assert isinstance(result, schema)

@@ -43,7 +43,7 @@ def how_to_quote(key: str, value: str) -> str:
     return f"""a list is written [a,b]; one text is quoted twice: '{key}="{quoted}"'"""
 
 
-def readable(argument: str, known: Sequence[str]) -> str:
+def to_override(argument: str, known: Sequence[str]) -> str:
     """An argument of the command line as an override that Hydra reads.
 
     Raises:

@@ -28,7 +28,7 @@ CHOICES = [
 def composed(*overrides: str) -> Config:
     """A checked configuration; `parse` also names it, which composes three more."""
     with composer(Config, RUN_CONFIG) as made:
-        config = made.checked(made.compose(overrides), overrides)
+        config = made.build(made.compose(overrides), overrides)
     assert isinstance(config, Config)
     return config
 

@@ -102,6 +102,8 @@ def test_a_users_own_experiment_with_an_unknown_key(tmp_path: Path) -> None:
     mine.write_text("name: mine: other\n")
     with pytest.raises(InputError, match=r"a YAML file is broken: .*mine\.yaml"):
         check_command(TRAIN, ["experiment=mine"], config_dir=str(tmp_path))
+    with pytest.raises(InputError, match="Cannot find primary config 'nothing'"):
+        check_command(TRAIN, [], config_dir=str(tmp_path), config_name="nothing")
     with pytest.raises(InputError, match=r"--config-dir .*nothing is no folder"):
         check_command(TRAIN, [], config_dir=str(tmp_path / "nothing"))
 

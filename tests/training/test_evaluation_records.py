@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from amlm.config.command_line import check_command
-from amlm.config.schema import Config, EvaluationConfig
+from amlm.config.run_schema import EvaluationConfig
+from amlm.config.schema import Config
 from amlm.evaluation.models import load
 from amlm.evaluation.places import find_model
 from amlm.evaluation.zero_shot.items import Item, sample_items
