@@ -22,4 +22,4 @@ class InputError(ValueError):
 
 
 class RunFinished(InputError):
-    """The run folder holds this very run, complete; a sweep that is started again passes it by."""
+    """The run folder holds this very run, complete; a sweep that is started again skips it."""
