@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from amlm.benchmark.bench_options import SHORT, Options, cases
-from amlm.config import small_commands as commands
+from amlm.config.command import Command
+from amlm.config.command_line import run
 
 
 def bench(options: Options) -> None:
@@ -49,11 +50,10 @@ def bench(options: Options) -> None:
     keep()
 
 
-def main() -> None:
-    """The command line."""
-    about = "Measures our training step against a plain Hugging Face one."
-    commands.run("amlm.bench", about, Options, bench, sys.argv[1:])
+COMMAND = Command(
+    "amlm.bench", "Measures our training step against a plain Hugging Face one.", Options, bench
+)
 
 
 if __name__ == "__main__":
-    main()
+    run(COMMAND, sys.argv[1:])

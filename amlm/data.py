@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import sys
 
+from amlm.util.errors import InputError
+from amlm.util.nearest import nearest
+from amlm.util.terminal import fail, say
+
 COMMANDS = {
     "prepare": "build the tokenised text of a run's options and say what is in it",
     "inspect": "show what an earlier `prepare` or run has built",
@@ -14,27 +18,16 @@ COMMANDS = {
 
 
 def main() -> None:
-    from amlm.util.errors import InputError
-    from amlm.util.nearest import nearest
-    from amlm.util.terminal import fail
-
-    name = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
         lines = [f"  {each:12}{about}" for each, about in COMMANDS.items()]
         usage = "python -m amlm.data <command> option=value ...   (--help after a command)"
-        print("\n".join([usage, "", *lines]))  # noqa: T201
-        return
-    if name not in COMMANDS:
+        say("\n".join([usage, "", *lines]))
+    elif name not in COMMANDS:
         known = ", ".join(COMMANDS)
         fail(InputError(f"{name!r} is not a command{nearest(name, COMMANDS)}: one of {known}"))
-    arguments = sys.argv[2:]
-    if name in ("prepare", "inspect"):
-        from amlm.config import command_line
-        from amlm.store import prepare
-        from amlm.training.checks import check_run
-
-        sys.argv = [sys.argv[0], *arguments]
-        command_line.run(f"amlm.data {name}", getattr(prepare, name), check_run)
+    elif name in ("prepare", "inspect"):
+        _work_on_store(name, arguments)
     elif name == "download":
         from amlm.text.downloads import download
 
@@ -47,6 +40,21 @@ def main() -> None:
         from amlm.text.synthetic import synthesize
 
         synthesize.main(arguments)
+
+
+def _work_on_store(name: str, arguments: list[str]) -> None:
+    from amlm.config.command import Command
+    from amlm.config.command_line import run
+    from amlm.config.schema import Config
+    from amlm.training.checks import check_run
+
+    def task(config: Config) -> None:
+        from amlm.store import prepare
+
+        getattr(prepare, name)(config)
+
+    about = COMMANDS[name][0].upper() + COMMANDS[name][1:] + "."
+    run(Command(f"amlm.data {name}", about, Config, task, check_run), arguments)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amlm.config import small_commands as commands
+from amlm.config import command_line
+from amlm.config.command import Command
 from amlm.evaluation.evaluate_options import CHECKPOINTS, Options
 from amlm.evaluation.zero_shot.tasks import Found, find
 from amlm.util.errors import InputError
@@ -159,9 +160,8 @@ def _run(
     return (run_reading if found.name == "reading" else run_ranking)(found, scorer, folder)
 
 
-def main() -> None:
-    commands.run("amlm.evaluate", ABOUT, Options, run, sys.argv[1:])
+COMMAND = Command("amlm.evaluate", ABOUT, Options, run)
 
 
 if __name__ == "__main__":
-    main()
+    command_line.run(COMMAND, sys.argv[1:])

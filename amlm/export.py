@@ -10,9 +10,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from amlm.config import small_commands as commands
-from amlm.config.options import option
-from amlm.config.small_commands import NEEDED
+from amlm.config.command import Command
+from amlm.config.command_line import run
+from amlm.config.options import NEEDED, option
 from amlm.publish import LICENSE
 from amlm.util.errors import InputError
 from amlm.util.terminal import say
@@ -55,11 +55,11 @@ def export(options: ExportOptions) -> list[Path]:
     api = HfApi()
     if options.push:
         check_push(options.push, api)
-    run = read_run(folder)
+    record = read_run(folder)
     results = Path(options.results).expanduser() if options.results else folder
     if not results.is_dir():
         raise InputError(f"results={results} is no folder")
-    models = run_models(run)
+    models = run_models(record)
     scores = {each.name: find_scores(results, check_model(each.folder)) for each in models}
     if options.results and not any(scores.values()):
         say(f"results={results} has no scores of these models: the cards have none")
@@ -67,14 +67,14 @@ def export(options: ExportOptions) -> list[Path]:
         model.name: model_card(
             model,
             models,
-            run,
+            record,
             scores[model.name],
             license=options.license,
             address=options.push or f"{out.name}/{model.name}",
         )
         for model in models
     }
-    claim_output(out, run)
+    claim_output(out, record)
     written = write_models(out, models, cards)
     for model, path in zip(models, written, strict=True):
         say(f"wrote    {path}: {model.step:,} steps, {model.words_seen:,} words seen")
@@ -85,5 +85,8 @@ def export(options: ExportOptions) -> list[Path]:
     return written
 
 
+COMMAND = Command("amlm.export", ABOUT, ExportOptions, export)
+
+
 if __name__ == "__main__":
-    commands.run("amlm.export", ABOUT, ExportOptions, export, sys.argv[1:])
+    run(COMMAND, sys.argv[1:])

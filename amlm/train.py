@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amlm.config import command_line
+from amlm.config.command import Command
+from amlm.config.command_line import run
 from amlm.config.schema import Config
 from amlm.training.checks import check_run
+from amlm.util.errors import RunFinished
+from amlm.util.terminal import say
 
 if TYPE_CHECKING:
     from amlm.training.run import Result
@@ -23,13 +28,43 @@ def train(config: Config) -> Result:
     Raises:
         InputError: something a user can put right: data, run folder, divergence.
     """
-    from amlm.training.run import run
+    from amlm.training.run import run as run_training
 
-    return run(config)
+    return run_training(config)
+
+
+def train_to_objective(config: Config) -> float | None:
+    """Trains, unless the run of a sweep has finished before; returns the number to optimise.
+
+    On another rank than the first there is none.
+    """
+    from amlm.training.objective import objective
+
+    try:
+        result = train(config)
+    except RunFinished:
+        if config.sweep is None or config.run_dir is None:
+            raise
+        folder = Path(config.run_dir).expanduser()
+        say(f"skipped: already finished: {folder}")
+    else:
+        if not result.summary:
+            return None
+        folder = result.folder
+    return objective(folder, config.objective)
+
+
+COMMAND = Command(
+    "amlm.train",
+    "Pretrains a masked language model: text, tokenizer, training, exported model.",
+    Config,
+    train_to_objective,
+    check_run,
+)
 
 
 def main() -> None:
-    command_line.run("amlm.train", train, check_run)
+    run(COMMAND, sys.argv[1:])
 
 
 if __name__ == "__main__":

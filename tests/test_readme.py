@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from amlm.benchmark.bench_options import Options as BenchOptions
-from amlm.config import small_commands as commands
-from amlm.config.command_line import check_command, groups, register_schema
+from amlm.config.command import RUN_CONFIG
+from amlm.config.command_line import check_command
+from amlm.config.composition import parse
+from amlm.config.groups import groups_of
 from amlm.evaluation.evaluate_options import Options as EvaluateOptions
 from amlm.export import ExportOptions
 from amlm.text.downloads.download import Download
 from amlm.text.synthetic.make_triplets import TripletOptions
 from amlm.text.synthetic.synthesize import SynthesizeOptions
+from amlm.train import COMMAND as TRAIN
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,17 +53,16 @@ def test_no_number_is_left_to_fill_in() -> None:
 
 @pytest.mark.parametrize("command", [*COMMANDS, *PREPARED])
 def test_every_command_composes(command: str, tmp_path: Path) -> None:
-    register_schema()
     for split in ("train", "dev"):
         (tmp_path / f"talk.{split}").write_text("Hello there.\n")
     command = command.replace("text/babylm", str(tmp_path))
     overrides = [word for word in shlex.split(command) if "=" in word]
-    check_command(overrides, multirun=" -m " in f" {command} ")
+    check_command(TRAIN, overrides, multirun=" -m " in f" {command} ")
 
 
 @pytest.mark.parametrize(("name", "options"), OTHERS)
 def test_every_option_of_the_other_commands_exists(name: str, options: str) -> None:
-    commands.parse(OPTIONS[name], shlex.split(options))
+    parse(OPTIONS[name], shlex.split(options))
 
 
 def test_the_example_of_a_mix_composes(tmp_path: Path) -> None:
@@ -79,13 +81,12 @@ def test_the_example_of_a_mix_composes(tmp_path: Path) -> None:
     mine.parent.mkdir(parents=True)
     text = example[1].replace("text/", f"{tmp_path}/text/")
     mine.write_text(re.sub(r"(path|dev): triplets", rf"\1: {tmp_path}/triplets", text))
-    register_schema()
-    check_command(["data=mix"], config_dir=str(tmp_path / "mydata"))
+    check_command(TRAIN, ["data=mix"], config_dir=str(tmp_path / "mydata"))
 
 
 def test_every_experiment_is_in_the_table() -> None:
     table = README.split("## Experiments")[1].split("## Configuration")[0]
-    for name in groups()["experiment"]:
+    for name in groups_of(RUN_CONFIG)["experiment"]:
         assert f"`{name.removesuffix('_nhot')}`" in table
 
 

@@ -1,17 +1,22 @@
-"""Options of the benchmark, and the shapes that they define."""
+"""Options of the benchmark, and the shapes that they define.
+
+Nothing heavy is imported here: ``--help`` must be quick.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from amlm.config.checks import check
 from amlm.config.options import option
 from amlm.config.schema import Config
 from amlm.util.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 SHORT, LONG = 64, 256  # sequence lengths in the two halves of the paper's run
 CPU_TOKENS = 2_048  # the paper's 16,384 would take minutes per round
@@ -64,17 +69,23 @@ class Options:
 
     @property
     def on_gpu(self) -> bool:
+        import torch
+
         device = self.suite if self.suite in ("cpu", "gpu") else self.device
         return device == "gpu" or (device == "auto" and torch.cuda.is_available())
 
     @property
     def torch_device(self) -> torch.device:
+        import torch
+
         return torch.device("cuda" if self.on_gpu else "cpu")
 
     @property
     def bfloat16(self) -> bool:
         if self.suite == "evaluation":
             return False  # `amlm.evaluate` scores in float32
+        import torch
+
         supported = self.on_gpu and torch.cuda.is_bf16_supported(False)
         return self.precision == "bf16-mixed" or (self.precision == "auto" and supported)
 
@@ -102,6 +113,8 @@ def cases(options: Options) -> list[Options]:
     Raises:
         InputError: a GPU is requested but there is none, or an option has no effect in the suite.
     """
+    import torch
+
     if options.on_gpu and not torch.cuda.is_available():
         given = "suite=gpu" if options.suite == "gpu" else "device=gpu"
         raise InputError(f"{given} needs a GPU, but torch finds none: use suite=cpu")
@@ -130,13 +143,9 @@ def cases(options: Options) -> list[Options]:
 
 def configuration(options: Options, *more: str) -> Config:
     """The configuration of a training run with this shape and further overrides."""
-    from hydra import compose, initialize_config_dir
+    from amlm.config.composition import parse
 
-    from amlm.config.command_line import conf_dir, register_schema, typed
-
-    register_schema()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config = typed(compose("config", [f"scale={options.scale}", *more]))
+    config = parse(Config, [f"scale={options.scale}", *more])
     for name in ("layers", "hidden_size", "heads", "intermediate_size"):
         if getattr(options, name) is not None:
             setattr(config.model, name, getattr(options, name))

@@ -1,268 +1,204 @@
-"""The command line: composes a configuration, checks all of it, then starts.
+"""The command line of every command: reads the options, checks all of them, then starts.
 
-Everything that can be wrong with the options of a run, or of any run of a sweep, is found before
-the first one starts, and an unknown key is answered with the nearest valid one. Nothing heavy is
-imported until then: ``--help`` must be quick.
+All commands take Hydra's overrides and flags. Everything that can be wrong with the options of a
+run, or of any run of a sweep, is found before the first one starts, and an unknown option is
+answered with the nearest valid one. Nothing heavy is imported until then: ``--help`` must be quick.
 """
 
 from __future__ import annotations
 
-import re
+import argparse
+import os
 import sys
-from collections.abc import Callable, Iterator
-from itertools import islice, product
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import reduce
+from operator import getitem
+from typing import Any, NoReturn
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
-
-from amlm.config.checks import check
-from amlm.config.options import option_lines, options
-from amlm.config.place import place
+from amlm.config.command import Command, Options
+from amlm.config.groups import groups_of
+from amlm.config.help_text import help_text
+from amlm.config.options import options
 from amlm.config.schema import Config
-from amlm.util.errors import ENVIRONMENT_ERRNOS, InputError, RunFinished
-from amlm.util.nearest import nearest
-from amlm.util.terminal import fail
-
-# Sections whose keys a user names; what is given for them is added, without a `+` to remember.
-FREE_SECTIONS = re.compile(r"(data\.(sources|shares|cleaning)|callbacks)[.=]")
-CHECKED_RUNS = 256  # of a sweep, beforehand; a check takes a tenth of a second
+from amlm.util.errors import ENVIRONMENT_ERRNOS, InputError
+from amlm.util.terminal import fail, say
 
 
-def conf_dir() -> Path:
-    """The folder of YAML files: inside an installed package, or beside it in a checkout."""
-    here = Path(__file__).resolve().parents[1]
-    inside = here / "conf"
-    return inside if inside.is_dir() else here.parent / "conf"
-
-
-def register_schema() -> None:
-    """Makes the dataclasses of `amlm.config` the schema that ``conf/config.yaml`` starts from."""
-    from hydra.core.config_store import ConfigStore
-
-    ConfigStore.instance().store(name="schema", node=Config)
-
-
-def groups() -> dict[str, list[str]]:
-    """The config groups and their choices."""
-    found: dict[str, list[str]] = {}
-    for path in sorted(conf_dir().rglob("*.yaml")):
-        group = path.parent.relative_to(conf_dir()).as_posix()
-        if group != ".":
-            found.setdefault(group, []).append(path.stem)
-    return found
-
-
-def help_text(program: str) -> str:
-    """Usage, config groups, and every option with type, default, range and meaning."""
-    lines = [
-        f"python -m {program} [group=choice ...] [option=value ...]",
-        "python -m " + program + " --multirun experiment=mlm,hard seed=0,1     (a sweep)",
-        "python -m " + program + " experiment=soft --cfg job                   (show, do not run)",
-        "",
-        "Groups (choices):",
-        *(f"  {group} = {' | '.join(choices)}" for group, choices in groups().items()),
-        "",
-        "Options (defaults before any group has its say):",
-        *option_lines(Config()),
-    ]
-    return "\n".join(lines)
-
-
-def typed(cfg: DictConfig) -> Config:
-    """A checked `Config` from a composed one; raises InputError."""
-    from amlm.config.components import build_callbacks, build_masking
-
+@contextmanager
+def _answer_errors(in_sweep: bool = False) -> Iterator[None]:
+    """Ends the program with one line for what a user can put right, and quietly with Ctrl-C."""
     try:
-        # `+key=value` adds keys to a composed configuration; the schema alone does not take them.
-        plain = OmegaConf.to_container(cfg, resolve=True)
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), plain))
-    except ConfigKeyError as error:
-        key = str(error.full_key)
-        known = [name for name, _, _ in options(Config())]
-        raise InputError(f"unknown option {key}{nearest(key, known)}") from error
-    except OmegaConfBaseException as error:
-        raise InputError(str(error).splitlines()[0]) from error
-    assert isinstance(config, Config)
-    check(config)
-    build_masking(config.masking)
-    build_callbacks(config.callbacks)
-    return config
+        yield
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except InputError as error:
+        if not in_sweep:
+            fail(error)
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        raise  # Hydra runs the rest of the sweep and fails at its end
+    except OSError as error:
+        if error.errno not in ENVIRONMENT_ERRNOS:
+            raise
+        fail(error)
 
 
-def _parsed(overrides: list[str]) -> list[Any]:
-    from hydra.core.override_parser.overrides_parser import OverridesParser
+def _parse_flags(arguments: Sequence[str]) -> argparse.Namespace:
+    from hydra._internal.utils import get_args_parser
 
-    return list(OverridesParser.create().parse_overrides(overrides))
+    def refuse(message: str) -> NoReturn:
+        raise InputError(f"{message} (an option is given as option=value, without dashes)")
 
-
-def _commands(overrides: list[str]) -> Iterator[list[str]]:
-    """The overrides of every run of a sweep, or of the one run; of huge sweeps the first ones."""
-    values: list[list[str]] = []
-    for text, override in zip(overrides, _parsed(overrides), strict=True):
-        if override.is_sweep_override() and override.is_discrete_sweep():
-            key = override.get_key_element()
-            values.append([f"{key}={value}" for value in override.sweep_string_iterator()])
-        else:
-            values.append([text])
-    for command in islice(product(*values), CHECKED_RUNS):
-        yield list(command)
+    parser = get_args_parser()
+    parser.error = refuse
+    flags = parser.parse_args(list(arguments))
+    if flags.config_path:
+        raise InputError("--config-path is not used here: --config-dir adds a folder of yours")
+    assert isinstance(flags, argparse.Namespace)
+    return flags
 
 
-def _known_keys() -> list[str]:
-    from hydra import compose
+def _to_overrides(command: Command[Any], arguments: Sequence[str]) -> list[str]:
+    from amlm.config.overrides import to_override
 
-    plain = OmegaConf.to_container(compose("config"))
-
-    def walk(prefix: str, node: Any) -> Iterator[str]:
-        if prefix:
-            yield prefix
-        if isinstance(node, dict):
-            for key, value in node.items():
-                yield from walk(f"{prefix}.{key}".lstrip("."), value)
-
-    return [*walk("", plain), *groups()]
-
-
-def _explain(error: Exception, overrides: list[str]) -> str:
-    """Hydra's message in our words: what is wrong and the nearest valid name."""
-    known = _known_keys()
-    missing = getattr(error, "missing_cfg_file", None)
-    for override in _parsed(overrides):
-        key, value = override.key_or_group, override.value()
-        if key.startswith("hydra"):
-            continue
-        choices = groups().get(key)
-        if choices is not None and missing == f"{key}/{value}":
-            hint = nearest(str(value), choices)
-            return f"{key}={value} is not a choice{hint}: one of {', '.join(choices)}"
-        if choices is None and key not in known:
-            return f"unknown option {key}{nearest(key, known)}"
-    lines = [line.strip() for line in str(error).splitlines()]
-    for line in lines:
-        full_key = line.removeprefix("full_key: ")
-        if full_key != line and full_key not in known:
-            return f"unknown option {full_key}{nearest(full_key, known)} ({lines[0].rstrip(':')})"
-    cause = str(error.__cause__ or "").splitlines()[:1]
-    return ": ".join([lines[0].rstrip(":"), *(cause or lines[1:2])])
-
-
-def _check_lengths(config: Config, overrides: list[str]) -> None:
-    # Hydra merges dictionaries, so {0: 128} over {0: 64, 5: 256} is not what it looks like.
-    for override in _parsed(overrides):
-        value = override.value()
-        if override.key_or_group == "data.sequence_length" and isinstance(value, dict):
-            said, meant = {int(key) for key in value}, set(config.data.sequence_length)
-            if said != meant:
-                raise InputError(
-                    f"data.sequence_length={value} would leave the length from epoch "
-                    f"{min(meant - said)} on as it is ({dict(config.data.sequence_length)}): "
-                    "say the length for each of these epochs"
-                )
-
-
-def free_to_add(arguments: list[str]) -> list[str]:
-    """The arguments with the `++` before those that may add a key of the user's."""
-    return [f"++{each}" if FREE_SECTIONS.match(each) else each for each in arguments]
+    known = [name for name, *_ in options(command.schema())]
+    return [to_override(each, known) for each in arguments]
 
 
 def check_command(
-    overrides: list[str],
-    config_dir: str | None = None,
+    command: Command[Any],
+    overrides: Sequence[str],
+    *,
     multirun: bool = False,
-    check_run: Callable[[Config], None] = lambda _: None,
+    config_dir: str | None = None,
+    config_name: str | None = None,
+    only_compose: bool = False,
 ) -> None:
     """Composes and checks every run that a command would start.
 
     Args:
-        overrides: of the command line.
-        config_dir: the user's folder of YAML files.
+        command: which one.
+        overrides: as a user types them.
         multirun: whether it is a sweep.
-        check_run: checks of the command's own, e.g. that a run's data is there.
+        config_dir, config_name: see `amlm.config.composition.composer`.
+        only_compose: whether the configuration is only to be shown.
 
     Raises:
-        InputError: an unknown key or choice, a wrong type, a value out of range, missing data.
+        InputError: an unknown option or choice, a wrong type, a value out of range, missing data.
     """
-    from hydra import compose, initialize_config_dir
-    from hydra.errors import HydraException
+    from hydra.types import RunMode
 
-    extra = [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"] if config_dir else []
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        try:
-            commands = list(_commands(overrides))
-        except HydraException as error:
-            raise InputError(str(error).splitlines()[0]) from error
-        for command in commands:
-            try:
-                cfg = compose("config", [*command, *extra])
-            except (HydraException, OmegaConfBaseException) as error:
-                raise InputError(_explain(error, command)) from error
-            config = typed(cfg)
-            _check_lengths(config, command)
-            check_run(config)
-            if multirun and config.trainer.devices != 1:
-                raise InputError(
-                    f"trainer.devices={config.trainer.devices} in a sweep: the runs of a sweep "
-                    "have one device each; start runs on several devices one by one"
-                )
+    from amlm.config.composition import composer
+    from amlm.config.sweeps import check_sweep, runs
+
+    overrides = _to_overrides(command, overrides)
+    with composer(command.schema, command.root, config_dir, config_name) as made:
+        parsed = made.parse(overrides)
+        hydra = made.compose(next(runs(parsed))).hydra
+        if only_compose:
+            return
+        multirun = multirun or hydra.mode == RunMode.MULTIRUN
+        if multirun:  # a YAML file may say what to sweep over
+            given = hydra.sweeper.get("params") or {}
+            parsed = made.parse([*(f"{key}={value}" for key, value in given.items()), *overrides])
+        check_sweep(parsed, multirun, hydra.runtime.choices["hydra/sweeper"])
+        for run_overrides in runs(parsed):
+            command.check(made.build(made.compose(run_overrides), run_overrides), multirun)
 
 
-def run(
-    program: str, task: Callable[[Config], object], check_run: Callable[[Config], None]
-) -> None:
-    """Runs ``task`` on the configuration that the command line describes.
+def _show(text: str) -> None:
+    try:
+        say(text)
+    except BrokenPipeError:  # as in `--help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-    Args:
-        program: module name, for the help text.
-        task: gets a checked configuration; once per run of a sweep.
-        check_run: see `check_command`.
-    """
-    import hydra
-    from hydra._internal.utils import get_args_parser
+
+def _help(command: Command[Any], flags: argparse.Namespace, overrides: Sequence[str]) -> str:
+    """The help text with the values of some overrides and the chosen components' options."""
+    from omegaconf import OmegaConf
+
+    from amlm.config.components import describe_components
+    from amlm.config.composition import composer
+
+    with composer(command.schema, command.root, flags.config_dir, flags.config_name) as made:
+        cfg = made.compose(overrides)
+        plain: Any = OmegaConf.to_container(cfg, resolve=True)
+        values = {
+            name: reduce(getitem, name.split("."), plain) for name, *_ in options(command.schema())
+        }
+        parts = describe_components(cfg) if command.schema is Config else {}
+        return help_text(command, made.groups, values, parts)
+
+
+def _run_task(command: Command[Options], cfg: Any) -> float | None:
+    """One run: what Hydra calls, once per run of a sweep."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    sys.argv[1:] = free_to_add(sys.argv[1:])
-    arguments = get_args_parser().parse_args()
-    if arguments.help:
-        print(help_text(program))  # noqa: T201
+    from amlm.config.composition import build_options
+    from amlm.config.place import place
+
+    job = HydraConfig.get()
+    in_sweep = job.mode == RunMode.MULTIRUN
+    with _answer_errors(in_sweep):
+        made = build_options(cfg, command.schema)
+        if isinstance(made, Config):
+            place(made, job, in_sweep)
+        result = command.task(made)
+        return result if isinstance(result, float) else None
+
+
+@contextmanager
+def _replace_argv(arguments: Sequence[str]) -> Iterator[None]:
+    """Hydra, and Lightning's further processes, read the command line for themselves."""
+    before = sys.argv
+    sys.argv = [before[0], *arguments]
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+def run(command: Command[Options], arguments: Sequence[str]) -> None:
+    """Runs a command with the arguments of its command line, or answers ``--help``.
+
+    What a user can put right is said in one line on standard error, with exit status 2.
+    """
+    if arguments and {*arguments} <= {"-h", "--help"}:
+        _show(help_text(command, groups_of(command.root)))
         return
-    register_schema()
-    asks_only = (
-        arguments.cfg or arguments.info or arguments.hydra_help or arguments.shell_completion
-    )
-    multirun = bool(arguments.multirun)
-    if not asks_only:
-        try:
-            check_command(arguments.overrides, arguments.config_dir, multirun, check_run)
-        except (InputError, PermissionError) as error:
-            fail(error)
+    with _answer_errors():
+        _run(command, arguments)
+
+
+def _run(command: Command[Options], arguments: Sequence[str]) -> None:
+    import hydra
+
+    from amlm.config.composition import VERSION_BASE, config_path, register
+
+    flags = _parse_flags(arguments)
+    overrides = _to_overrides(command, flags.overrides)
+    if flags.help:
+        _show(_help(command, flags, overrides))
+        return
+    if not (flags.info or flags.hydra_help or flags.shell_completion):
+        check_command(
+            command,
+            overrides,
+            multirun=bool(flags.multirun),
+            config_dir=flags.config_dir,
+            config_name=flags.config_name,
+            only_compose=bool(flags.cfg),
+        )
+
+    register(command.schema, command.root)
 
     @hydra.main(  # type: ignore[untyped-decorator]
-        version_base="1.3", config_path=str(conf_dir()), config_name="config"
+        version_base=VERSION_BASE, config_path=config_path(command.root), config_name=command.root
     )
-    def start(cfg: DictConfig) -> None:
-        job = HydraConfig.get()
-        config = typed(cfg)
-        place(config, job, job.mode == RunMode.MULTIRUN)
-        try:
-            task(config)
-        except RunFinished as error:
-            if job.mode != RunMode.MULTIRUN:
-                fail(error)
-            print(f"skipped: {error}")  # noqa: T201
-        except InputError as error:
-            if job.mode != RunMode.MULTIRUN:
-                fail(error)
-            print(f"error: {error}", file=sys.stderr)  # noqa: T201
-            raise  # Hydra goes on with the other runs and fails at the end
-        except OSError as error:
-            if error.errno not in ENVIRONMENT_ERRNOS:
-                raise
-            fail(error)
+    def start(cfg: Any) -> float | None:
+        return _run_task(command, cfg)
 
-    try:
+    read = dict(zip(flags.overrides, overrides, strict=True))
+    with _replace_argv([read.get(each, each) for each in arguments]):
         start()
-    except KeyboardInterrupt:
-        sys.exit(130)

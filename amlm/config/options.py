@@ -10,6 +10,8 @@ from typing import Any
 
 from amlm.util.errors import InputError
 
+NEEDED: Any = "???"  # the default of an option that has none, as OmegaConf spells it
+
 
 def option(
     default: Any,
@@ -38,28 +40,19 @@ def options(section: Any, prefix: str = "") -> Iterator[tuple[str, dataclasses.F
             yield f"{prefix}{each.name}", each, value
 
 
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
 def range_text(each: dataclasses.Field[Any]) -> str:
     """The range of an option in words, e.g. ``at least 0, below 1``; empty if there is none."""
     meta = each.metadata
     words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
-    parts = [f"{word} {meta[key]:g}" for key, word in words.items() if meta.get(key) is not None]
+    given = {word: meta[key] for key, word in words.items() if meta.get(key) is not None}
+    parts = [f"{word} {_number(limit)}" for word, limit in given.items()]
     if meta.get("choices"):
         parts.append("one of " + ", ".join(meta["choices"]))
     return ", ".join(parts)
-
-
-def option_lines(section: Any) -> list[str]:
-    """Every option with its default, meaning and range, for a help text."""
-    lines = []
-    for name, each, value in options(section):
-        if each.metadata.get("choices") or isinstance(value, str) or value is None:
-            shown = "null" if value is None else str(value)
-        else:
-            shown = str(value).lower() if isinstance(value, bool) else f"{value}"
-        limits = range_text(each)
-        lines.append(f"  {name}={'...' if shown == '???' else shown}")
-        lines.append(f"      {each.metadata['help']}{f' [{limits}]' if limits else ''}")
-    return lines
 
 
 def check_ranges(section: Any, prefix: str = "") -> None:
@@ -69,9 +62,11 @@ def check_ranges(section: Any, prefix: str = "") -> None:
             continue
         for one in value if isinstance(value, list) else [value]:
             if _outside(one, each.metadata):
-                meaning = each.metadata["help"]
+                meaning = each.metadata.get("help")
+                limits = range_text(each) or "a finite number"
                 raise InputError(
-                    f"{name}={one} is out of range: it must be {range_text(each)} ({meaning})"
+                    f"{name}={one} is out of range: it must be {limits}"
+                    + (f" ({meaning})" if meaning else "")
                 )
 
 

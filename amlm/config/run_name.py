@@ -19,7 +19,7 @@ COMPARED = re.compile(
     r"|data\.(words|shares|sequence_length|tokens_per_step|epochs|seed|cleaning)"
 )
 # Options that do not tell the runs of a sweep apart.
-NOT_IN_KEY = re.compile(r"run_dir|sweep|paths\.|logger|trainer\.threads|hydra")
+NOT_IN_KEY = re.compile(r"run_dir|sweep|paths\.|logger|trainer\.threads|hydra|objective|components")
 LONGEST = 100  # characters of a name; a folder's name may have 255 bytes
 
 

@@ -18,6 +18,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from amlm.config.options import option
+from amlm.config.run_schema import (
+    CheckpointConfig,
+    EvaluationConfig,
+    LoggerConfig,
+    PathsConfig,
+    TrainerConfig,
+    ValidationConfig,
+)
 
 
 @dataclass
@@ -141,7 +149,9 @@ class MaskingConfig:
         0, "optimizer steps by which every update comes later; 1 in the authors' script", ge=0
     )
     normalization: str = option(
-        "exact", "probabilities above 1: redistributed, or cut off", choices=("exact", "clipped")
+        "exact",
+        "probabilities above 1: redistributed, or clipped to 1",
+        choices=("exact", "clipped"),
     )
     mask_special_tokens: bool = option(False, "whether [CLS], [SEP] and [MASK] may be selected")
     counters: str = option(
@@ -170,7 +180,9 @@ class OptimizerConfig:
         "lamb: whether biases and norms are scaled by the trust ratio, as Algorithm 2 of the LAMB "
         "paper has it, or exempt, as in BERT's LAMB",
     )
-    warmup: float = option(0.01, "share of all steps with a rising learning rate", ge=0, lt=1)
+    warmup: float = option(
+        0.01, "fraction of all steps in which the learning rate rises", ge=0, lt=1
+    )
     warmup_from: str = option(
         "positive",
         "learning rate of the first step: one warm-up step's worth, or zero (and warm-up steps "
@@ -178,96 +190,6 @@ class OptimizerConfig:
         choices=("positive", "zero"),
     )
     clip: float = option(1.0, "largest gradient norm; 0 switches clipping off", ge=0)
-
-
-@dataclass
-class TrainerConfig:
-    max_steps: int | None = option(
-        None, "optimizer steps of the run; null is data.epochs passes", ge=1
-    )
-    accelerator: str = option("auto", "device kind", choices=("auto", "cpu", "gpu"))
-    devices: int = option(
-        1, "number of devices, each with a process of its own; 0 is all there are", ge=0
-    )
-    precision: str = option(
-        "auto",
-        "auto is bf16-mixed on GPUs that have it and float32 elsewhere",
-        choices=("auto", "32", "bf16-mixed", "bf16-true"),
-    )
-    compile: bool = option(
-        False, "torch.compile the model: for GPUs, where amlm.bench says that it wins"
-    )
-    accumulate: int = option(1, "parts that a step's batch is worked off in, to save memory", ge=1)
-    log_every: int = option(20, "optimizer steps between two lines of training metrics", ge=1)
-    validate_every: int = option(500, "optimizer steps between two validations; 0 is never", ge=0)
-    overfit: bool = option(False, "train on the first batch again and again (a test of the model)")
-    profile: bool = option(False, "profile a few steps into the run folder")
-    threads: int = option(0, "CPU threads; 0 leaves the choice to torch", ge=0)
-
-
-@dataclass
-class ValidationConfig:
-    ratio: float = option(0.15, "mask ratio of the plain masked-LM validation", gt=0, lt=1)
-    batch_tokens: int = option(4_096, "tokens per validation batch", ge=64)
-    seed: int = option(0, "seed of the masks, the same at every validation of every run", ge=0)
-    compare: str = option(
-        "exact",
-        "compare predicted ids as integers, or after a cast to bfloat16 as in the authors' script",
-        choices=("exact", "bfloat16"),
-    )
-
-
-@dataclass
-class EvaluationConfig:
-    tasks: list[str] = option(
-        [],
-        "zero-shot tasks scored at each word checkpoint and at the end; sample is the built-in "
-        "grammar's minimal pairs and needs no data",
-        choices=(
-            "sample",
-            "blimp",
-            "supplement",
-            "ewok",
-            "entity_tracking",
-            "wug_adj",
-            "wug_past",
-        ),
-    )
-    data_dir: str | None = option(
-        None, "folder with the tasks' folders (as data_dir of amlm.evaluate)"
-    )
-    items: int = option(
-        40, "items of each group (paradigm, domain ...); the first ones are taken", ge=1
-    )
-
-
-@dataclass
-class CheckpointConfig:
-    every: int = option(200, "optimizer steps between two checkpoints to resume from", ge=1)
-    words_by: str = option(
-        "words",
-        "when chck_1M, chck_2M ... are exported: by words really seen, or by share of the steps as "
-        "in the authors' script",
-        choices=("words", "steps"),
-    )
-
-
-@dataclass
-class LoggerConfig:
-    name: str = option(
-        "none", "mirror of the run's own log", choices=("none", "csv", "tensorboard", "wandb")
-    )
-    project: str = option("amlm", "W&B project")
-    entity: str | None = option(None, "W&B team or user; null is your default")
-    mode: str = option("offline", "W&B: offline needs no account", choices=("offline", "online"))
-
-
-@dataclass
-class PathsConfig:
-    outputs: str = option("outputs", "where run folders go: <outputs>/<name>/<time>-seed<seed>")
-    cache: str = option(
-        "~/.cache/amlm", "where tokenizers and tokenised text are kept between runs"
-    )
 
 
 @dataclass
@@ -295,6 +217,16 @@ class Config:
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     callbacks: dict[str, Any] = option(
         {}, "further Lightning callbacks by name, each with a _target_"
+    )
+    components: list[str] = option(
+        [],
+        "packages of yours whose classes a _target_ may name, e.g. [mylab]; those with an entry "
+        "point in the group amlm.components need not be named",
+    )
+    objective: str = option(
+        "validation/loss",
+        "the number that a run returns, for sweepers that optimise: of the last record of a kind, "
+        "e.g. validation/accuracy, evaluation/blimp/score, summary/loss_after",
     )
     paths: PathsConfig = field(default_factory=PathsConfig)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from amlm.config import small_commands as commands
-from amlm.config.options import option
+from amlm.config.options import NEEDED, option
 from amlm.evaluation.finetuning import glue_tasks as glue
 from amlm.evaluation.zero_shot.tasks import TASKS
 
@@ -15,9 +14,9 @@ CHECKPOINTS = "checkpoints"  # the revision that means all checkpoints
 @dataclass
 class Options:
     model: str = option(
-        commands.NEEDED, "a run folder, a folder in Hugging Face format, or a name on the Hub"
+        NEEDED, "a run folder, a folder in Hugging Face format, or a name on the Hub"
     )
-    out: str = option(commands.NEEDED, "folder for results/<model>/<revision>/...")
+    out: str = option(NEEDED, "folder for results/<model>/<revision>/...")
     data_dir: str | None = option(None, "folder with the data of the tasks (evaluation_data)")
     tasks: list[str] = option(
         [],

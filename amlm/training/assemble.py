@@ -15,7 +15,8 @@ from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.loggers.logger import Logger
 
 from amlm.config.components import build_callbacks, build_masking
-from amlm.config.schema import Config, MaskingConfig, TrainerConfig, ValidationConfig
+from amlm.config.run_schema import TrainerConfig, ValidationConfig
+from amlm.config.schema import Config
 from amlm.masking.policy import MaskingPolicy
 from amlm.masking.replacement import Replacement
 from amlm.masking.sampler import Systematic
@@ -76,23 +77,21 @@ def make_parts(config: Config, store: TokenStore) -> Parts:
     return Parts(store, plan, make_module(config, store, plan.total_steps), data)
 
 
-def make_policy(
-    config: MaskingConfig, store: TokenStore, total_steps: int, seed: int
-) -> MaskingPolicy:
+def make_policy(config: Config, store: TokenStore, total_steps: int) -> MaskingPolicy:
     """The masking policy of training."""
-    parts = build_masking(config)
-    if config.counters == "bfloat16":
+    masking, parts = config.masking, build_masking(config)
+    if masking.counters == "bfloat16":
         parts["signal"] = authors_counters(parts["signal"])
     return MaskingPolicy(
         store.vocab_size,
         total_steps,
         **parts,
         special=store.special,
-        smoothing=config.smoothing,
-        floor=config.floor,
-        normalization=config.normalization,
-        mask_special_tokens=config.mask_special_tokens,
-        seed=seed,
+        smoothing=masking.smoothing,
+        floor=masking.floor,
+        normalization=masking.normalization,
+        mask_special_tokens=masking.mask_special_tokens,
+        seed=config.seed,
     )
 
 
@@ -121,7 +120,7 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
         )
     module = AdaptiveMaskedLM(
         build_model(config.model, store.vocab_size, substrings, config.seed, store.special),
-        make_policy(config.masking, store, total_steps, config.seed),
+        make_policy(config, store, total_steps),
         validation_policy(config.validation, store),
         config.optimizer,
         total_steps=total_steps,
@@ -151,7 +150,7 @@ def make_callbacks(config: Config, parts: Parts, run_log: RunLog) -> list[L.Call
             folder, run_log, store.tokenizer, plan, words, config.checkpoints.words_by, longest
         ),
         Checkpoints(folder, config.checkpoints.every, trainer.validate_every),
-        *build_callbacks(config.callbacks),
+        *build_callbacks(config),
     ]
     if config.evaluation.tasks:
         callbacks.append(

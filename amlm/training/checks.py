@@ -6,11 +6,13 @@ from amlm.config.schema import Config
 from amlm.util.errors import InputError
 
 
-def check_run(config: Config) -> None:
-    """Raises InputError if text, cleaning rules or evaluation items are missing."""
+def check_run(config: Config, in_sweep: bool = False) -> None:
+    """Raises InputError if text, cleaning rules or evaluation items are missing, if no record has
+    the number to optimise, or if a run of a sweep asks for several devices."""
     from amlm.evaluation.zero_shot.tasks import find
     from amlm.text.cleaning import check_rules
     from amlm.text.sources import find_corpora
+    from amlm.training.objective import check_objective
 
     check_rules(config.data.cleaning)
     find_corpora(config.data)
@@ -19,3 +21,9 @@ def check_run(config: Config) -> None:
             find(config.evaluation.data_dir, config.evaluation.tasks, "fast")
         except InputError as error:
             raise InputError(f"evaluation.{error}") from error
+    check_objective(config)
+    if in_sweep and config.trainer.devices != 1:
+        raise InputError(
+            f"trainer.devices={config.trainer.devices} in a sweep: the runs of a sweep have one "
+            "device each; start runs on several devices one by one"
+        )

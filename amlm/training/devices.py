@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from lightning.pytorch.strategies import DDPStrategy
 
-from amlm.config.schema import TrainerConfig
+from amlm.config.run_schema import TrainerConfig
 from amlm.util.errors import InputError
 
 

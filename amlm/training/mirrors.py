@@ -16,7 +16,7 @@ import numpy as np
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger, WandbLogger
 from numpy.typing import NDArray
 
-from amlm.config.schema import LoggerConfig
+from amlm.config.run_schema import LoggerConfig
 from amlm.training.record import Record, scalars
 from amlm.training.run_log import Mirror, RunLog
 from amlm.util.errors import InputError

@@ -24,7 +24,10 @@ CONFIG_FILE = "config.yaml"
 RUN_FILE = "run.json"
 CHECKPOINT = Path("checkpoints") / "last.ckpt"
 # Where a run is watched from does not change what it computes.
-NOT_COMPARED = ("name", "choices", "run_dir", "sweep", "logger", "paths", "trainer.threads")
+NOT_COMPARED = (
+    *("name", "choices", "run_dir", "sweep", "logger", "paths", "trainer.threads"),
+    *("components", "objective"),
+)
 PACKAGES = ("torch", "lightning", "transformers", "tokenizers", "hydra-core", "numpy", "wandb")
 
 

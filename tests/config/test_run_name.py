@@ -77,7 +77,15 @@ def test_the_folder_of_a_sweeps_run_names_seed_and_experiment_when_they_are_defa
 
 
 def test_where_a_sweep_is_kept_and_shown_is_no_part_of_a_runs_folder() -> None:
-    more = ["run_dir=a/b", "logger=wandb", "logger.mode=online", "paths.cache=c", "+sweep=x"]
+    more = [
+        "run_dir=a/b",
+        "logger=wandb",
+        "logger.mode=online",
+        "paths.cache=c",
+        "+sweep=x",
+        "objective=train/loss",
+        "components=[mylab]",
+    ]
     assert sweep_key(more, "mlm", 1) == "experiment=mlm,seed=1"
 
 

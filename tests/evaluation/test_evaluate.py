@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from amlm.config import small_commands as commands
-from amlm.evaluate import evaluate, run
+from amlm.config import command_line
+from amlm.evaluate import COMMAND, evaluate, run
 from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.models import MaskedModel
 from amlm.evaluation.results import load_or_compute
@@ -20,6 +22,14 @@ from amlm.evaluation.zero_shot.baselines import Frequency, count_tokens
 from amlm.evaluation.zero_shot.items import suffix, whole
 from amlm.evaluation.zero_shot.scoring import score
 from amlm.util.errors import InputError
+
+RUN_AND_LIST_GRAMMAR = """
+import sys
+from amlm.config.command_line import run
+from amlm.evaluate import COMMAND
+run(COMMAND, sys.argv[1:])
+print("grammar:", [name for name in sys.modules if name.startswith("amlm.sample")])
+"""
 
 
 @pytest.fixture
@@ -132,6 +142,20 @@ def test_scores_of_several_commands_are_merged(
     }
     predictions = json.loads((folder / "zero_shot/mlm/sample/sample/predictions.json").read_text())
     assert len(predictions) == 17
+
+
+def test_scoring_a_hugging_face_model_imports_no_grammar(
+    tiny_run: Path, eval_dir: Path, tmp_path: Path
+) -> None:
+    arguments = [f"model={tiny_run / 'hf'}", f"data_dir={eval_dir}", f"out={tmp_path}"]
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_AND_LIST_GRAMMAR, *arguments, "tasks=[supplement,reading]"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("grammar: []\n")
+    assert (tmp_path / "results" / "hf" / "main" / "scores.json").is_file()
 
 
 def test_revision_checkpoints_evaluates_every_checkpoint(
@@ -248,5 +272,5 @@ def test_invalid_options_are_reported_in_one_line(
         ([f"model={tmp_path}", f"out={tmp_path}", "tasks=[sample]"], "no model in"),
     ):
         with pytest.raises(SystemExit):
-            commands.run("amlm.evaluate", "", Options, run, arguments)
+            command_line.run(COMMAND, arguments)
         assert text in capsys.readouterr().err

@@ -121,7 +121,10 @@ def test_fractions_that_sum_to_more_than_one_are_refused() -> None:
         ({"mask": 0.0, "random": -0.5}, "replacement.random=-0.5 is out of range"),
         ({"mask": float("nan")}, "replacement.mask=nan is out of range"),
         ({"random_ids": "special"}, "random_ids=special is out of range: it must be one of"),
-        ({"radnom": 0.1}, r"unknown option replacement.radnom \(did you mean random\?\)"),
+        (
+            {"radnom": 0.1},
+            r"unknown option replacement.radnom \(did you mean replacement\.random\?\)",
+        ),
     ],
 )
 def test_invalid_options_are_named(options: dict[str, Any], message: str) -> None:

@@ -89,7 +89,11 @@ def test_schedules_are_monotonic_and_within_bounds(kind: Any, start: float, end:
         ("Linear", {"start": 1.5}, "schedule.start=1.5 is out of range"),
         ("Cosine", {"end": -0.1}, "schedule.end=-0.1 is out of range"),
         ("Step", {"stairs": 1}, "schedule.stairs=1 is out of range: it must be at least 2"),
-        ("Linear", {"strat": 0.3}, r"unknown option schedule.strat \(did you mean start\?\)"),
+        (
+            "Linear",
+            {"strat": 0.3},
+            r"unknown option schedule.strat \(did you mean schedule\.start\?\)",
+        ),
         ("Linear", {"start": "high"}, "schedule: .*high"),
     ],
 )

@@ -10,10 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hydra import initialize_config_dir
 
-from amlm.config.command_line import conf_dir, register_schema, typed
-from amlm.config.place import compose_run, place
+from amlm.config.composition import parse
 from amlm.config.schema import Config
 from amlm.train import train
 from amlm.training.record import read_log, read_tables
@@ -81,10 +79,7 @@ def tiny(overrides: list[str]) -> Callable[..., Config]:
     """Composes a tiny configuration with further overrides, as the command line would."""
 
     def make(*more: str) -> Config:
-        register_schema()
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            composed, hydra = compose_run([*overrides, *more])
-            return place(typed(composed), hydra)
+        return parse(Config, [*overrides, *more])
 
     return make
 

@@ -15,14 +15,15 @@ import pytest
 import torch
 
 from amlm.config.command_line import check_command
-from amlm.config.schema import Config, EvaluationConfig
+from amlm.config.run_schema import EvaluationConfig
+from amlm.config.schema import Config
 from amlm.evaluation.models import load
 from amlm.evaluation.places import find_model
 from amlm.evaluation.zero_shot.items import Item, sample_items
 from amlm.evaluation.zero_shot.scoring import score
 from amlm.evaluation.zero_shot.tasks import TASKS
 from amlm.tokenizers.bpe import load_tokenizer
-from amlm.train import train
+from amlm.train import COMMAND, train
 from amlm.training.callbacks import word_checkpoints
 from amlm.training.callbacks.evaluation import Evaluation, first_of_each
 from amlm.training.callbacks.metrics import Metrics
@@ -168,6 +169,6 @@ def test_tasks_are_those_that_rank_candidates_of_the_fast_suite(tmp_path: Path) 
         ("evaluation.tasks=[blimp]", "evaluation.data_dir=<folder> is needed"),
     ):
         with pytest.raises(InputError, match=part):
-            check_command([override])
+            check_command(COMMAND, [override])
     with pytest.raises(InputError, match="has no data for blimp"):
-        check_command(["evaluation.tasks=[blimp]", f"evaluation.data_dir={tmp_path}"])
+        check_command(COMMAND, ["evaluation.tasks=[blimp]", f"evaluation.data_dir={tmp_path}"])

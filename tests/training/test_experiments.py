@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from amlm.config.command_line import groups
+from amlm.config.command import RUN_CONFIG
+from amlm.config.groups import groups_of
 from amlm.config.schema import Config
 from amlm.train import train
 from amlm.training.record import read_log, read_tables
@@ -23,7 +24,7 @@ from amlm.training.run import Result
 from amlm.util.errors import InputError
 
 
-@pytest.mark.parametrize("experiment", groups()["experiment"])
+@pytest.mark.parametrize("experiment", groups_of(RUN_CONFIG)["experiment"])
 def test_two_steps_of_every_experiment(experiment: str, tiny_run: Callable[..., Result]) -> None:
     result = tiny_run(f"experiment={experiment}", "trainer.max_steps=2", "masking.update_every=1")
     records = read_log(result.folder)

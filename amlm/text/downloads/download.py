@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from amlm.config import small_commands as commands
-from amlm.config.options import option
+from amlm.config.command import Command
+from amlm.config.command_line import run
+from amlm.config.options import NEEDED, option
 from amlm.text.downloads import osf
 from amlm.text.downloads.archive import unpack
 from amlm.text.downloads.hub_repository import fetch_repository
@@ -74,8 +75,8 @@ ABOUT = "\n".join(
 
 @dataclass
 class Download:
-    what: str = option(commands.NEEDED, "one of the list above")
-    out: str = option(commands.NEEDED, "folder for the files; no file in it is overwritten")
+    what: str = option(NEEDED, "one of the list above")
+    out: str = option(NEEDED, "folder for the files; no file in it is overwritten")
 
 
 def download(
@@ -158,4 +159,4 @@ def _next_steps(what: str, out: Path) -> list[str]:
 
 def main(arguments: Sequence[str]) -> None:
     """The command, with the arguments after ``download``."""
-    commands.run("amlm.data download", ABOUT, Download, download, arguments)
+    run(Command("amlm.data download", ABOUT, Download, download), arguments)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from amlm.config.options import option
-from amlm.config.small_commands import NEEDED, run
+from amlm.config.command import Command
+from amlm.config.command_line import run
+from amlm.config.options import NEEDED, option
 from amlm.sample import Triplet, triplets
 from amlm.text.cleaning.spoken import without_speaker_codes
 from amlm.text.readers import read_texts
@@ -139,4 +140,4 @@ def _report(out: Path, kinds: Counter[str], count: int | None) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    run("amlm.data triplets", ABOUT, TripletOptions, make_triplets, arguments)
+    run(Command("amlm.data triplets", ABOUT, TripletOptions, make_triplets), arguments)

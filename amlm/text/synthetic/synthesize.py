@@ -19,8 +19,9 @@ from typing import Any, BinaryIO
 
 from tqdm import tqdm
 
-from amlm.config.options import option
-from amlm.config.small_commands import NEEDED, run
+from amlm.config.command import Command
+from amlm.config.command_line import run
+from amlm.config.options import NEEDED, option
 from amlm.text.lines import normalised
 from amlm.text.readers import read_texts
 from amlm.text.readers.text_files import optional
@@ -221,4 +222,4 @@ def _completer(options: SynthesizeOptions) -> Completer:
 
 
 def main(arguments: Sequence[str]) -> None:
-    run("amlm.data synthesize", ABOUT, SynthesizeOptions, synthesize, arguments)
+    run(Command("amlm.data synthesize", ABOUT, SynthesizeOptions, synthesize), arguments)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from amlm.config.schema import EvaluationConfig
+from amlm.config.run_schema import EvaluationConfig
 from amlm.evaluation.models import MaskedModel
 from amlm.evaluation.zero_shot import ranking
 from amlm.evaluation.zero_shot.items import Item

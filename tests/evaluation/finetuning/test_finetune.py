@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from amlm import evaluate
-from amlm.config import small_commands as commands
+from amlm.config import command_line
 from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.finetuning import finetune as finetuning
 from amlm.evaluation.finetuning.batches import encode, train_batches
@@ -42,7 +42,7 @@ def options(model: Path, data: Path, out: Path, **more: Any) -> Options:
 
 
 def main(*arguments: str) -> None:
-    commands.run("amlm.evaluate", "", Options, evaluate.run, arguments)
+    command_line.run(evaluate.COMMAND, arguments)
 
 
 @pytest.fixture(autouse=True)

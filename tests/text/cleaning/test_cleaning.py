@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from amlm.config.command_line import conf_dir
+from amlm.config.groups import conf_dir
 from amlm.text.cleaning import RULES, Removed, check_rules, clean, rules_for
 from amlm.text.lines import normalised
 from amlm.text.readers import read_texts

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from amlm.config.small_commands import parse
+from amlm.config.composition import parse
 from amlm.sample import triplets
 from amlm.text.synthetic.make_triplets import TripletOptions, main, make_triplets
 from amlm.text.synthetic.paraphrase import corpus_triplets

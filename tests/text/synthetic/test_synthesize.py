@@ -17,7 +17,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from amlm.config.small_commands import parse
+from amlm.config.composition import parse
 from amlm.text.synthetic.chat_server import Server
 from amlm.text.synthetic.completers import Request, Sampling
 from amlm.text.synthetic.synthesize import (

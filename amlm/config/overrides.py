@@ -1,0 +1,111 @@
+"""Overrides (``name=value``) as users type them, made ready for Hydra, and its errors in our words.
+
+Hydra's grammar keeps ``, = ( ) [ ] { }``, quotes and all letters beyond ASCII for itself. A plain
+text that it refuses, such as a path with an umlaut, is quoted here; where that could hide a
+mistake, the user is told how to quote it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from amlm.util.errors import InputError
+from amlm.util.nearest import nearest
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+
+# Sections whose keys a user names, and components, whose YAML need not list all their options:
+# what is given for them is added, without a `+` to remember.
+FREE = re.compile(
+    r"(data\.(sources|shares|cleaning)|callbacks)[.=]"
+    r"|masking\.(signal|schedule|sampler|replacement)\."
+)
+MARKS = set("[]{}(),'\"")  # where quoting all of a value could hide a mistake
+
+
+def _is_readable(text: str) -> bool:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        OverridesParser.create().parse_override(text)
+    except HydraException:
+        return False
+    return True
+
+
+def how_to_quote(key: str, value: str) -> str:
+    """How to write a value that Hydra takes for something else, for messages."""
+    quoted = value.replace('"', '\\"')
+    return f"""a list is written [a,b]; one text is quoted twice: '{key}="{quoted}"'"""
+
+
+def to_override(argument: str, known: Sequence[str]) -> str:
+    """An argument of the command line as an override that Hydra reads.
+
+    Raises:
+        InputError: it has another form, or a value that has to be quoted.
+    """
+    if FREE.match(argument):
+        argument = f"++{argument}"
+    key, sign, value = argument.partition("=")
+    if not sign and not argument.startswith("~"):
+        hint = "" if argument in {*known} else nearest(argument, known)
+        raise InputError(f"{argument!r} is not of the form option=value{hint}")
+    if _is_readable(argument):
+        return argument
+    if not re.fullmatch(r"[+~]*[\w./@-]+", key):
+        raise InputError(f"{argument!r} is not of the form option=value")
+    name = key.lstrip("+~")
+    if value[:1] in MARKS or value[-1:] in "'\"" or "," in value:
+        raise InputError(f"{name}={value} cannot be read: {how_to_quote(name, value)}")
+    quoted = value.replace("\\'", "\\\\'").replace("'", "\\'")
+    return f"{key}='{quoted}'"
+
+
+def explain(
+    error: Exception,
+    overrides: Sequence[Override],
+    known: Sequence[str],
+    choices: Mapping[str, Sequence[str]],
+    lists: Iterable[str] = (),
+) -> str:
+    """Hydra's message in our words: what is wrong, and the nearest valid name.
+
+    Args:
+        error: what composing raised.
+        overrides: of the command line.
+        known: names of all options and groups.
+        choices: of every group.
+        lists: names of the options that are lists.
+    """
+    missing = str(getattr(error, "missing_cfg_file", None))
+    if missing.startswith("hydra/"):
+        group, _, choice = missing.rpartition("/")
+        return (
+            f"{group}={choice} is not there: install the plugin of Hydra that has it (for optuna: "
+            "pip install 'amlm[optuna]')"
+        )
+    for override in overrides:
+        key, value = override.key_or_group, override.value()
+        if override.is_hydra_override() or override.is_add() or override.is_force_add():
+            continue
+        if key in choices and missing == f"{key}/{value}":
+            hint = nearest(str(value), choices[key])
+            return f"{key}={value} is not a choice{hint}: one of {', '.join(choices[key])}"
+        if key not in choices and key not in known:
+            return f"unknown option {key}{nearest(key, known)}"
+        if key in lists and not isinstance(value, list):
+            return f"{key}: is a list: {key}=[{value}]"
+    lines = [line.strip() for line in str(error).splitlines()]
+    for line in lines:
+        full_key = line.removeprefix("full_key: ")
+        if full_key != line and full_key not in known:
+            return f"unknown option {full_key}{nearest(full_key, known)} ({lines[0].rstrip(':')})"
+    cause = str(error.__cause__ or "").splitlines()[:1]
+    text = ": ".join([lines[0].rstrip(":"), *(cause or lines[1:2])])
+    whole = "; of an interval, int(interval(a,b)) draws whole numbers"
+    return text + (whole if "'float' could not be converted to Integer" in text else "")

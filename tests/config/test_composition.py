@@ -1,0 +1,146 @@
+"""Every shipped YAML composes into what its name says, and rules between options are held."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from amlm.config import groups as config_groups
+from amlm.config.checks import check
+from amlm.config.command import RUN_CONFIG
+from amlm.config.composition import composer, parse
+from amlm.config.groups import conf_dir, groups_of
+from amlm.config.options import check_ranges, options
+from amlm.config.schema import Config
+
+SIX = ["mlm", "mlm_decay", "hard", "hard_decay", "soft", "soft_decay"]
+EXPERIMENTS = [*SIX, *(f"{name}_nhot" for name in SIX), "paper_parity"]
+GROUPS = groups_of(RUN_CONFIG)
+CHOICES = [
+    f"{group}={choice}"
+    for group, choices in GROUPS.items()
+    for choice in choices
+    if choice != "babylm"
+]
+
+
+def composed(*overrides: str) -> Config:
+    """A checked configuration; `parse` also names it, which composes three more."""
+    with composer(Config, RUN_CONFIG) as made:
+        config = made.build(made.compose(overrides), overrides)
+    assert isinstance(config, Config)
+    return config
+
+
+def test_all_promised_experiments_are_shipped() -> None:
+    assert sorted(GROUPS["experiment"]) == sorted(EXPERIMENTS)
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_every_choice_of_every_group_composes(choice: str) -> None:
+    composed(choice)
+
+
+def test_babylm_composes_with_a_folder(tmp_path: Path) -> None:
+    config = composed("data=babylm", f"data.dir={tmp_path}")
+    assert config.data.sources == {"babylm": {"path": str(tmp_path)}}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_is_what_its_name_says(name: str) -> None:
+    config = parse(Config, [f"experiment={name}"])
+    assert config.name == name
+    signal = config.masking.signal["_target_"].rpartition(".")[2]
+    schedule = config.masking.schedule["_target_"].rpartition(".")[2]
+    if name == "paper_parity":
+        assert (signal, schedule) == ("Hard", "Linear")
+        return
+    first = name.split("_")[0]
+    assert signal == {"mlm": "Uniform", "hard": "Hard", "soft": "Soft"}[first]
+    assert schedule == ("Linear" if "decay" in name else "Constant")
+    assert config.model.nhot.fusion == ("add" if name.endswith("nhot") else "none")
+
+
+def test_a_run_is_named_by_what_it_is() -> None:
+    def named(*overrides: str) -> str | None:
+        return parse(Config, overrides).name
+
+    assert named("experiment=mlm", "masking/signal=hard") == "hard"
+    assert named("masking/signal=soft", "model/nhot=add") == "soft_decay_nhot"
+    assert named("scale=paper", "impl=gpu", "debug=fast", "seed=3") == "hard_decay"
+    assert named("optimizer=adamw", "optimizer.lr=0.002") == "hard_decay-adamw-lr_0.002"
+    assert named("masking.signal._target_=amlm.masking.signals.soft.Soft") == (
+        "hard_decay-target__Soft"
+    )
+    assert named("~experiment", "masking/schedule=constant") == "hard"
+
+
+def test_a_given_name_is_kept_with_what_the_run_is_beside_it() -> None:
+    config = parse(Config, ["experiment=mlm", "masking/signal=hard", "name=mlm"])
+    assert (config.name, config.choices) == ("mlm", "hard")
+
+
+def test_the_command_line_wins_over_the_experiment() -> None:
+    config = composed("experiment=hard_decay", "model/nhot=add", "masking/signal=soft")
+    assert config.model.nhot.fusion == "add"
+    assert config.masking.signal["_target_"].endswith("Soft")
+
+
+def test_paper_parity_sets_every_choice_of_the_authors_script() -> None:
+    config = composed("experiment=paper_parity")
+    assert config.masking.normalization == "clipped"
+    assert config.masking.mask_special_tokens
+    assert config.masking.counters == "bfloat16"
+    assert config.masking.sampler["_target_"].endswith("Bernoulli")
+    assert config.masking.replacement["random_ids"] == "any"
+    assert config.trainer.precision == "bf16-true"
+    assert config.validation.compare == "bfloat16"
+    assert config.checkpoints.words_by == "steps"
+
+
+def test_scale_paper_is_the_papers_table() -> None:
+    config = composed("scale=paper")
+    model = config.model
+    assert (model.layers, model.heads, model.hidden_size, model.intermediate_size) == (
+        12, 12, 384, 1280,
+    )  # fmt: skip
+    assert config.tokenizer.vocab_size == 40_000
+    assert dict(config.data.sequence_length) == {0: 64, 5: 256}
+    assert (config.data.tokens_per_step, config.data.epochs) == (16_384, 10)
+    optimizer = config.optimizer
+    assert (optimizer.name, optimizer.lr, optimizer.beta1, optimizer.beta2) == (
+        "lamb", 7e-3, 0.9, 0.98,
+    )  # fmt: skip
+    assert (optimizer.weight_decay, optimizer.clip, optimizer.warmup) == (0.1, 1.0, 0.01)
+
+
+def test_scales_and_impls_never_touch_the_method() -> None:
+    def method(*overrides: str) -> object:
+        config = composed(*overrides)
+        return config.masking, config.optimizer.name, config.model.dropout, config.model.nhot
+
+    reference = method("scale=paper", "impl=cpu")
+    assert all(
+        method(f"scale={scale}", f"impl={impl}") == reference
+        for scale in GROUPS["scale"]
+        for impl in GROUPS["impl"]
+    )
+
+
+def test_every_option_has_a_meaning_and_a_default_in_range() -> None:
+    found = list(options(Config()))
+    assert len(found) > 50
+    assert all(each.metadata.get("help") for _, each, _ in found)
+    check_ranges(Config())
+    check(Config())
+
+
+def test_the_package_data_is_found_in_a_checkout_and_in_a_wheel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (conf_dir() / "config.yaml").is_file()
+    package = tmp_path / "amlm"
+    (package / "conf").mkdir(parents=True)
+    monkeypatch.setattr(config_groups, "__file__", str(package / "config" / "groups.py"))
+    assert conf_dir() == package / "conf"

@@ -1,0 +1,162 @@
+"""Sweeps: every run is checked before the first, every form of sweep is read as Hydra reads it,
+and a sweeper gets the number that a run returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from amlm.config import sweeps
+from amlm.config.command import Command
+from amlm.config.command_line import check_command, run
+from amlm.config.composition import composer
+from amlm.config.options import option
+from amlm.config.schema import Config
+from amlm.train import COMMAND as TRAIN
+from amlm.util.errors import InputError
+
+
+@dataclass
+class Options:
+    x: float = option(0.0, "a number", ge=-2, le=4)
+    n: int = option(1, "a whole number", ge=1)
+    kind: str = option("a", "a word", choices=("a", "b"))
+
+
+@pytest.fixture
+def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Options]]:
+    monkeypatch.chdir(tmp_path)  # a sweep leaves a file of its own
+    yield []
+
+
+def runs_of(*overrides: str) -> list[list[str]]:
+    with composer(Config, "config") as made:
+        return list(sweeps.runs(made.parse(overrides)))
+
+
+def test_every_form_of_a_sweep_is_expanded() -> None:
+    assert runs_of("seed=3") == [["seed=3"]]
+    assert runs_of("seed=0,1", "name=a") == [["seed=0", "name=a"], ["seed=1", "name=a"]]
+    assert runs_of("name=choice(a,b)") == [["name=a"], ["name=b"]]
+    assert runs_of("seed=range(1,7,3)") == [["seed=1"], ["seed=4"]]
+    assert runs_of("masking/signal=glob(*,exclude=u*)") == [
+        ["masking/signal=hard"],
+        ["masking/signal=soft"],
+    ]
+    assert runs_of("optimizer.lr=interval(1e-3,0.1)") == [
+        ["optimizer.lr=0.001"],
+        ["optimizer.lr=0.1"],
+    ]
+    assert runs_of("seed=int(interval(1,5))") == [["seed=1"], ["seed=5"]]
+
+
+def test_glob_finds_the_choices_of_a_users_folder(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    for name in ("mine_a", "mine_b"):
+        (tmp_path / "experiment" / f"{name}.yaml").write_text(
+            f"# @package _global_\nname: {name}\n"
+        )
+    with composer(Config, "config", str(tmp_path)) as made:
+        found = list(sweeps.runs(made.parse(["experiment=glob(mine*)"])))
+    assert found == [["experiment=mine_a"], ["experiment=mine_b"]]
+
+
+def test_huge_sweeps_are_cut() -> None:
+    found = runs_of("seed=range(0,1000000000)", "name=a,b")
+    assert len(found) == sweeps.CHECKED_RUNS
+
+
+def test_every_run_of_a_sweep_is_checked_before_the_first() -> None:
+    def check(*overrides: str) -> None:
+        check_command(TRAIN, overrides, multirun=True)
+
+    check("experiment=mlm,hard,soft", "seed=0,1")
+    with pytest.raises(InputError, match="did you mean hard"):
+        check("experiment=mlm,hrad", "seed=0,1")
+    with pytest.raises(InputError, match="seed=-3"):
+        check("experiment=mlm,hard", "seed=0,1,-3")
+    with pytest.raises(InputError, match=r"masking/signal=glob\(x\*\) is a sweep of no values"):
+        check("masking/signal=glob(x*)")
+
+
+def test_a_sweep_checks_every_combination_and_its_devices() -> None:
+    # Each value is fine with the first of the others; one combination is not.
+    sweep = ["trainer.accumulate=1,32", "data.tokens_per_step=2048,1024"]
+    with pytest.raises(InputError, match=r"data\.tokens_per_step=1024"):
+        check_command(TRAIN, sweep, multirun=True)
+    with pytest.raises(InputError, match="one device each"):
+        check_command(TRAIN, ["seed=0,1", "impl=ddp"], multirun=True)
+
+
+@pytest.mark.parametrize("override", ["seed=0,1", "seed=range(0,2)", "optimizer.lr=interval(1,2)"])
+def test_a_sweep_without_multirun_is_asked_about(override: str) -> None:
+    with pytest.raises(InputError, match="is a sweep: add --multirun"):
+        check_command(TRAIN, [override])
+
+
+def test_an_interval_needs_a_sweeper_that_draws() -> None:
+    with pytest.raises(InputError, match=r"an interval needs a sweeper .*amlm\[optuna\]"):
+        check_command(TRAIN, ["optimizer.lr=interval(1e-3,1e-2)"], multirun=True)
+
+
+def test_a_sweep_of_a_users_yaml_is_checked_too(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "grid.yaml").write_text(
+        "# @package _global_\nhydra:\n  mode: MULTIRUN\n  sweeper:\n    params:\n      seed: 0,-1\n"
+    )
+    with pytest.raises(InputError, match="seed=-1"):
+        check_command(TRAIN, ["experiment=grid"], config_dir=str(tmp_path))
+
+
+def test_a_run_that_fails_does_not_stop_the_others(
+    seen: list[Options], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def task(options: Options) -> None:
+        seen.append(options)
+        if options.n == 1:
+            raise InputError("no text")
+
+    with pytest.raises(SystemExit) as ended:
+        run(Command("amlm.x", "", Options, task), ["-m", "n=1,2"])
+    assert ended.value.code and [each.n for each in seen] == [1, 2]
+    assert "error: no text" in capsys.readouterr().err
+
+
+def parabola(options: Options) -> float:
+    return (options.x - 1) ** 2 + options.n
+
+
+def test_optuna_minimises_what_a_command_returns(seen: list[Options], tmp_path: Path) -> None:
+    def task(options: Options) -> float:
+        seen.append(options)
+        return parabola(options)
+
+    run(
+        Command("amlm.x", "", Options, task),
+        [
+            *("-m", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=12", "hydra.sweeper.n_jobs=1"),
+            *("hydra.sweeper.sampler.seed=1", f"hydra.sweep.dir={tmp_path}", "kind=a,b"),
+            *("x=interval(-2,4)", "n=range(1,3)"),
+        ],
+    )
+    assert len(seen) == 12 and {each.kind for each in seen} == {"a", "b"}
+    best = yaml.safe_load((tmp_path / "optimization_results.yaml").read_text())
+    assert best["best_value"] == min(map(parabola, seen))
+    assert best["best_params"]["n"] == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "part"),
+    [("x=interval(-2,5)", "x=5.0"), ("x=interval(-3,0)", "x=-3.0"), ("n=interval(1,5)", "int\\(")],
+)
+def test_the_ends_of_an_interval_are_checked(override: str, part: str) -> None:
+    with pytest.raises(InputError, match=part):
+        check_command(
+            Command("amlm.x", "", Options, print),
+            ["hydra/sweeper=optuna", override],
+            multirun=True,
+        )

@@ -1,0 +1,171 @@
+"""What a user mistypes is named before any work starts, with the nearest name that exists: for
+`amlm.train` with its groups, and for a small command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from amlm.config.command import Command
+from amlm.config.command_line import check_command
+from amlm.config.composition import parse
+from amlm.config.options import NEEDED, option
+from amlm.train import COMMAND as TRAIN
+from amlm.util.errors import InputError
+
+
+@dataclass
+class Options:
+    out: str = option(NEEDED, "where to")
+    count: int = option(3, "how many", ge=1)
+    share: float | None = option(None, "a share", gt=0, le=1)
+    tasks: list[str] = option(["a"], "which", choices=("a", "b"))
+    model: str | None = option(None, "a name that is also a config group of amlm.train")
+
+
+SMALL = Command("amlm.x", "About x.", Options, print)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "parts"),
+    [
+        (["trainer.max_step=5"], ["trainer.max_step", "did you mean trainer.max_steps"]),
+        (["max_steps=5"], ["max_steps", "did you mean trainer.max_steps"]),
+        (["+masking.smooting=0.1"], ["masking.smooting", "did you mean masking.smoothing"]),
+        (["experiment=hard_deacy"], ["experiment=hard_deacy", "did you mean hard_decay"]),
+        (["masking/signl=hard"], ["masking/signl", "did you mean masking/signal"]),
+        (["masking.schedule.strat=0.3"], ["masking.schedule.strat", "masking.schedule.start"]),
+        (["+masking.schedule.ends=0.3"], ["masking.schedule.ends", "masking.schedule.end"]),
+        (["seed=many"], ["seed", "many"]),
+        (["seed=-1"], ["seed=-1", "at least 0", "below 2,147,483,648"]),
+        (["masking.smoothing=1.5"], ["masking.smoothing=1.5", "below 1"]),
+        (["masking.schedule.start=1.5"], ["masking.schedule.start=1.5", "below 1"]),
+        (["masking.normalization=exakt"], ["one of exact, clipped"]),
+        (["masking.replacement.mask=0.95"], ["masking.replacement", "more than 1"]),
+        (["model.heads=3"], ["model.heads=3", "multiple"]),
+        (["data.tokens_per_step=1000"], ["data.tokens_per_step=1000", "multiple"]),
+        (["data.sequence_length={0: 3}"], ["sequence_length", "at least"]),
+        (["data=babylm"], ["data.dir"]),
+        (["data.dir=somewhere"], ["data=babylm"]),
+        (["experiment="], ["experiment"]),
+        (["trainer.max_steps"], ["'trainer.max_steps' is not of the form option=value"]),
+        (["evaluation.tasks=sample"], ["evaluation.tasks: is a list: evaluation.tasks=[sample]"]),
+        (["hydra/sweeper=nothing"], ["hydra/sweeper=nothing is not there", "plugin"]),
+        (["objective=validation/los"], ["no number", "did you mean validation/loss"]),
+    ],
+)
+def test_train_explains_wrong_input(overrides: list[str], parts: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        check_command(TRAIN, overrides)
+    assert all(part in str(caught.value) for part in parts), str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "part"),
+    [
+        ("data.dir=no/such/folder", "no source reads it: add data=babylm"),
+        ("data.shares={sample: 0.5}", "add up to 0.5: they must add up to 1"),
+        ("data.shares={sample: 1.5, b: -0.5}", "b=-0.5|sample=1.5 is out of range"),
+        ("data.shares.smaple=1.0", "smaple names no source.*sample"),
+        ("data.cleaning.gutenberg.titles=true", "there is no such rule.*title_lines"),
+        ("data.sources.sample.format=xml", "format=xml"),
+        ("data.words=0", "at least 1"),
+        ("optimizer.lr=inf", "out of range"),
+        ("optimizer.eps=1e-35", "at least 1e-30"),
+    ],
+)
+def test_what_does_not_fit_is_named(override: str, part: str) -> None:
+    with pytest.raises(InputError, match=part):
+        check_command(TRAIN, [override])
+
+
+def test_lengths_that_hydra_would_merge_are_asked_for_in_full() -> None:
+    with pytest.raises(InputError, match="from epoch 5 on"):
+        check_command(TRAIN, ["scale=paper", "data.sequence_length={0: 128}"])
+    check_command(TRAIN, ["scale=paper", "data.sequence_length={0: 128, 5: 128}"])
+    check_command(TRAIN, ["scale=small", "data.sequence_length={0: 32}"])
+
+
+def test_a_users_own_experiment_with_an_unknown_key(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    mine = tmp_path / "experiment" / "mine.yaml"
+    mine.write_text("# @package _global_\nname: mine\nmasking:\n  smothing: 0.3\n")
+    with pytest.raises(InputError, match=r"did you mean masking\.smoothing"):
+        check_command(TRAIN, ["experiment=mine"], config_dir=str(tmp_path))
+    with pytest.raises(InputError, match=r"experiment=mien is not a choice.*did you mean mine"):
+        check_command(TRAIN, ["experiment=mien"], config_dir=str(tmp_path))
+    mine.write_text("# @package _global_\nname: mine\nmasking:\n  smoothing: 0.3\n")
+    check_command(TRAIN, ["experiment=mine"], config_dir=str(tmp_path))
+    mine.write_text("name: mine: other\n")
+    with pytest.raises(InputError, match=r"a YAML file is broken: .*mine\.yaml"):
+        check_command(TRAIN, ["experiment=mine"], config_dir=str(tmp_path))
+    with pytest.raises(InputError, match="Cannot find primary config 'nothing'"):
+        check_command(TRAIN, [], config_dir=str(tmp_path), config_name="nothing")
+    with pytest.raises(InputError, match=r"--config-dir .*nothing is no folder"):
+        check_command(TRAIN, [], config_dir=str(tmp_path / "nothing"))
+
+
+def test_small_commands_take_values_with_the_types_of_their_fields() -> None:
+    made = parse(Options, ["out=x y", "count=5", "share=0.5", "tasks=[b,a]", "model=m"])
+    assert made == Options(out="x y", count=5, share=0.5, tasks=["b", "a"], model="m")
+    assert parse(Options, ["out=http://localhost:8000/v1"]) == Options(
+        out="http://localhost:8000/v1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        ([], ["out=... is needed", "where to"]),
+        (["out=x", "cuont=2"], ["unknown option cuont", "did you mean count?"]),
+        (["out=x", "cuont"], ["'cuont'", "option=value", "did you mean count?"]),
+        (["out=x", "+more=1"], ["unknown option more"]),
+        (["out=x", "count=two"], ["count", "two"]),
+        (["out=x", "count=0"], ["count=0", "at least 1"]),
+        (["out=x", "share=nan"], ["share=nan"]),
+        (["out=x", "tasks=[a,c]"], ["tasks=c", "one of a, b"]),
+        (["out=x", "tasks=[a"], ["tasks=[a", "a list is written [a,b]"]),
+        (["out=x", "tasks=b"], ["tasks: is a list: tasks=[b]"]),
+        (["out=x", "two words=1"], ["'two words=1' is not of the form option=value"]),
+        (["out=x,y"], ["out=x,y is a sweep", "--multirun", """'out="x,y"'"""]),
+    ],
+)
+def test_small_commands_explain_wrong_input(arguments: list[str], parts: list[str]) -> None:
+    with pytest.raises(InputError) as error:
+        check_command(SMALL, arguments)
+    assert all(part in str(error.value) for part in parts), error.value
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "~/run",
+        "/home/jörg/日本",
+        "runs (old)/a=1",
+        "it's",
+        "a#1",
+        "x[1]",
+        "{a}",
+        "C:\\new\\",
+        "a!;&",
+    ],
+)
+def test_paths_with_characters_that_hydra_keeps_for_itself_are_taken_as_they_are(
+    path: str,
+) -> None:
+    try:
+        assert parse(Options, [f"out={path}"]).out == path
+    except InputError as error:
+        assert path.startswith("{") and f"""'out="{path}"'""" in str(error)
+        assert parse(Options, [f"""out="{path}\""""]).out == path
+
+
+@pytest.mark.parametrize("path", ["a,b", "[a", "(a), b", "'a"])
+def test_how_to_quote_is_said_where_quoting_could_hide_a_mistake(path: str) -> None:
+    with pytest.raises(InputError) as error:
+        check_command(SMALL, [f"out={path}"])
+    assert f"""'out="{path}"'""" in str(error.value)
+    assert parse(Options, [f'out="{path}"']).out == path

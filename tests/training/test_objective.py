@@ -1,0 +1,60 @@
+"""The number that a run returns to a sweeper: against its record, and refused beforehand if no
+record will have it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from amlm.config.schema import Config
+from amlm.train import train_to_objective
+from amlm.training.objective import GROUPED, NUMBERS, SCORES, check_objective, objective
+from amlm.training.record import read_log, scalars
+from amlm.util.errors import InputError, RunFinished
+
+STEPS = ("trainer.max_steps=6", "trainer.validate_every=3", "masking.update_every=2")
+
+
+def test_a_run_returns_a_number_of_its_record(
+    tiny: Callable[..., Config], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scored = ("evaluation.tasks=[sample]", "evaluation.items=2")
+    config = tiny(*STEPS, *scored, f"run_dir={tmp_path / 'run'}", "objective=validation.accuracy")
+    returned = train_to_objective(config)
+    records = read_log(tmp_path / "run")
+    validations = [record for record in records if record["kind"] == "validation"]
+    assert len(validations) > 1 and returned == validations[-1]["accuracy"]
+    assert objective(tmp_path / "run", "validation/loss") == validations[-1]["loss"]
+    with pytest.raises(InputError, match=r"no number of the record .*did you mean summary/steps"):
+        objective(tmp_path / "run", "summary/stepz")
+
+    # What is accepted beforehand is what there is.
+    there = {name for record in records for name in scalars(record)}
+    known = {f"{kind}/{name}" for kind, names in NUMBERS.items() for name in names}
+    known |= {f"{place}/sample/{n}" for place in ("evaluation", "summary/scores") for n in SCORES}
+    assert known == {name for name in there if not name.startswith(GROUPED)}
+
+    # A finished run is an error by itself; in a sweep it is skipped and gives its number.
+    with pytest.raises(RunFinished):
+        train_to_objective(config)
+    config.sweep = "grid"
+    capsys.readouterr()
+    assert train_to_objective(config) == returned
+    assert capsys.readouterr().out == f"skipped: already finished: {tmp_path / 'run'}\n"
+
+
+def test_what_no_record_has_is_refused_beforehand(tiny: Callable[..., Config]) -> None:
+    for name in ("validation/loss", "train.lr", "mask_update/by_kind/word", "summary/seconds"):
+        check_objective(tiny(f"objective={name}"))
+    for name in ("validation/los", "loss", "evaluation/blimp/score", "evaluation/sample"):
+        with pytest.raises(InputError, match=rf"objective={name} is no number of the record"):
+            check_objective(tiny(f"objective={name}"))
+    scored = tiny("objective=evaluation/sample/score", "evaluation.tasks=[sample]")
+    check_objective(scored)
+    logs = tiny(
+        "objective=validation/mine",
+        "callbacks.mine._target_=lightning.pytorch.callbacks.LearningRateMonitor",
+    )
+    check_objective(logs)
