@@ -1,4 +1,7 @@
-"""Shared fixtures: generated text laid out like a BabyLM release, and a store built from it."""
+"""Shared fixtures: generated text laid out like a BabyLM release, and a store built from it.
+
+No test depends on which others ran before it in its process, or on how many processes share the
+tests: each starts with one thread and the same global random state."""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import settings
 
 from amlm.config.schema import DataConfig, TokenizerConfig
@@ -19,6 +23,20 @@ VOCAB_SIZE = 700
 # The same examples in every run.
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.load_profile("same")
+
+ROOT = Path(__file__).resolve().parents[1]
+# For the processes that tests start: the code under test, whatever is installed, and one thread.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def same_start() -> None:
+    """One thread (tensors this small only wait for a second one) and the same random state."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
 
 
 def generated_lines(count: int, seed: int) -> list[str]:
@@ -45,7 +63,7 @@ def generated_lines(count: int, seed: int) -> list[str]:
 def shared_data() -> Path:
     """Real text and evaluation items beside a development checkout; tests of them need it."""
     folder = Path(
-        os.environ.get("AMLM_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
+        os.environ.get("AMLM_TEST_DATA", ROOT.parent / "shared" / "data")
     )
     if not folder.is_dir():
         pytest.skip("needs the folder of real text and evaluation items (AMLM_TEST_DATA)")

@@ -13,7 +13,7 @@ from hydra import initialize_config_dir
 from amlm.config.command_line import conf_dir, register_schema, typed
 from amlm.config.place import compose_run, place
 from amlm.config.schema import Config
-from amlm.train import train
+from amlm.train import main, train
 from amlm.training.run import Result
 
 TINY = (
@@ -96,3 +96,21 @@ def tiny_run(tiny: Callable[..., Config]) -> Callable[..., Result]:
 def command(overrides: list[str]) -> list[str]:
     """The command that trains a tiny configuration in a process of its own."""
     return [sys.executable, "-m", "amlm.train", *overrides]
+
+
+@pytest.fixture
+def command_here(
+    overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., None]:
+    """Gives that command with further overrides in this process, where torch is imported already.
+
+    Hydra is kept from pointing the logging of all later tests at this one's output.
+    """
+    monkeypatch.chdir(tmp_path)
+    quiet = ("hydra/job_logging=none", "hydra/hydra_logging=none")
+
+    def give(*more: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["amlm.train", *quiet, *overrides, *more])
+        main()
+
+    return give
