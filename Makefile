@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+# Processes that share the tests: one a core, of which more than four only repeat what they set up.
+SHARE  := -n logical --maxprocesses 4 --dist worksteal
 PIP_ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -28,7 +30,7 @@ train: setup  ## train on the built-in sample, 4 to 5 minutes on 2 cores
 	$(BIN)/python -m amlm.train $(if $(ARGS),$(ARGS),experiment=hard_decay)
 
 test: setup  ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(SHARE) $(ARGS)
 
 lint: setup  ## check style
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """Shared fixtures: generated text laid out like a BabyLM release, and a store built from it.
 
-No test depends on which others ran before it in its process, or on how many processes share the
-tests: each starts with one thread and the same global random state."""
+Each test starts with one thread and the same global random state, whichever ran before it in its
+process and however many processes share the tests."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ settings.register_profile("same", derandomize=True, deadline=None)
 settings.load_profile("same")
 
 ROOT = Path(__file__).resolve().parents[1]
-# For the processes that tests start: the code under test, whatever is installed, and one thread.
+# One thread: tensors this small only wait for a second one. Processes that tests start have one
+# too, and run the code under test, whatever is installed.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
-os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(autouse=True)
-def same_start() -> None:
-    """One thread (tensors this small only wait for a second one) and the same random state."""
-    torch.set_num_threads(1)
+def same_random_state() -> None:
     torch.manual_seed(0)
 
 
@@ -62,9 +62,7 @@ def generated_lines(count: int, seed: int) -> list[str]:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real text and evaluation items beside a development checkout; tests of them need it."""
-    folder = Path(
-        os.environ.get("AMLM_TEST_DATA", ROOT.parent / "shared" / "data")
-    )
+    folder = Path(os.environ.get("AMLM_TEST_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip("needs the folder of real text and evaluation items (AMLM_TEST_DATA)")
     return folder

@@ -45,15 +45,6 @@ def main(*arguments: str) -> None:
     commands.run("amlm.evaluate", "", Options, evaluate.run, arguments)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Models this small gain nothing from a second one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def double() -> Iterator[None]:
     """Float64, in which two ways of rounding do not drift apart."""
