@@ -3,21 +3,25 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+# Processes that share the tests: one a core, of which more than four only repeat what they set up.
+SHARE  := -n logical --maxprocesses 4 --dist worksteal
 PIP_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test lint types check wheel clean
+.PHONY: help setup train test lint format types check lock wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 	@echo
 	@echo 'ARGS are passed on: make train ARGS="experiment=soft_decay seed=1"'
 
-# PIP_ARGS choose where pip looks, for example for a torch built for the processor alone.
-$(VENV)/.ready: pyproject.toml constraints.txt
+# PIP_ARGS choose where pip looks for torch, for example for a build for the processor alone. Its
+# version is fixed in constraints.txt; everything else has its version and hashes in the lock.
+$(VENV)/.ready: pyproject.toml constraints.txt requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
 setup: $(VENV)/.ready  ## make the virtual environment with pinned dependencies
@@ -26,17 +30,27 @@ train: setup  ## train on the built-in sample, 4 to 5 minutes on 2 cores
 	$(BIN)/python -m amlm.train $(if $(ARGS),$(ARGS),experiment=hard_decay)
 
 test: setup  ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(SHARE) $(ARGS)
 
 lint: setup  ## check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 
+format: setup  ## rewrite the code in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
 types: setup  ## check types
 	$(BIN)/mypy
 
 check: lint types test  ## all that continuous integration runs
+
+lock: setup  ## write requirements.lock anew; versions stay but with ARGS=--upgrade
+	$(BIN)/uv pip compile pyproject.toml --extra dev --constraint constraints.txt $(ARGS) \
+		--universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+		--no-emit-package torch --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+		--quiet --output-file requirements.lock
 
 wheel: setup  ## build a wheel into dist/
 	$(BIN)/python -m build --wheel

@@ -1,4 +1,7 @@
-"""Shared fixtures: generated text in the layout of a BabyLM release, and a store built from it."""
+"""Shared fixtures: generated text in the layout of a BabyLM release, and a store built from it.
+
+Each test starts with one thread and the same global random state, whichever ran before it in its
+process and however many processes share the tests."""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import settings
 
 from amlm.config.schema import DataConfig, TokenizerConfig
@@ -19,6 +23,20 @@ VOCAB_SIZE = 700
 # The same examples in every run.
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.load_profile("same")
+
+ROOT = Path(__file__).resolve().parents[1]
+# One thread: tensors this small only wait for a second one. Processes that tests start have one
+# too, and run the code under test, whatever is installed.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+
+
+@pytest.fixture(autouse=True)
+def same_random_state() -> None:
+    torch.manual_seed(0)
 
 
 def generated_lines(count: int, seed: int) -> list[str]:
@@ -45,9 +63,7 @@ def generated_lines(count: int, seed: int) -> list[str]:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real text and evaluation items; tests that need it are skipped without it."""
-    folder = Path(
-        os.environ.get("AMLM_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
-    )
+    folder = Path(os.environ.get("AMLM_TEST_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip("needs the folder of real text and evaluation items (AMLM_TEST_DATA)")
     return folder

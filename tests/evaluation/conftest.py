@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from tokenizers import Tokenizer
 
 from amlm.config.schema import ModelConfig
@@ -20,11 +19,6 @@ from amlm.sample import minimal_pairs, sample_lines
 from amlm.tokenizers.bpe import save_tokenizer, train_tokenizer
 
 LIMIT = 400  # maximum length declared by the tiny model, in tokens
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)  # a second thread does not help with tensors this small
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import torch
 
 from amlm.config.composition import parse
 from amlm.config.schema import Config
-from amlm.train import train
+from amlm.train import main, train
 from amlm.training.record import read_log, read_tables
 from amlm.training.run import Result
 
@@ -121,3 +121,21 @@ def same_run() -> Callable[[Path, Path], None]:
         assert timeless(one) == timeless(other)
 
     return check
+
+
+@pytest.fixture
+def command_here(
+    overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., None]:
+    """Gives that command with further overrides in this process, where torch is imported already.
+
+    Hydra is kept from pointing the logging of all later tests at this one's output.
+    """
+    monkeypatch.chdir(tmp_path)
+    quiet = ("hydra/job_logging=none", "hydra/hydra_logging=none")
+
+    def give(*more: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["amlm.train", *quiet, *overrides, *more])
+        main()
+
+    return give

@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -60,15 +60,6 @@ with torch.no_grad():
 
 
 @pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Sums in the same order in every process."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
 def few_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(word_checkpoints, "THRESHOLDS", [500, 1_500, 10**9])
     monkeypatch.setattr(word_checkpoints, "MILLION", 500)
@@ -99,7 +90,6 @@ def interpreter(request: pytest.FixtureRequest) -> str | None:
     return found
 
 
-@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(
     ("experiment", "tolerance"), [("hard_decay", 0.0), ("hard_decay_nhot", 1e-5)]
 )

@@ -1,16 +1,19 @@
-"""Whole commands in processes of their own: a sweep, two data-parallel processes, any folder.
-Two processes are compared with one."""
+"""Whole commands: a sweep, two data-parallel processes, any folder. Two processes are compared with
+one. A process of its own takes seconds to import what it needs: one for each kind of command."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from amlm.training.record import read_log, read_tables
+from amlm.training.run import Result
 
 COMPLETE = {"config.yaml", "run.json", "log.jsonl", "tables.f32", "checkpoints", "hf"}
 
@@ -39,16 +42,12 @@ def test_a_sweep_of_four_makes_four_complete_folders(command: list[str], tmp_pat
     assert len(sweeps) == 1 and sweeps != {"sweep: null"}
 
 
-def test_a_sweep_into_a_given_folder(command: list[str], tmp_path: Path) -> None:
+def test_a_sweep_into_a_given_folder(
+    command_here: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def sweep(seeds: str) -> str:
-        done = subprocess.run(
-            [*command, "trainer.max_steps=1", seeds, f"run_dir={tmp_path / 'mine'}", "-m"],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        command_here("trainer.max_steps=1", seeds, f"run_dir={tmp_path / 'mine'}", "-m")
+        return capsys.readouterr().out
 
     sweep("seed=3,4")
     first = _names(tmp_path / "mine")
@@ -63,7 +62,9 @@ def test_a_sweep_into_a_given_folder(command: list[str], tmp_path: Path) -> None
     )
 
 
-def test_two_processes_give_what_one_gives(command: list[str], tmp_path: Path) -> None:
+def test_two_processes_give_what_one_gives(
+    command: list[str], tiny_run: Callable[..., Result], tmp_path: Path
+) -> None:
     steps = (
         "experiment=hard_decay",
         "trainer.max_steps=6",
@@ -71,11 +72,11 @@ def test_two_processes_give_what_one_gives(command: list[str], tmp_path: Path) -
         "model.dropout=0",
     )
     two = ("impl=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.accumulate=2")
-    for name, more in (("one", ()), ("two", two)):
-        done = subprocess.run(
-            [*command, *steps, *more, f"run_dir={tmp_path / name}"], capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
+    tiny_run(*steps, f"run_dir={tmp_path / 'one'}")
+    done = subprocess.run(
+        [*command, *steps, *two, f"run_dir={tmp_path / 'two'}"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
     losses = {
         name: [r["loss"] for r in read_log(tmp_path / name) if r["kind"] in ("train", "validation")]
         for name in ("one", "two")
@@ -87,13 +88,12 @@ def test_two_processes_give_what_one_gives(command: list[str], tmp_path: Path) -
     assert _names(tmp_path / "two") == COMPLETE
 
 
-def test_no_gpu_is_said_at_once(command: list[str], tmp_path: Path) -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        assert torch.cuda.device_count()
-        return
-    done = subprocess.run([*command, "impl=gpu"], capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 2
-    assert "use impl=cpu" in done.stderr
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_no_gpu_is_said_at_once(
+    command_here: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command_here("impl=gpu")
+    assert ended.value.code == 2
+    assert "use impl=cpu" in capsys.readouterr().err
     assert not (tmp_path / "outputs").exists()

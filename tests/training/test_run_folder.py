@@ -17,6 +17,7 @@ from filelock import FileLock
 from amlm.config.schema import Config
 from amlm.train import train
 from amlm.training.record import read_log
+from amlm.training.run import Result
 from amlm.training.run_folder import claim, describe
 from amlm.util.errors import InputError
 
@@ -89,15 +90,18 @@ def test_a_checkpoint_is_written_where_a_validation_falls_on_its_step(
 
 
 def test_a_killed_process_goes_on_with_the_same_command(
-    command: list[str], same_run: Callable[[Path, Path], None], tmp_path: Path
+    command: list[str],
+    tiny_run: Callable[..., Result],
+    same_run: Callable[[Path, Path], None],
+    tmp_path: Path,
 ) -> None:
-    def start(name: str) -> subprocess.Popen[bytes]:
+    def start() -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [*command, *STEPS, f"run_dir={tmp_path / name}"], stdout=subprocess.DEVNULL
+            [*command, *STEPS, f"run_dir={tmp_path / 'killed'}"], stdout=subprocess.DEVNULL
         )
 
-    assert start("whole").wait(120) == 0
-    process = start("killed")
+    tiny_run(*STEPS, f"run_dir={tmp_path / 'whole'}")
+    process = start()
     checkpoint = tmp_path / "killed" / "checkpoints" / "last.ckpt"
     deadline = time.monotonic() + 60
     while not checkpoint.exists() and time.monotonic() < deadline:
@@ -105,7 +109,7 @@ def test_a_killed_process_goes_on_with_the_same_command(
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not json.loads((tmp_path / "killed" / "run.json").read_text())["finished"]
-    assert start("killed").wait(120) == 0
+    assert start().wait(120) == 0
     same_run(tmp_path / "killed", tmp_path / "whole")
 
 

@@ -45,15 +45,6 @@ def main(*arguments: str) -> None:
     command_line.run(evaluate.COMMAND, arguments)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """A second thread does not help with models this small."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def double() -> Iterator[None]:
     """Float64, so that rounding differences do not accumulate."""
