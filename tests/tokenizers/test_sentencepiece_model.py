@@ -1,5 +1,5 @@
 """SentencePiece models against the `sentencepiece` library itself: ids of real, generated and any
-text, for models of every kind that can be followed; those that can't are refused."""
+text, for models of every kind that can be converted; the others are refused."""
 
 from __future__ import annotations
 
@@ -261,9 +261,9 @@ def test_reading_a_model_imports_no_torch(tmp_path: Path) -> None:
     assert done.stdout.strip() == "set()", done.stderr
 
 
-def test_torn_models_are_refused(path: Path, tmp_path: Path) -> None:
+def test_truncated_models_are_refused(path: Path, tmp_path: Path) -> None:
     whole = path.read_bytes()
     for size in (1, 100, len(whole) // 2, len(whole) - 1):
-        (tmp_path / "torn.model").write_bytes(whole[:size])
+        (tmp_path / "half.model").write_bytes(whole[:size])
         with pytest.raises(InputError, match="copy it again"):
-            load_existing(tmp_path / "torn.model")
+            load_existing(tmp_path / "half.model")
