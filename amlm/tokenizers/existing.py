@@ -100,7 +100,7 @@ def load_existing(path: Path) -> Tokenizer:
     Returns: a tokenizer that adds ``[CLS] ... [SEP]`` and knows its roles (see `roles`).
 
     Raises:
-        InputError: there is none, it is torn, or it can't be followed exactly.
+        InputError: there is none, it is damaged, or its ids can't be reproduced.
     """
     files = existing_files(path)
     with files[0].open("rb") as file:

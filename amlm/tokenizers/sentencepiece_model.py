@@ -1,66 +1,69 @@
-"""Builds a tokenizer that gives the ids of a SentencePiece model, from its file alone.
+"""Converts a SentencePiece model to a tokenizer of the `tokenizers` library with the same ids.
 
-Unigram and BPE models are rebuilt exactly: normalisation, dummy prefix, white space, byte fallback,
-user-defined symbols. One thing cannot be: SentencePiece adds up the scores of a Unigram model in
-single precision and `tokenizers` in double, so that of two segmentations whose scores agree to
-seven digits (runs of one character, cut at other places) either may win. See also
-`amlm.tokenizers.charsmap`.
+`sentencepiece` reads the file and gives the ids that the conversion is checked against. One thing
+can't be the same: SentencePiece adds up the scores of a Unigram model in single precision and
+`tokenizers` in double, so that of two segmentations whose scores agree to seven digits (runs of one
+character, cut at other places) either may win. `notes.md` says how often, in real text.
 """
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from itertools import pairwise, permutations
+import math
+from collections.abc import Collection, Iterator
+from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from amlm.tokenizers.bpe import BOUNDARY
-from amlm.tokenizers.charsmap import charsmap_normalizers
-from amlm.tokenizers.sentencepiece_file import (
-    BPE,
-    BYTE,
-    CONTROL,
-    NORMAL,
-    UNIGRAM,
-    UNKNOWN,
-    USER_DEFINED,
-    SentencePieceModel,
-    read_sentencepiece,
-)
+from amlm.tokenizers.charsmap import UNIT, charsmap_normalizers, class_of
 from amlm.tokenizers.special_tokens import roles_among
 from amlm.util.errors import InputError
 
+UNIGRAM, BPE = 1, 2  # kinds of models
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED = 1, 2, 3, 4  # types of pieces
+NAMED_RULES = ["identity", "nfkc", "nmt_nfkc", "nfkc_cf", "nmt_nfkc_cf"]
 # A user-defined symbol is one token wherever it stands. The model knows it under a character for
-# private use, into which the normaliser turns it.
+# private use, into which the normalizer turns it.
 FIRST_SYMBOL = 0xF0000
+# Texts that are easily got wrong: each line, and all of it.
+PROBES = """  two  spaces \x01\r
+Don't  stop -- 1,234.50 (e.g.) 2nd A1b
+▁a▁ ▁b▁\t\u200bda a\u00ad b 日本é 🙂🙂
+½ ﬁ ™\ufe0f ¨ Ａ e\u0301E\u0301 e\u0302\u0301 \u1112\u1161\u11ab \xa0\u0301x"""
 
 
-def _normalizer(model: SentencePieceModel, symbols: dict[str, str]) -> normalizers.Normalizer:
-    # A longer symbol goes before one that is part of it.
-    marks = [
-        normalizers.Replace(symbol, symbols[symbol])
-        for symbol in sorted(symbols, key=len, reverse=True)
-    ]
-    steps: list[normalizers.Normalizer] = [*marks]
-    prefix = [normalizers.Prepend(BOUNDARY)] if model.dummy_prefix else []
-    if not model.remove_extra_spaces:
-        steps += prefix
-    if model.charsmap:
-        steps += charsmap_normalizers(model.charsmap)
-    if model.remove_extra_spaces:
-        steps += [normalizers.Replace(Regex(r"\A +| +\z| +(?= )"), ""), *prefix]
-    steps.append(normalizers.Replace(" ", BOUNDARY))
-    if model.remove_extra_spaces:
-        steps.append(normalizers.Replace(Regex(rf"{BOUNDARY}+\z"), ""))
-    # The normalisation may have made a symbol of what was none.
-    return normalizers.Sequence([*steps, *marks])
+def _read(path: Path) -> tuple[Any, Any, list[str]]:
+    # The model's message, the library's processor, and the sources of the normalization rules.
+    try:
+        import sentencepiece
+        from sentencepiece.sentencepiece_model_pb2 import ModelProto
+    except Exception as error:  # a version of protobuf that doesn't fit has an error of its own
+        raise InputError(
+            f"{path}: reading a SentencePiece model needs `sentencepiece` and `protobuf` "
+            f"({error}): pip install --upgrade sentencepiece protobuf"
+        ) from error
+    try:
+        processor = sentencepiece.SentencePieceProcessor(model_file=str(path))
+        model = ModelProto.FromString(content := path.read_bytes())
+        rules = []
+        if model.normalizer_spec.precompiled_charsmap:
+            rules = sentencepiece.SentencePieceNormalizer(model_proto=content).decompile()
+    except Exception as error:
+        raise InputError(
+            f"{path} is neither a tokenizer.json nor a whole SentencePiece model: copy it again"
+        ) from error
+    return model, processor, [source for source, _ in rules]
 
 
-def _merges(model: SentencePieceModel) -> list[tuple[str, str]]:
+def _pieces(model: Any, *types: int) -> list[str]:
+    return [each.piece for each in model.pieces if each.type in types]
+
+
+def _merges(model: Any) -> list[tuple[str, str]]:
     # Two neighbours are merged if together they are a piece, the piece with the best score first.
-    scores = {piece: score for piece, score, kind in model.pieces if kind == NORMAL}
+    scores = {each.piece: each.score for each in model.pieces if each.type == NORMAL}
     return [
         (piece[:cut], piece[cut:])
         for piece in sorted(scores, key=scores.__getitem__, reverse=True)
@@ -69,64 +72,115 @@ def _merges(model: SentencePieceModel) -> list[tuple[str, str]]:
     ]
 
 
-def _reserved_score(model: SentencePieceModel) -> float:
-    # `tokenizers` finds every piece in text, SentencePiece none that is reserved. With this score
-    # a reserved piece loses against the characters it is written with.
-    worst = min([0.0, *(score for _, score, kind in model.pieces if kind == NORMAL)])
-    return worst * max(len(piece) for piece, _, _ in model.pieces) - 1
-
-
-def _reserved_apart(
-    model: SentencePieceModel, reserved: list[str]
-) -> list[pre_tokenizers.PreTokenizer]:
-    # Unless some of those characters are unknown, which scores still worse. Then text that spells
-    # a reserved piece is cut beside an unknown character, where no piece lies across; not between
-    # two of them, which are one unknown piece together, unless they are to become bytes.
-    known = set(model.of(NORMAL))
-    tails: dict[str, list[str]] = defaultdict(list)
-    for piece in reserved:
-        for cut, (left, right) in enumerate(pairwise(piece), 1):
-            unknown = (left not in known) + (right not in known)
-            if unknown == 1 or (unknown == 2 and model.byte_fallback):
-                tails[piece[:cut]].append(re.escape(piece[cut:]))
-                break
-    return [
-        pre_tokenizers.Split(
-            Regex(f"{re.escape(head)}(?={'|'.join(each)})"), "merged_with_previous"
-        )
-        for head, each in tails.items()
-    ]
-
-
-def _model_of(model: SentencePieceModel, names: list[str]) -> models.Model:
-    unknown = names.index(model.of(UNKNOWN)[0])
-    if model.kind == BPE:
+def _converted(model: Any, names: list[str]) -> models.Model:
+    unknown = [each.type for each in model.pieces].index(UNKNOWN)
+    byte_fallback = model.trainer_spec.byte_fallback
+    if model.trainer_spec.model_type == BPE:
         return models.BPE(
             vocab={name: v for v, name in enumerate(names)},
             merges=_merges(model),
             unk_token=names[unknown],
             fuse_unk=True,
-            byte_fallback=model.byte_fallback,
+            byte_fallback=byte_fallback,
         )
-    # A user-defined symbol under another name has no rival, whatever its score.
-    reserved = _reserved_score(model)
-    vocab = [
-        (name, score if kind == NORMAL else reserved)
-        for name, (_, score, kind) in zip(names, model.pieces, strict=True)
+    # `tokenizers` finds every piece in text, SentencePiece none that is reserved. With this score
+    # a reserved piece loses against the characters it is written with. (A user-defined symbol under
+    # another name has no rival, whatever its score.)
+    worst = min([0.0, *(each.score for each in model.pieces if each.type == NORMAL)])
+    reserved = worst * max(len(each.piece) for each in model.pieces) - 1
+    scores = [each.score if each.type == NORMAL else reserved for each in model.pieces]
+    return models.Unigram(
+        list(zip(names, scores, strict=True)), unk_id=unknown, byte_fallback=byte_fallback
+    )
+
+
+def _normalizers(
+    model: Any, sources: list[str], symbols: dict[str, str]
+) -> list[normalizers.Normalizer]:
+    spec = model.normalizer_spec
+    # A longer symbol goes before one that is part of it.
+    marks = [
+        normalizers.Replace(symbol, symbols[symbol])
+        for symbol in sorted(symbols, key=len, reverse=True)
     ]
-    return models.Unigram(vocab, unk_id=unknown, byte_fallback=model.byte_fallback)
+    prefix = [normalizers.Prepend(BOUNDARY)] if spec.add_dummy_prefix else []
+    rules = charsmap_normalizers(spec.precompiled_charsmap, sources) if sources else []
+    space = normalizers.Replace(" ", BOUNDARY)
+    # The rules may make a symbol of what was none: symbols are replaced again at the end.
+    if not spec.remove_extra_whitespaces:
+        return [*marks, *prefix, *rules, space, *marks]
+    extra = normalizers.Replace(Regex(r"\A +| +\z| +(?= )"), "")
+    last = normalizers.Replace(Regex(rf"{BOUNDARY}+\z"), "")
+    return [*marks, *rules, extra, *prefix, space, last, *marks]
 
 
-def _refuse_overlaps(path: Path, symbols: list[str]) -> None:
+def _set_pipeline(
+    tokenizer: Tokenizer, model: Any, sources: list[str], symbols: dict[str, str]
+) -> None:
+    steps = _normalizers(model, sources, symbols)
+    cuts = []
+    pieces = _pieces(model, NORMAL)
+    if BOUNDARY in pieces and not any(BOUNDARY in piece[1:] for piece in pieces):
+        # Exact, since no piece lies across words, and many times as fast: words are remembered.
+        cuts.append(pre_tokenizers.Split(BOUNDARY, "merged_with_next"))
+    if model.trainer_spec.model_type == UNIGRAM:
+        # Unknown characters score still worse than a reserved piece that they spell.
+        unknown = Regex(f"[^{class_of({*''.join(pieces), *symbols.values()})}]")
+        if model.trainer_spec.byte_fallback:
+            cuts.append(pre_tokenizers.Split(unknown, "isolated"))
+        else:
+            steps.append(normalizers.Replace(unknown, UNIT))
+    tokenizer.normalizer = normalizers.Sequence(steps)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(cuts)
+    tokenizer.decoder = decoders.Sequence(
+        [
+            *(decoders.Replace(mark, symbol) for symbol, mark in symbols.items()),
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            decoders.Replace(BOUNDARY, " "),
+            *([decoders.Strip(" ", 1, 0)] if model.normalizer_spec.add_dummy_prefix else []),
+        ]
+    )
+
+
+def _tie(model: Any, *segmentations: list[int]) -> bool:
+    # Whether a Unigram model's scores of two ways to cut a text can't be told in single precision.
+    one, other = ([model.pieces[v] for v in ids] for ids in segmentations)
+    return (
+        model.trainer_spec.model_type == UNIGRAM
+        and "".join(p.piece for p in one) == "".join(p.piece for p in other)
+        and math.isclose(sum(p.score for p in one), sum(p.score for p in other), rel_tol=1e-6)
+    )
+
+
+def _differences(
+    model: Any, symbols: Collection[str], tokenizer: Tokenizer, processor: Any
+) -> Iterator[str]:
+    # Why the conversion gives other ids: what is known not to work, and what is seen of the ids of
+    # every piece, alone and between letters.
+    trainer, rules = model.trainer_spec, model.normalizer_spec
+    if trainer.model_type not in (UNIGRAM, BPE):
+        yield "it is a model of whole words or single characters"
+    if rules.precompiled_charsmap and rules.name not in NAMED_RULES:
+        yield f"its normalization rules are none of {', '.join(NAMED_RULES)}"
     # A Unigram model weighs overlapping symbols against each other by their lengths and what comes
-    # behind them, which a replacement of one after the other does not.
+    # behind them; BPE takes the leftmost. Replacing one after the other does neither.
     for one, other in permutations(symbols, 2):
-        overlap = any(one.endswith(other[:n]) for n in range(1, len(other)))
-        if one in other or overlap:
-            raise InputError(
-                f"{path}: its symbols {one} and {other} overlap, and a Unigram model's choice "
-                "between them can't be followed exactly: use a model without one of them"
-            )
+        overlap = any(one.endswith(other[:n]) for n in range(1, min(len(one), len(other))))
+        if overlap or (trainer.model_type == UNIGRAM and one in other):
+            yield f"its symbols {one} and {other} overlap"
+    texts = ["a b", "", " ", *PROBES.split("\n"), PROBES]
+    for each in model.pieces:
+        texts += [each.piece.replace(BOUNDARY, " "), f"a{each.piece} {each.piece}b"]
+    text_only = [symbol for symbol in _pieces(model, USER_DEFINED) if symbol not in symbols]
+    texts = [text for text in texts if not any(symbol in text for symbol in text_only)]
+    tokenizer.encode_special_tokens = True
+    encodings = tokenizer.encode_batch(texts)
+    tokenizer.encode_special_tokens = False
+    for text, encoding, ids in zip(texts, encodings, processor.encode(texts), strict=True):
+        if encoding.ids != ids and not _tie(model, encoding.ids, ids):
+            theirs = processor.id_to_piece(ids)
+            yield f"{text!r} would be cut into {encoding.tokens}, by SentencePiece into {theirs}"
 
 
 def sentencepiece_tokenizer(path: Path) -> tuple[Tokenizer, dict[str, str]]:
@@ -136,44 +190,34 @@ def sentencepiece_tokenizer(path: Path) -> tuple[Tokenizer, dict[str, str]]:
     user-defined symbol with a role, ``[MASK]`` say: where text spells it, it is text here.
 
     Raises:
-        InputError: symbols of a Unigram model overlap; and see `read_sentencepiece` and
-            `charsmap_normalizers`.
+        InputError: the file is damaged or no SentencePiece model, `sentencepiece` is missing, or
+            the model is of a kind whose ids can't be reproduced.
     """
-    model = read_sentencepiece(path)
+    model, processor, sources = _read(path)
+    trainer = model.trainer_spec
     roles = roles_among(
-        model.of(UNKNOWN, CONTROL, USER_DEFINED),
-        declared={"unk": model.of(UNKNOWN)[:1]},
-        otherwise={"cls": [model.begin], "sep": [model.end], "pad": [model.padding]},
+        _pieces(model, UNKNOWN, CONTROL, USER_DEFINED),
+        declared={"unk": _pieces(model, UNKNOWN)},
+        otherwise={
+            "cls": [trainer.bos_piece],
+            "sep": [trainer.eos_piece],
+            "pad": [trainer.pad_piece],
+        },
     )
-    special = [*model.of(UNKNOWN, CONTROL), *roles.values()]
+    special = dict.fromkeys([*_pieces(model, UNKNOWN, CONTROL), *roles.values()])
     symbols = {
         symbol: chr(FIRST_SYMBOL + i)
-        for i, symbol in enumerate(model.of(USER_DEFINED))
+        for i, symbol in enumerate(_pieces(model, USER_DEFINED))
         if symbol not in special
     }
-    if model.kind == UNIGRAM:
-        _refuse_overlaps(path, list(symbols))
-    tokenizer = Tokenizer(
-        _model_of(model, [symbols.get(piece, piece) for piece, _, _ in model.pieces])
-    )
-    tokenizer.normalizer = _normalizer(model, symbols)
-    reserved = [*special, *model.of(BYTE)]
-    cuts = _reserved_apart(model, reserved) if model.kind == UNIGRAM else []
-    if BOUNDARY in model.of(NORMAL) and not any(BOUNDARY in p[1:] for p in model.of(NORMAL)):
-        # Exact, since no piece lies across words, and many times as fast: words are remembered.
-        cuts.insert(0, pre_tokenizers.Split(BOUNDARY, "merged_with_next"))
-    if cuts:
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(cuts)
-    tokenizer.decoder = decoders.Sequence(
-        [
-            *(decoders.Replace(mark, symbol) for symbol, mark in symbols.items()),
-            decoders.ByteFallback(),
-            decoders.Fuse(),
-            decoders.Replace(BOUNDARY, " "),
-            *([decoders.Strip(" ", 1, 0)] if model.dummy_prefix else []),
-        ]
-    )
+    tokenizer = Tokenizer(_converted(model, [symbols.get(p.piece, p.piece) for p in model.pieces]))
+    _set_pipeline(tokenizer, model, sources, symbols)
     tokenizer.add_special_tokens(
-        [AddedToken(token, normalized=False, special=True) for token in dict.fromkeys(special)]
+        [AddedToken(token, normalized=False, special=True) for token in special]
     )
+    for difference in _differences(model, symbols, tokenizer, processor):
+        raise InputError(
+            f"{path}: {difference}, so that its ids can't be reproduced: train a BPE or Unigram "
+            "model with SentencePiece's defaults"
+        )
     return tokenizer, roles

@@ -1,8 +1,10 @@
 """SentencePiece models against the `sentencepiece` library itself: ids of real, generated and any
-text, for models of every kind that can be followed; those that can't are refused."""
+text, for models of every kind that can be converted; the others are refused."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -12,14 +14,15 @@ import pytest
 import sentencepiece
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from sentencepiece.sentencepiece_model_pb2 import ModelProto
+from tokenizers import Tokenizer, normalizers
 from transformers import AutoTokenizer
 
 from amlm.text.readers import read_texts
+from amlm.tokenizers import sentencepiece_model
 from amlm.tokenizers.bpe import save_tokenizer
-from amlm.tokenizers.charsmap import charsmap_normalizers, rules_of
+from amlm.tokenizers.charsmap import charsmap_normalizers
 from amlm.tokenizers.existing import load_existing
-from amlm.tokenizers.sentencepiece_file import read_sentencepiece
 from amlm.tokenizers.special_tokens import special_ids, special_tokens
 from amlm.tokenizers.word_starts import word_starts
 from amlm.util.errors import InputError
@@ -70,7 +73,7 @@ TEXT = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cn", "Co"])),
     st.text(ALPHABET, max_size=15),
     st.lists(st.sampled_from([*SYMBOLS[:3], *ALPHABET]), max_size=8).map("".join),
-)
+).filter(lambda text: "[MASK]" not in text)  # has a role: text that spells it is text here
 ANY_TEXT = settings(max_examples=200, derandomize=True, deadline=None)
 
 
@@ -188,35 +191,19 @@ def test_ids_of_real_text_are_those_of_sentencepiece(
         assert len(differing(ours, theirs, each)) <= allowed, source
 
 
-def test_rules_are_followed_but_for_few(tmp_path: Path) -> None:
-    path = trained(tmp_path / "m", ["a b c d"] * 9, vocab_size=10)
-    charsmap = read_sentencepiece(path).charsmap
-    rules = rules_of(charsmap)
-    assert len(rules) > 200_000
-    assert (rules["½"], rules["e\u0302\u0301"], rules["\x01"]) == ("1⁄2", "ế", "")
-    steps = charsmap_normalizers(charsmap)
-    assert len(steps) == 6
-
-
-def test_rules_that_compose_otherwise_are_refused(tmp_path: Path) -> None:
-    table = tmp_path / "rules.tsv"
-    table.write_text("2D 2D\t2014\n41\t61\n", encoding="utf-8")  # "--" to a dash, "A" to "a"
-    path = trained(
-        tmp_path / "m", ["a b c d"] * 9, vocab_size=10, normalization_rule_tsv=str(table)
-    )
-    with pytest.raises(InputError, match="can't be done exactly"):
-        load_existing(path)
-
-
-def test_own_rules_for_single_characters_are_followed(tmp_path: Path) -> None:
-    table = tmp_path / "rules.tsv"
-    table.write_text("2014\t2D 2D\n41\t61\nE9\t65 301\n2C\n", encoding="utf-8")
-    path = trained(
-        tmp_path / "m", ["a e\u0301 b c -- d"] * 9, vocab_size=20, normalization_rule_tsv=str(table)
-    )
-    ours, theirs = load_existing(path), sentencepiece.SentencePieceProcessor(model_file=str(path))
-    texts = ["A—\u0301 é, b", "A\u0301 bA", "A\r\nb, ,c", "—"]
-    assert differing(ours, theirs, texts) == []
+@pytest.mark.parametrize(("rules", "share"), [("nmt_nfkc", 0.0001), ("nmt_nfkc_cf", 0.004)])
+def test_rules_are_followed_but_for_few(rules: str, share: float, tmp_path: Path) -> None:
+    """Not followed are compositions newer than the Unicode tables of `tokenizers` and, where case
+    is folded, the Greek iota below a letter."""
+    path = trained(tmp_path / "m", ["a b c d"] * 9, vocab_size=10, normalization_rule_name=rules)
+    pairs = sentencepiece.SentencePieceNormalizer(model_file=str(path)).decompile()
+    assert len(pairs) > 200_000
+    spec = ModelProto.FromString(path.read_bytes()).normalizer_spec
+    steps = charsmap_normalizers(spec.precompiled_charsmap, [source for source, _ in pairs])
+    separator = "\ufdd2"  # no source holds it, and it combines with nothing
+    text = normalizers.Sequence(steps).normalize_str(separator.join(s for s, _ in pairs))
+    followed = zip(pairs, text.split(separator), strict=True)
+    assert sum(target != ours for (_, target), ours in followed) <= share * len(pairs)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +211,11 @@ def test_own_rules_for_single_characters_are_followed(tmp_path: Path) -> None:
     [
         ({"model_type": "word"}, "whole words or single characters"),
         ({"model_type": "char"}, "whole words or single characters"),
-        ({"treat_whitespace_as_suffix": True}, "behind words"),
+        ({"treat_whitespace_as_suffix": True}, "'a b' would be cut into"),
+        ({"user_defined_symbols": ["<turn>", "<turn>s"]}, "overlap"),
+        ({"user_defined_symbols": ["<turn>", "urn"]}, "overlap"),
+        ({"user_defined_symbols": ["<turn>", "n>a"]}, "overlap"),
+        ({"user_defined_symbols": ["<turn>", "a<tu"], "model_type": "bpe"}, "overlap"),
     ],
 )
 def test_other_models_are_refused(tmp_path: Path, options: dict[str, Any], message: str) -> None:
@@ -233,21 +224,46 @@ def test_other_models_are_refused(tmp_path: Path, options: dict[str, Any], messa
         load_existing(path)
 
 
-@pytest.mark.parametrize("others", [["<turn>s"], ["urn"], ["n>a"], ["a<tu"]])
-def test_overlapping_symbols_of_a_unigram_model_are_refused(
-    tmp_path: Path, lines_of: Callable[[int, int], list[str]], others: list[str]
-) -> None:
-    """SentencePiece takes "<turn>" and "san" from "<turn>san" where the one after the other takes
-    "<turn>s"."""
-    symbols = ["<turn>", *others]
-    path = trained(tmp_path / "u", lines_of(1_500, 8), user_defined_symbols=symbols)
-    with pytest.raises(InputError, match="overlap"):
+def test_own_rules_are_refused(tmp_path: Path) -> None:
+    table = tmp_path / "rules.tsv"
+    table.write_text("2D 2D\t2014\n41\t61\n", encoding="utf-8")  # "--" to a dash, "A" to "a"
+    path = trained(
+        tmp_path / "m", ["a b c d"] * 9, vocab_size=10, normalization_rule_tsv=str(table)
+    )
+    with pytest.raises(InputError, match="rules are none of identity, nfkc,"):
         load_existing(path)
 
 
-def test_torn_models_are_refused(path: Path, tmp_path: Path) -> None:
+def test_a_conversion_with_other_ids_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the reason: the merge of "a" and "b" is missing here."""
+    path = trained(tmp_path / "m", ["ab ab c"] * 9, vocab_size=9, model_type="bpe")
+    load_existing(path)
+    monkeypatch.setattr(sentencepiece_model, "_merges", lambda model: [])
+    with pytest.raises(InputError, match=r"'ab' would be cut into .*'a', 'b'\], by SentencePiece"):
+        load_existing(path)
+
+
+def test_a_missing_library_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sentencepiece.sentencepiece_model_pb2", None)
+    with pytest.raises(InputError, match="pip install --upgrade sentencepiece protobuf"):
+        load_existing(path)
+
+
+def test_reading_a_model_imports_no_torch(tmp_path: Path) -> None:
+    path = trained(tmp_path / "m", ["a b c d"] * 9, vocab_size=10)
+    code = (
+        "import sys; from pathlib import Path; from amlm.tokenizers.existing import load_existing; "
+        "load_existing(Path(sys.argv[1])); print({'torch', 'transformers'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+    assert done.stdout.strip() == "set()", done.stderr
+
+
+def test_truncated_models_are_refused(path: Path, tmp_path: Path) -> None:
     whole = path.read_bytes()
     for size in (1, 100, len(whole) // 2, len(whole) - 1):
-        (tmp_path / "torn.model").write_bytes(whole[:size])
+        (tmp_path / "half.model").write_bytes(whole[:size])
         with pytest.raises(InputError, match="copy it again"):
-            load_existing(tmp_path / "torn.model")
+            load_existing(tmp_path / "half.model")
