@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from amlm.config.options import check_ranges
-from amlm.config.schema import Config, DataConfig
+from amlm.config.run_schema import LoggerConfig
+from amlm.config.schema import Config, DataConfig, MaskingConfig
 from amlm.util.errors import InputError
 
 
@@ -43,9 +44,35 @@ def check(config: Config) -> None:
             )
     check_division(config, devices=max(trainer.devices, 1))
     _check_shares(data)
-    nhot = model.nhot
+    _check_effects(config)
+    if config.masking.counters == "bfloat16" and (trainer.devices != 1 or trainer.accumulate != 1):
+        raise InputError(
+            "masking.counters=bfloat16 adds each step's whole batch at once, as the authors' "
+            f"script does on one device: trainer.devices={trainer.devices} and "
+            f"trainer.accumulate={trainer.accumulate} must both be 1"
+        )
+
+
+def _check_effects(config: Config) -> None:
+    """Raises InputError for an option that changes nothing in the chosen setting."""
+    nhot, masking, logger = config.model.nhot, config.masking, config.logger
     if nhot.fusion == "none" and nhot.dim is not None:
         raise InputError(f"model.nhot.dim={nhot.dim} has no effect without model/nhot=add")
+    default = MaskingConfig()
+    signal = masking.signal["_target_"] if isinstance(masking.signal, dict) else ""
+    if signal.endswith(".Uniform"):
+        for name in ("smoothing", "floor"):
+            if getattr(masking, name) != getattr(default, name):
+                raise InputError(
+                    f"masking.{name}={getattr(masking, name)} has no effect with "
+                    "masking/signal=uniform: the table never changes"
+                )
+    if logger.name != "wandb":
+        for name in ("project", "entity", "mode"):
+            if getattr(logger, name) != getattr(LoggerConfig(), name):
+                raise InputError(
+                    f"logger.{name}={getattr(logger, name)} has no effect without logger=wandb"
+                )
 
 
 def _check_shares(data: DataConfig) -> None:

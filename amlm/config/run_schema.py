@@ -21,8 +21,9 @@ class TrainerConfig:
     )
     precision: str = option(
         "auto",
-        "auto is bf16-mixed on GPUs that have it and float32 elsewhere",
-        choices=("auto", "32", "bf16-mixed", "bf16-true"),
+        "auto is bf16-mixed on GPUs that have it and float32 elsewhere; bf16-true-autocast is "
+        "bfloat16 weights with autocast around the forward pass, as in the authors' script",
+        choices=("auto", "32", "bf16-mixed", "bf16-true", "bf16-true-autocast"),
     )
     compile: bool = option(
         False, "torch.compile the model: for GPUs, where amlm.bench says that it wins"
@@ -42,6 +43,13 @@ class ValidationConfig:
     ratio: float = option(0.15, "mask ratio of the plain masked-LM validation", gt=0, lt=1)
     batch_tokens: int = option(4_096, "tokens per validation batch", ge=64)
     seed: int = option(0, "seed of the masks, the same at every validation of every run", ge=0)
+    protocol: str = option(
+        "fixed",
+        "fixed: the same masks at every validation, ordinary tokens, the shortest block length, "
+        "the mean over labels; authors: new masks each time, special tokens masked and drawn too, "
+        "the block length of training at that step, the mean of batch means",
+        choices=("fixed", "authors"),
+    )
     compare: str = option(
         "exact",
         "compare predicted ids as integers, or after a cast to bfloat16 as in the authors' script",

@@ -170,18 +170,29 @@ class DebertaV2MaskedLM(nn.Module):
         """Logits ``(M, V)`` of hidden states of any leading shape M."""
         return self._predict(hidden_MD, self.cls.predictions.decoder.weight)
 
-    def _predict(self, hidden_MD: Tensor, weight_VD: Tensor) -> Tensor:
+    def _predict(
+        self, hidden_MD: Tensor, weight_VD: Tensor, float32_logits: bool = False
+    ) -> Tensor:
         head = self.cls.predictions
         hidden_MD = head.transform.LayerNorm(F.gelu(head.transform.dense(hidden_MD)))
-        return linear(hidden_MD, weight_VD, head.decoder.bias)
+        if not float32_logits:
+            return linear(hidden_MD, weight_VD, head.decoder.bias)
+        with torch.autocast(hidden_MD.device.type, enabled=False):
+            return linear(hidden_MD.float(), weight_VD.float(), head.decoder.bias.float())
 
     def forward(
         self,
         ids_BL: Tensor,
         attention_mask_BL: Tensor | None = None,
         positions_M: Tensor | None = None,
+        float32_logits: bool = False,
     ) -> Tensor:
-        """Logits ``(M, V)`` if positions are given, else ``(B, L, V)``. Arguments: as `encode`."""
+        """Logits ``(M, V)`` if positions are given, else ``(B, L, V)``. Arguments: as `encode`.
+
+        Args:
+            float32_logits: compute the head's last product in float32 whatever the precision.
+                bfloat16 logits tie, and argmax then takes the lowest id.
+        """
         tokens, weight_VD = (
             self.deberta.embeddings.word_embeddings,
             self.cls.predictions.decoder.weight,
@@ -192,7 +203,8 @@ class DebertaV2MaskedLM(nn.Module):
                 embedded_BLD = tokens.fuse(embedded_BLD, ids_BL)
         else:
             embedded_BLD = tokens(ids_BL)
-        return self._predict(self._encode(embedded_BLD, attention_mask_BL, positions_M), weight_VD)
+        hidden_MD = self._encode(embedded_BLD, attention_mask_BL, positions_M)
+        return self._predict(hidden_MD, weight_VD, float32_logits)
 
 
 def _check(config: DebertaV2Config) -> None:

@@ -6,7 +6,7 @@ micro-batch), L tokens per block.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -113,9 +113,11 @@ class ValidationDataset(Dataset[ValidationBatch]):
         tokens: int,
         batch_tokens: int,
         not_maskable: list[int],
+        length_now: Callable[[], int] | None = None,
     ) -> None:
         self.store = store
         self.length = length
+        self.length_now = length_now or (lambda: length)
         self.not_maskable = np.array(not_maskable)
         available = store.tokens("dev") // length
         if available == 0:
@@ -132,7 +134,12 @@ class ValidationDataset(Dataset[ValidationBatch]):
         return len(self.batches)
 
     def __getitem__(self, index: int) -> ValidationBatch:
-        ids_GL = self.store.blocks("dev", self.batches[index], self.length)
+        length = self.length_now()
+        numbers = self.batches[index]
+        if length != self.length:  # longer blocks from the same places, as many tokens
+            kept = numbers[:: max(length // self.length, 1)] * self.length // length
+            numbers = kept[(kept + 1) * length <= self.store.tokens("dev")]
+        ids_GL = self.store.blocks("dev", numbers, length)
         first, stop = (len(ids_GL) * (self.rank + i) // self.world_size for i in (0, 1))
         maskable = _row_counts(ids_GL[first:stop], self.not_maskable)
         return ValidationBatch(torch.from_numpy(ids_GL), slice(first, stop), maskable, index)
@@ -165,6 +172,8 @@ class TextDataModule(L.LightningDataModule):
         not_maskable: ids that training never masks, needed to bound the number of labels.
         validation_not_maskable: the same for validation.
         batch_tokens: tokens per validation batch.
+        validation_as_training: validate on blocks of the length that training has at that step; the
+            default is the shortest length of the run.
         accumulate: micro-batches per optimizer step (gradient accumulation).
         overfit: serve the batch of the first step at every step.
     """
@@ -178,6 +187,7 @@ class TextDataModule(L.LightningDataModule):
         not_maskable: list[int],
         validation_not_maskable: list[int],
         batch_tokens: int,
+        validation_as_training: bool = False,
         accumulate: int = 1,
         overfit: bool = False,
     ) -> None:
@@ -194,7 +204,12 @@ class TextDataModule(L.LightningDataModule):
             tokens=config.validation_tokens,
             batch_tokens=batch_tokens,
             not_maskable=validation_not_maskable,
+            length_now=self._training_length if validation_as_training else None,
         )
+
+    def _training_length(self) -> int:
+        step = self.trainer.global_step if self.trainer else 0
+        return self.plan.phase(min(step, self.plan.total_steps - 1)).length
 
     def train_dataloader(self) -> DataLoader[StepBatch]:
         trainer = self.trainer

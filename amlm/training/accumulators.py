@@ -83,10 +83,16 @@ class Window(KeepDtype):
 
 
 class Validation(KeepDtype):
-    """Means over one validation: loss (nats per label) and accuracy."""
+    """Means over one validation: loss (nats per label) and accuracy.
 
-    def __init__(self) -> None:
+    Args:
+        of_batches: take the mean of the batches' means, as the authors' script does, in place of
+            the mean over all labels.
+    """
+
+    def __init__(self, of_batches: bool = False) -> None:
         super().__init__()
+        self.of_batches = of_batches
         # Sums, not means: torchmetrics 1.9 ignores the weights of a mean that is told to keep NaN,
         # and a NaN must show.
         self.nll, self.correct, self.labelled = (self._sum() for _ in range(3))
@@ -98,9 +104,11 @@ class Validation(KeepDtype):
         return metric
 
     def add(self, seen: Predictions) -> None:
-        self.nll.update(seen.nll_M.double().sum())
-        self.correct.update(seen.correct_M.double().sum())
-        self.labelled.update(seen.valid_M.double().sum())
+        sums = [each.double().sum() for each in (seen.nll_M, seen.correct_M, seen.valid_M)]
+        if self.of_batches:
+            sums = [each / sums[2].clamp(min=1) for each in sums]
+        for metric, value in zip((self.nll, self.correct, self.labelled), sums, strict=True):
+            metric.update(value)
 
     def close(self) -> dict[str, float]:
         """The means over all ranks; the sums are then reset."""

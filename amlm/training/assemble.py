@@ -19,7 +19,7 @@ from amlm.config.run_schema import TrainerConfig, ValidationConfig
 from amlm.config.schema import Config
 from amlm.masking.policy import MaskingPolicy
 from amlm.masking.replacement import Replacement
-from amlm.masking.sampler import Systematic
+from amlm.masking.sampler import Bernoulli, Systematic
 from amlm.masking.schedule import Constant
 from amlm.masking.signals.authors import authors_counters
 from amlm.masking.signals.uniform import Uniform
@@ -64,12 +64,14 @@ def make_parts(config: Config, store: TokenStore) -> Parts:
         max_steps=config.trainer.max_steps,
         seed=config.seed,
     )
+    authors = config.validation.protocol == "authors"
     data = TextDataModule(
         store,
         plan,
         config.data,
         not_maskable=store.special.not_maskable(config.masking.mask_special_tokens),
-        validation_not_maskable=store.special.not_maskable(False),
+        validation_not_maskable=store.special.not_maskable(authors),
+        validation_as_training=authors,
         batch_tokens=config.validation.batch_tokens,
         accumulate=config.trainer.accumulate,
         overfit=config.trainer.overfit,
@@ -97,14 +99,17 @@ def make_policy(config: Config, store: TokenStore, total_steps: int) -> MaskingP
 
 def validation_policy(config: ValidationConfig, store: TokenStore) -> MaskingPolicy:
     """Plain masked language modeling with 80/10/10 and masks of its own seed."""
+    authors = config.protocol == "authors"
     return MaskingPolicy(
         store.vocab_size,
         total_steps=1,
         signal=Uniform(),
         schedule=Constant(config.ratio),
-        sampler=Systematic(),
-        replacement=Replacement(),
+        sampler=Bernoulli() if authors else Systematic(),
+        replacement=Replacement(random_ids="any" if authors else "ordinary"),
         special=store.special,
+        normalization="clipped" if authors else "exact",
+        mask_special_tokens=authors,
         seed=config.seed,
     )
 
@@ -127,6 +132,8 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
         seed=config.seed,
         accumulate=config.trainer.accumulate,
         compare=config.validation.compare,
+        protocol=config.validation.protocol,
+        autocast=config.trainer.precision == devices.BF16_AUTOCAST,
     )
     if config.trainer.compile:
         module.compile_model()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from amlm.config.components import build_masking
 from amlm.config.schema import Config
 from amlm.util.errors import InputError
 
@@ -14,6 +15,13 @@ def check_run(config: Config, in_sweep: bool = False) -> None:
     from amlm.text.sources import find_corpora
     from amlm.training.objective import check_objective
 
+    schedule = build_masking(config)["schedule"]
+    lowest = min(schedule(0, 1), schedule(1, 1))
+    if config.masking.floor >= lowest - 1e-9:
+        raise InputError(
+            f"masking.floor={config.masking.floor} is at or above the mask ratio, which falls to "
+            f"{lowest}: every type would be clamped to the floor. Use a lower one"
+        )
     check_rules(config.data.cleaning)
     find_corpora(config.data)
     if config.evaluation.tasks:

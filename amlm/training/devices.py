@@ -10,6 +10,8 @@ from lightning.pytorch.strategies import DDPStrategy
 from amlm.config.run_schema import TrainerConfig
 from amlm.util.errors import InputError
 
+BF16_AUTOCAST = "bf16-true-autocast"
+
 
 def check_device(options: TrainerConfig) -> None:
     """Raises InputError if a GPU is asked for and there is none."""
@@ -33,7 +35,9 @@ def world_size(options: TrainerConfig) -> int:
 def precision(options: TrainerConfig) -> Any:
     """The precision as Lightning names it."""
     if options.precision != "auto":
-        return {"32": "32-true"}.get(options.precision, options.precision)
+        return {"32": "32-true", BF16_AUTOCAST: "bf16-true"}.get(
+            options.precision, options.precision
+        )
     able = accelerator(options) == "cuda" and torch.cuda.is_bf16_supported(False)
     return "bf16-mixed" if able else "32-true"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import lightning as L
@@ -18,7 +19,6 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from amlm.config.schema import OptimizerConfig
 from amlm.masking.policy import Corruption, MaskedRows, MaskingPolicy
-from amlm.masking.signals import Predictions
 from amlm.models.deberta import DebertaV2MaskedLM
 from amlm.models.loss import predictions
 from amlm.optim.learning_rate import cosine_from_zero, cosine_with_warmup, warmup_steps
@@ -40,6 +40,9 @@ class AdaptiveMaskedLM(L.LightningModule):
         seed: source of dropout, with the step.
         accumulate: micro-batches per optimizer step (gradient accumulation).
         compare: how validation compares ids (see `amlm.models.loss.predictions`).
+        protocol: see ``validation.protocol``.
+        autocast: run the model under bfloat16 autocast, for weights that are bfloat16 themselves;
+            mixed precision is Lightning's.
     """
 
     def __init__(
@@ -53,6 +56,8 @@ class AdaptiveMaskedLM(L.LightningModule):
         seed: int,
         accumulate: int = 1,
         compare: str = "exact",
+        protocol: str = "fixed",
+        autocast: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
@@ -64,7 +69,9 @@ class AdaptiveMaskedLM(L.LightningModule):
         self.accumulate = accumulate
         self.compare = compare
         self.window = Window()
-        self.validation = Validation()
+        self.new_masks = protocol == "authors"
+        self.autocast = autocast
+        self.validation = Validation(of_batches=protocol == "authors")
         self.learning_rate = 0.0  # of the last step; the optimizer holds that of the next
         self._corruption: tuple[int, Corruption] | None = None
         self._logits: Callable[..., Tensor] = model.forward
@@ -73,10 +80,14 @@ class AdaptiveMaskedLM(L.LightningModule):
         """Runs the model through `torch.compile` from now on: for GPUs; needs a C compiler."""
         self._logits = torch.compile(self.model.forward)
 
-    def predict_rows(self, rows: MaskedRows, compare: str = "exact") -> Predictions:
-        """Runs the encoder on corrupted rows and the head at their labelled positions only."""
-        logits_MV = self._logits(rows.inputs_RL, positions_M=rows.positions_M)
-        return predictions(logits_MV, rows, compare)
+    def predict_rows(self, rows: MaskedRows, **options: bool) -> Tensor:
+        """Runs the encoder on corrupted rows and the head at their labelled positions only.
+
+        Returns: logits ``(M, V)``. Options are those of `DebertaV2MaskedLM.forward`.
+        """
+        autocast = torch.autocast(self.device.type, torch.bfloat16) if self.autocast else None
+        with autocast or nullcontext():
+            return self._logits(rows.inputs_RL, positions_M=rows.positions_M, **options)
 
     def training_step(self, batch: StepBatch, batch_idx: int) -> Tensor:
         # Dropout depends only on (seed, step, micro-batch, rank), so a resumed run draws the same.
@@ -89,7 +100,7 @@ class AdaptiveMaskedLM(L.LightningModule):
             self._corruption = (batch.step, self.masking.corrupt(batch.ids_GL, batch.step))
         corruption = self._corruption[1]
         rows = self.masking.rows(batch.ids_GL, corruption, batch.rows, batch.maskable, batch.step)
-        seen = self.predict_rows(rows)
+        seen = predictions(self.predict_rows(rows), rows)
         self.masking.observe(seen)
         self.window.add(
             seen,
@@ -107,9 +118,13 @@ class AdaptiveMaskedLM(L.LightningModule):
         if not batch.maskable:
             return  # a small batch has no row for this rank
         policy = self.validation_masking
-        corruption = policy.corrupt(batch.ids_GL, batch.index)
-        rows = policy.rows(batch.ids_GL, corruption, batch.rows, batch.maskable, batch.index)
-        self.validation.add(self.predict_rows(rows, self.compare))
+        # What the masks are drawn from, with the seed: a number of this batch, or of this batch at
+        # this step.
+        drawn = batch.index + (self.trainer.global_step << 20 if self.new_masks else 0)
+        corruption = policy.corrupt(batch.ids_GL, drawn)
+        rows = policy.rows(batch.ids_GL, corruption, batch.rows, batch.maskable, drawn)
+        logits_MV = self.predict_rows(rows, float32_logits=True)
+        self.validation.add(predictions(logits_MV, rows, self.compare))
 
     def configure_gradient_clipping(self, optimizer: Optimizer, *_: object, **__: object) -> None:
         # Lightning's own clipping gives no norm to record and refuses fused optimizers.

@@ -94,7 +94,10 @@ def test_paper_parity_sets_every_choice_of_the_authors_script() -> None:
     assert config.masking.counters == "bfloat16"
     assert config.masking.sampler["_target_"].endswith("Bernoulli")
     assert config.masking.replacement["random_ids"] == "any"
-    assert config.trainer.precision == "bf16-true"
+    assert config.trainer.precision == "bf16-true-autocast"
+    assert (config.optimizer.name, config.optimizer.warmup_from) == ("lamb_bnb", "zero")
+    assert config.masking.update_offset == 1
+    assert config.validation.protocol == "authors"
     assert config.validation.compare == "bfloat16"
     assert config.checkpoints.words_by == "steps"
 

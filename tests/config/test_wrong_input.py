@@ -45,6 +45,16 @@ SMALL = Command("amlm.x", "About x.", Options, print)
         (["masking.normalization=exakt"], ["one of exact, clipped"]),
         (["masking.replacement.mask=0.95"], ["masking.replacement", "more than 1"]),
         (["model.heads=3"], ["model.heads=3", "multiple"]),
+        (["masking.floor=0.15"], ["masking.floor=0.15", "at or above the mask ratio"]),
+        (
+            ["experiment=mlm", "masking.smoothing=0.5"],
+            ["masking.smoothing=0.5 has no effect with masking/signal=uniform"],
+        ),
+        (["logger.project=mine"], ["logger.project=mine has no effect without logger=wandb"]),
+        (
+            ["experiment=paper_parity", "trainer.accumulate=2"],
+            ["masking.counters=bfloat16", "trainer.accumulate=2", "must both be 1"],
+        ),
         (["data.tokens_per_step=1000"], ["data.tokens_per_step=1000", "multiple"]),
         (["data.sequence_length={0: 3}"], ["sequence_length", "at least"]),
         (["data=babylm"], ["data.dir"]),
