@@ -417,8 +417,13 @@ def test_options_that_do_not_go_together(
 
 
 def test_the_command(
-    stub: Stub, prompts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    stub: Stub,
+    prompts: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("amlm.util.progress_bar.MINUTE", 0.0)  # a line of progress at once
     main(arguments(stub, prompts, tmp_path / "out.jsonl"))
     assert "words" in capsys.readouterr().err
     with pytest.raises(SystemExit):
