@@ -5,8 +5,8 @@ single characters that no rule names), and each is replaced on its own. `normali
 alone does not do that: it looks at whole grapheme clusters and takes the shortest source, so that
 under ``nmt_nfkc_cf`` a capital with a combining accent after it loses its accent.
 
-Of some 225,000 rules, 21 are not followed: compositions in scripts newer than the Unicode
-tables of `tokenizers`. Where case is folded, 813 more: a Greek letter with an iota below it that is a
+Of some 225,000 rules, 21 are not followed: compositions in scripts newer than the Unicode tables of
+`tokenizers`. Where case is folded, 813 more: Greek letters with an iota below them that is a
 character of its own.
 """
 
