@@ -96,6 +96,12 @@ def test_every_file_of_the_map_exists() -> None:
     assert all((ROOT / name).exists() for name in names)
 
 
+def test_the_map_has_every_room_and_no_other() -> None:
+    rooms = {path.parent.name for path in (ROOT / "amlm").glob("*/__init__.py")}
+    said = re.findall(r"^amlm/(\w+)/ ", README.split("## The map")[1], flags=re.M)
+    assert len(said) == len(set(said)) and set(said) == rooms
+
+
 def test_make_targets_of_the_readme_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"^make (\w+)", README, flags=re.M):

@@ -104,7 +104,7 @@ def _facts(model: RunModel, run: RunRecord) -> list[list[str]]:
     )
     rows = [
         ["", ""],
-        ["experiment", f"`{config['name']}`, seed {config['seed']}"],
+        ["experiment", f"`{config['choices'] or config['name']}`, seed {config['seed']}"],
         ["trained for", f"{model.step:,} steps of {data['tokens_per_step']:,} tokens"],
         ["words seen", f"{model.words_seen:,} (with repetitions)"],
         ["data", f"{sources}, blocks of {lengths}"],

@@ -46,7 +46,13 @@ def say(text: str) -> None:
         terminal.say(text)
 
 
-def _announce(parts: Parts, model: ModelConfig, update_every: int) -> None:
+def _named(config: Config) -> str:
+    """The run's name, and what it is where the name does not say so."""
+    name, choices = str(config.name), config.choices
+    return name if choices in ("", name) else f"{name} ({choices})"
+
+
+def _announce(parts: Parts, name: str, model: ModelConfig, update_every: int) -> None:
     store, plan, module = parts.store, parts.plan, parts.module
     parameters = sum(p.numel() for p in module.model.parameters())
     ratio = module.masking.ratio
@@ -63,7 +69,7 @@ def _announce(parts: Parts, model: ModelConfig, update_every: int) -> None:
         f"{ratio(0):.2f} to {ratio(plan.total_steps):.2f}, updated every {update_every} steps"
     )
     say(
-        f"run      {plan.total_steps:,} steps of {plan.tokens_per_step:,} tokens, "
+        f"run      {name}: {plan.total_steps:,} steps of {plan.tokens_per_step:,} tokens, "
         f"{plan.epoch(plan.total_steps):.1f} epochs"
     )
 
@@ -87,7 +93,7 @@ def run(config: Config) -> Result:
     claimed = run_folder.claim(config) if first else _of_first_rank()
     run_log, failed = RunLog(claimed.path, enabled=first), True
     try:
-        _announce(parts, config.model, config.masking.update_every)
+        _announce(parts, _named(config), config.model, config.masking.update_every)
         callbacks = make_callbacks(config, parts, run_log)
         if first and not claimed.resumes:
             run_log.clear()
@@ -105,7 +111,7 @@ def run(config: Config) -> Result:
             )
         loggers = [run_log, *run_log.mirrors]
         trainer = make_trainer(config.trainer, parts.plan, claimed.path, callbacks, loggers)
-        result = _train(claimed, parts, trainer, run_log)
+        result = _train(claimed, parts, trainer, run_log, config)
         failed = False
         return result
     except (KeyboardInterrupt, SystemExit):
@@ -141,7 +147,9 @@ def _history(claimed: RunFolder, run_log: RunLog, vocab_size: int) -> list[Recor
     return history
 
 
-def _train(claimed: RunFolder, parts: Parts, trainer: L.Trainer, run_log: RunLog) -> Result:
+def _train(
+    claimed: RunFolder, parts: Parts, trainer: L.Trainer, run_log: RunLog, config: Config
+) -> Result:
     started = time.perf_counter()
     folder, module, data = claimed.path, parts.module, parts.data
     os.environ[RANK_FOLDER] = str(folder)
@@ -165,6 +173,8 @@ def _train(claimed: RunFolder, parts: Parts, trainer: L.Trainer, run_log: RunLog
         parts.store.tokenizer, folder / "hf", module.model.config.max_position_embeddings
     )
     values = {
+        "name": config.name,
+        "choices": config.choices,
         **summarise(read_log(folder)),
         "constant_guess": constant_guess(data, module.validation_masking),
         "seconds": time.perf_counter() - started,
