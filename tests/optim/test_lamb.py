@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from amlm.optim import lamb
+from amlm.optim import layers as layers_module
 from amlm.optim.lamb import Lamb
 from amlm.optim.learning_rate import cosine_with_warmup
 
@@ -79,8 +79,8 @@ def one_step(x: list[float], g: list[float], **options: Any) -> list[float]:
 def test_25_steps_equal_algorithm_2(
     dtype: torch.dtype, tolerance: float, cached: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lamb, "CACHED_ELEMENTS", cached)
-    monkeypatch.setattr(lamb, "CHUNK_ELEMENTS", min(cached, 10))
+    monkeypatch.setattr(layers_module, "CACHED_ELEMENTS", cached)
+    monkeypatch.setattr(layers_module, "CHUNK_ELEMENTS", min(cached, 10))
     params = parameters(dtype)
     layers = [Algorithm2(param.detach().double().numpy()) for param in params]
     first: dict[str, Any] = {"lr": 7e-3, "betas": (0.9, 0.98), "eps": 1e-8, "weight_decay": 0.1}

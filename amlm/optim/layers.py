@@ -1,0 +1,61 @@
+"""The tensors that an optimizer step works on, in pieces that fit in a CPU's cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# Sizes for a CPU's cache: elements of a batch of tensors, and of a chunk of a larger tensor.
+CACHED_ELEMENTS, CHUNK_ELEMENTS = 2**20, 2**17
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Parameter tensors (or rows of one) with their gradients, moments and step counts.
+
+    The lists have the same length and matching shapes; all tensors have the same device and dtype.
+    `steps` includes the step about to be taken (`t` above, counted from 1).
+    """
+
+    params: list[Tensor]
+    grads: list[Tensor]
+    exp_avgs: list[Tensor]
+    exp_avg_sqs: list[Tensor]
+    steps: list[int]
+
+    def batches(self) -> list[Layers]:
+        """Splits the tensors into batches that fit in a CPU's cache; one batch on other devices."""
+        if not self.params or self.params[0].device.type != "cpu":
+            return [self]
+        batches: list[slice] = []
+        first, filled = 0, 0
+        for layer, param in enumerate(self.params):
+            if layer > first and filled + param.numel() > CACHED_ELEMENTS:
+                batches.append(slice(first, layer))
+                first, filled = layer, 0
+            filled += param.numel()
+        return [self._select(layers) for layers in [*batches, slice(first, None)]]
+
+    def _select(self, layers: slice) -> Layers:
+        return Layers(
+            self.params[layers],
+            self.grads[layers],
+            self.exp_avgs[layers],
+            self.exp_avg_sqs[layers],
+            self.steps[layers],
+        )
+
+    def chunks(self) -> list[Layers]:
+        """Splits a single tensor that exceeds a CPU's cache into chunks of rows; else `[self]`."""
+        param = self.params[0]
+        if param.device.type != "cpu" or param.numel() <= CACHED_ELEMENTS:
+            return [self]
+        rows = max(1, len(param) * CHUNK_ELEMENTS // param.numel())
+        tensors = (self.params, self.grads, self.exp_avgs, self.exp_avg_sqs)
+        split = [torch.split(x[0], rows) for x in tensors]
+        return [
+            Layers([param], [grad], [exp_avg], [exp_avg_sq], self.steps)
+            for param, grad, exp_avg, exp_avg_sq in zip(*split, strict=True)
+        ]
