@@ -12,6 +12,7 @@ import numpy as np
 
 from amlm.config.schema import Config
 from amlm.store.token_store import TokenStore, open_store
+from amlm.util.files import write_aside
 
 WORDS = 1_500_000
 WORDS_PER_LINE = 12
@@ -22,7 +23,6 @@ def synthetic_store(config: Config) -> TokenStore:
     """The store of synthetic text, in the configured cache; makes it the configuration's text."""
     folder = Path(config.paths.cache) / f"bench-text-{VERSION}-{config.tokenizer.vocab_size}"
     if not (folder / "made.dev").exists():
-        folder.mkdir(parents=True, exist_ok=True)
         words = _words(2 * config.tokenizer.vocab_size)
         for split, count in (("train", WORDS), ("dev", WORDS // 20)):
             _write(words, count, folder / f"made.{split}")
@@ -49,6 +49,4 @@ def _write(words: list[str], count: int, path: Path) -> None:
     drawn = dice.choice(len(words), count, p=weight / weight.sum())
     lines = np.split(drawn, np.arange(WORDS_PER_LINE, count, WORDS_PER_LINE))
     text = "".join(" ".join(words[i] for i in line) + " .\n" for line in lines)
-    temporary = path.with_suffix(".part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_aside(path, text)
