@@ -23,12 +23,13 @@ class Spread:
 
     @classmethod
     def of(cls, numbers: ArrayLike) -> Spread:
-        return cls(*(float(statistic(numbers)) for statistic in (np.median, np.min, np.max)))
+        low, median, high = np.percentile(np.asarray(numbers), [0, 50, 100])
+        return cls(float(median), float(low), float(high))
 
 
 def time_task(task: Callable[[], object], device: torch.device, times: int = 1) -> float:
     """Mean seconds of ``times`` consecutive calls, including the work of the device."""
-    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    wait: Callable[[], None] = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     wait()
     start = time.perf_counter()
     for _ in range(times):

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 UNTRAINED_SEED = 0
+# Some encoders have a pooler. Masked-LM checkpoints lack it, so it is random after each loading.
+UNUSED = "pooler"
 
 
 class MaskedModel:
@@ -156,6 +158,23 @@ def load(source: Source, device: str, batch_tokens: int, untrained: bool = False
     tokenizer = load_tokenizer(source)
     model = read_model(AutoModelForMaskedLM, source, tokenizer, untrained=untrained)
     return MaskedModel(model.to(device).eval(), tokenizer, batch_tokens)
+
+
+def load_encoder(
+    source: Source, untrained: bool = False
+) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """Loads the encoder without its head, and its tokenizer; see also `load`."""
+    from transformers import AutoModel
+    from transformers.utils import logging as transformers_logging
+
+    tokenizer = load_tokenizer(source)
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()  # the masked-LM head is unused on purpose
+    try:
+        model = read_model(AutoModel, source, tokenizer, untrained=untrained, unused=UNUSED)
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+    return model, tokenizer
 
 
 @contextmanager
