@@ -30,12 +30,9 @@ UNUSED = "pooler"
 
 
 class MaskedModel:
-    """A `Scorer` (see `amlm.evaluation.zero_shot.scoring`) on a masked language model.
+    """A `Scorer` (see `amlm.evaluation.zero_shot.scoring`) on a masked LM of `transformers`.
 
-    Args:
-        model: any masked LM of `transformers`, float32, in eval mode.
-        tokenizer: its tokenizer.
-        batch_tokens: maximum number of tokens in a batch of more than one input.
+    The model is float32 and in eval mode; a batch has up to `batch_tokens` tokens, or one input.
     """
 
     def __init__(
@@ -102,8 +99,6 @@ def read_model(
 
     Args:
         auto: the `transformers` class to load it with, e.g. ``AutoModelForMaskedLM``.
-        source: see `find_model`.
-        tokenizer: its tokenizer.
         untrained: return the model with random weights, from a fixed seed.
         unused: prefix of the names of weights that are allowed to be missing.
 
@@ -142,12 +137,6 @@ def read_model(
 
 def load(source: Source, device: str, batch_tokens: int, untrained: bool = False) -> MaskedModel:
     """Loads a masked language model and its tokenizer.
-
-    Args:
-        source: see `find_model`.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        batch_tokens: see `MaskedModel`.
-        untrained: see `read_model`.
 
     Raises:
         InputError: see `load_tokenizer` and `read_model`.

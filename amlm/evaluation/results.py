@@ -57,12 +57,7 @@ def read_if(path: Path, field: str, value: str) -> dict[str, Any]:
 def load_or_compute(
     path: Path, key: Any, compute: Callable[[], list[list[float]]]
 ) -> tuple[list[list[float]], bool]:
-    """Reads cached numbers if their key matches, else computes and caches them.
-
-    Args:
-        path: the cache file.
-        key: everything that the numbers depend on, as JSON.
-        compute: computes the numbers. NaN is written as null and read as NaN.
+    """Reads cached numbers if their key, all that they depend on, matches; else computes them.
 
     Returns: the numbers, and whether they were cached.
     """
@@ -76,24 +71,14 @@ def load_or_compute(
 
 
 def write_scores(folder: Path, about: Mapping[str, Any], tasks: Mapping[str, Any]) -> None:
-    """Writes ``scores.json``, keeping tasks evaluated earlier with the same model.
-
-    Args:
-        folder: where to.
-        about: the model, with its ``fingerprint``.
-        tasks: reports or other scores by task.
-    """
+    """Writes ``scores.json``, keeping tasks evaluated earlier with the same model."""
     path = folder / SCORES_FILE
     before = read_if(path, "fingerprint", about["fingerprint"]).get("tasks", {})
     write_json(path, {**about, "tasks": {**before, **tasks}}, indent=1)
 
 
 def format_scores(systems: Mapping[str, Mapping[str, Report]]) -> str:
-    """The scores of a model and its baselines as a text table.
-
-    Args:
-        systems: reports by task; first those of the model, then those of each baseline.
-    """
+    """The reports by task of a model, and of its baselines after it, as a text table."""
     model, *baselines = systems.values()
     head = ["", "score", "95 % interval", "ties", "official", "items", "too long"]
     rows = [[*head, *list(systems)[1:]]]

@@ -46,14 +46,6 @@ class FineTuning(L.LightningModule):
     in `history`, the predicted labels in `predictions`.
 
     The weights of the best epoch are not kept, because its predictions are already known.
-
-    Args:
-        classifier: encoder and head.
-        labels: C.
-        metric: the metric that selects the best epoch.
-        lr: peak learning rate.
-        total_steps: number of optimizer steps.
-        seed: together with the step, determines dropout.
     """
 
     def __init__(

@@ -7,15 +7,14 @@ of the first seed in the official format; ``<task>/seed<n>.json``, the outcome o
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.finetuning.fine_tuning import best_epoch
-from amlm.evaluation.finetuning.glue_tasks import TASKS, Pair, Task, find_files, read_pairs
-from amlm.evaluation.finetuning.outcome import Outcome, format_scores, summarise
+from amlm.evaluation.finetuning.glue_tasks import TASKS, find_files, read_pairs
+from amlm.evaluation.finetuning.outcome import format_scores, summarise
 from amlm.evaluation.finetuning.train_task import Recipe, train_task
 from amlm.evaluation.models import UNUSED, fingerprint, load_encoder, resolve_device
 from amlm.evaluation.places import find_model
@@ -32,15 +31,6 @@ def data_files(options: Options) -> dict[str, dict[str, Path]]:
     if options.data_dir is None:
         raise InputError("finetune=[...] needs data_dir=<folder with glue_filtered>")
     return find_files(Path(options.data_dir).expanduser(), options.finetune)
-
-
-def read_data(paths: dict[str, Path], task: Task) -> tuple[tuple[list[Pair], list[Pair]], str]:
-    """The training and validation items, and a hash of their files."""
-    contents = hashlib.blake2b(digest_size=16)
-    for split in ("train", "valid"):
-        contents.update(paths[split].read_bytes())
-    splits = read_pairs(paths["train"], task), read_pairs(paths["valid"], task)
-    return splits, contents.hexdigest()
 
 
 def _write_predictions(path: Path, name: str, labels: list[int]) -> None:
@@ -64,15 +54,18 @@ def finetune(options: Options, untrained: bool = False) -> dict[str, Any]:
     quiet_lightning()
     accelerator = resolve_device(options.device)
     files = data_files(options)
-    data = {name: read_data(paths, TASKS[name]) for name, paths in files.items()}
+    data = {
+        name: tuple(read_pairs(paths[split], TASKS[name]) for split in ("train", "valid"))
+        for name, paths in files.items()
+    }
     source = find_model(options.model, options.revision)
     model, tokenizer = load_encoder(source, untrained)
     model_print = fingerprint(model, tokenizer, unused=UNUSED)
     revision = f"{options.revision}-untrained" if untrained else options.revision
     folder = results_folder(options.out, source.name, revision) / "finetune"
     scores: dict[str, Any] = {}
-    for name, (splits, data_print) in data.items():
-        task = TASKS[name]
+    for name, (train, valid) in data.items():
+        task, data_print = TASKS[name], digest([train, valid])
         recipe = Recipe(
             options.epochs or task.epochs,
             options.batch_size or task.batch_size,
@@ -88,7 +81,7 @@ def finetune(options: Options, untrained: bool = False) -> dict[str, Any]:
                     model,
                     tokenizer,
                     task,
-                    splits,
+                    (train, valid),
                     recipe,
                     seed=seed,
                     accelerator=accelerator,
@@ -103,11 +96,11 @@ def finetune(options: Options, untrained: bool = False) -> dict[str, Any]:
                     "history": module.history,
                 }
                 write_json(path, found)
-            outcomes[seed] = Outcome(**found)
+            outcomes[seed] = found
         _write_predictions(
-            folder / name / "predictions.json", name, outcomes[options.seeds[0]].predictions
+            folder / name / "predictions.json", name, outcomes[options.seeds[0]]["predictions"]
         )
-        scores[name] = {**summarise(task, *splits, outcomes), "recipe": asdict(recipe)}
+        scores[name] = {**summarise(task, train, valid, outcomes), "recipe": asdict(recipe)}
         write_scores(folder, {"fingerprint": model_print}, scores)
     say(format_scores(scores))
     return scores

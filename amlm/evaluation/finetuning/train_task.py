@@ -46,16 +46,6 @@ def train_task(
 ) -> FineTuning:
     """Trains a classifier and returns it with its results; the model itself is not modified.
 
-    Args:
-        model: a pretrained encoder.
-        tokenizer: its tokenizer.
-        task: determines the labels and the metric that selects the best epoch.
-        splits: training items, and items to validate on after each epoch.
-        recipe: see `Recipe`.
-        seed: seed of the head, of dropout and of the order of the items.
-        accelerator: ``cpu`` or ``cuda``.
-        title: title of the progress bar and of messages.
-
     Raises:
         InputError: there are fewer items than one batch needs, or items exceed the model's maximum
             length.
