@@ -17,15 +17,19 @@ from amlm.config.command_line import run
 
 def bench(options: Options) -> None:
     """Measures, prints a table and writes ``options.json`` if given, after every shape too."""
+    import torch
+
     from amlm.benchmark import report_text as report
-    from amlm.benchmark.measure import measure, set_up
+    from amlm.benchmark.measure import measure
     from amlm.benchmark.run_speed import measure_run
     from amlm.benchmark.scoring_speed import measure_scoring
     from amlm.util.files import write_json
-    from amlm.util.terminal import say
+    from amlm.util.terminal import quiet_lightning, say
 
     shapes = cases(options)
-    set_up(options)
+    quiet_lightning()
+    if options.threads:
+        torch.set_num_threads(options.threads)
     results: dict[str, Any] = {}
 
     def keep() -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from amlm import __version__
 from amlm.config import command_line
 from amlm.config.command import Command
 from amlm.evaluation.evaluate_options import CHECKPOINTS, Options
@@ -64,7 +65,12 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
         revision = options.revision if system == "model" else f"{options.revision}-{system}"
         folder = results.results_folder(options.out, source.name, revision)
         scorer = _scorer(options, source, system)
-        about = {"model": source.path, "revision": revision, "fingerprint": scorer.fingerprint}
+        about = {
+            "amlm": __version__,
+            "model": source.path,
+            "revision": revision,
+            "fingerprint": scorer.fingerprint,
+        }
         reports[system] = {}
         for each in found:
             if each.name == "aoa" and system != "model":

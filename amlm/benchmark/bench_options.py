@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amlm.config.checks import check
 from amlm.config.options import option
-from amlm.config.schema import Config
+from amlm.config.schema import Config, ModelConfig
 from amlm.util.errors import InputError
 
 if TYPE_CHECKING:
@@ -95,7 +94,8 @@ class Options:
         return f"{self.scale}, {self.length} tokens a sequence{compiled}"
 
 
-SHAPE = ("scale", "layers", "hidden_size", "heads", "intermediate_size", "vocab_size", "length")
+SIZES = ("layers", "hidden_size", "heads", "intermediate_size")
+SHAPE = ("scale", *SIZES, "vocab_size", "length")
 UNUSED = {  # options that have no effect in a suite
     "none": ("data_dir", "model", "steps"),
     "cpu": (*SHAPE, "compile", "data_dir", "model", "steps"),
@@ -145,20 +145,20 @@ def configuration(options: Options, *more: str) -> Config:
     """The configuration of a training run with this shape and further overrides."""
     from amlm.config.composition import parse
 
-    config = parse(Config, [f"scale={options.scale}", *more])
-    for name in ("layers", "hidden_size", "heads", "intermediate_size"):
-        if getattr(options, name) is not None:
-            setattr(config.model, name, getattr(options, name))
-    if options.vocab_size is not None:
-        config.tokenizer.vocab_size = options.vocab_size
-    config.model.dropout = options.dropout
-    config.data.sequence_length = {0: options.length}
+    sizes = {f"model.{name}": getattr(options, name) for name in SIZES}
+    sizes["tokenizer.vocab_size"] = options.vocab_size
     if options.tokens is not None or not options.on_gpu:
-        config.data.tokens_per_step = options.tokens or CPU_TOKENS
-    config.model.max_positions = max(config.model.max_positions, options.length)
-    config.trainer.accelerator = "gpu" if options.on_gpu else "cpu"
-    config.trainer.compile = options.compile
-    config.trainer.precision = "bf16-mixed" if options.bfloat16 else "32"
+        sizes["data.tokens_per_step"] = options.tokens or CPU_TOKENS
+    overrides = [
+        f"scale={options.scale}",
+        f"model.dropout={options.dropout}",
+        f"model.max_positions={max(ModelConfig.max_positions, options.length)}",
+        f"data.sequence_length={{0: {options.length}}}",
+        f"trainer.accelerator={'gpu' if options.on_gpu else 'cpu'}",
+        f"trainer.compile={options.compile}",
+        f"trainer.precision={'bf16-mixed' if options.bfloat16 else '32'}",
+        *(f"{name}={value}" for name, value in sizes.items() if value is not None),
+    ]
+    config = parse(Config, [*overrides, *more])
     config.paths.cache = str(Path(options.cache).expanduser())
-    check(config)
     return config

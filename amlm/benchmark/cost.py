@@ -13,13 +13,7 @@ from amlm.models.deberta import DebertaV2MaskedLM
 
 
 def step_operations(model: DebertaV2MaskedLM, tokens: int, length: int, labelled: float) -> float:
-    """Operations of one training step.
-
-    Args:
-        tokens: N.
-        length: L.
-        labelled: M.
-    """
+    """Operations of one training step with N tokens, L to a sequence, and M labels."""
     config = model.config
     width, inner = config.hidden_size, config.intermediate_size
     rows = len(model.deberta.encoder.occurring_rows(length))

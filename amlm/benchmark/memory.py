@@ -1,11 +1,9 @@
-"""Peak memory of a step, measured in a separate process: ``python -m amlm.benchmark.memory``."""
+"""Peak memory of a step, measured in a separate process."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import subprocess
-import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -23,15 +21,10 @@ def peak_memory(options: Options) -> dict[str, int]:
     wait for each other.
     """
     torch.cuda.empty_cache()  # frees GPU memory that this process has cached
-    shape = json.dumps(dataclasses.asdict(options))
     peaks = {}
     for whose, name in (("ours", "peak_memory"), ("theirs", "peak_memory_hugging_face")):
-        process = subprocess.run(
-            [sys.executable, "-m", __name__, whose, shape], capture_output=True, text=True
-        )
-        if process.returncode:
-            raise RuntimeError(f"the process that measures memory failed:\n{process.stderr}")
-        peaks[name] = int(process.stdout.splitlines()[-1])
+        with ProcessPoolExecutor(1, get_context("spawn")) as process:
+            peaks[name] = process.submit(_measure, options, whose).result()
     return peaks
 
 
@@ -62,7 +55,3 @@ def _measure(options: Options, whose: str) -> int:
     step.optimizer.zero_grad()
     step.take(0)
     return torch.cuda.max_memory_allocated() if options.on_gpu else _resident_peak() - before
-
-
-if __name__ == "__main__":
-    print(_measure(Options(**json.loads(sys.argv[2])), sys.argv[1]))  # noqa: T201

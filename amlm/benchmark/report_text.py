@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import platform
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 
 from amlm.benchmark.bench_options import Options
 from amlm.benchmark.timing import Spread
+from amlm.util.text_table import aligned
 
 PERCENT = (
     "useful_flops_share",
@@ -46,13 +46,10 @@ def machine(options: Options) -> dict[str, Any]:
 
 def format_results(results: Mapping[str, Mapping[str, Any]]) -> str:
     """A text table with one column per shape and one row per number."""
-    names = list(dict.fromkeys(name for numbers in results.values() for name in _flat(numbers)))
-    flat = {case: _flat(numbers) for case, numbers in results.items()}
-    lines = [["", *results]]
-    lines += [[name, *(_text(name, flat[case].get(name)) for case in results)] for name in names]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    rows = ["  ".join(t.ljust(w) for t, w in zip(line, widths, strict=True)) for line in lines]
-    return "\n".join(row.rstrip() for row in rows)
+    flat = [_flat(numbers) for numbers in results.values()]
+    names = dict.fromkeys(name for numbers in flat for name in numbers)
+    rows = [[name, *(_text(name, numbers.get(name)) for numbers in flat)] for name in names]
+    return "\n".join(aligned([["", *results], *rows]))
 
 
 def _flat(numbers: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,17 +80,5 @@ def _text(name: str, value: Any) -> str:
 
 
 def content(options: Options, results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """All numbers, for JSON; a `Spread` is ``{"median", "low", "high"}``."""
-    return {
-        "machine": machine(options),
-        "options": dataclasses.asdict(options),
-        "results": {case: _plain(numbers) for case, numbers in results.items()},
-    }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Spread):
-        return dataclasses.asdict(value)
-    if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
-    return value
+    """All numbers, for `amlm.util.files.write_json`."""
+    return {"machine": machine(options), "options": options, "results": results}

@@ -13,6 +13,10 @@ from typing import Any
 
 from amlm.benchmark.bench_options import LONG, SHORT, Options, configuration
 from amlm.benchmark.synthetic_text import synthetic_store
+from amlm.store.token_store import open_store
+from amlm.training.record import read_log
+from amlm.training.run import run
+from amlm.util.terminal import say
 
 WORDS_SEEN = 100_000_000
 WARM_UP = 0.3  # fraction of a run that is excluded from its speed
@@ -23,11 +27,6 @@ def measure_run(options: Options) -> dict[str, Any]:
 
     The speed includes callbacks, log and checkpoints, but not validation.
     """
-    from amlm.store.token_store import open_store
-    from amlm.training.record import read_log
-    from amlm.training.run import run
-    from amlm.util.terminal import say
-
     speeds: dict[int, float] = {}
     tokens_per_word = 0.0
     for length in (SHORT, LONG):

@@ -90,11 +90,10 @@ def measure_scoring(options: Options) -> dict[str, Any]:
 
     tasks = {"ours": ours, "theirs": theirs, "sentences": lambda: float(len(candidates))}
     times = run_interleaved(tasks, options.rounds, found.name)
-
     return {
-        "sentences": sum(times["sentences"]),
-        "sentences_per_s": Spread.of_quotients(times["sentences"], times["ours"]),
-        "sentences_per_s_literal": Spread.of_quotients(times["sentences"], times["theirs"]),
-        "speedup": Spread.of_quotients(times["theirs"], times["ours"]),
+        "sentences": float(times["sentences"].sum()),
+        "sentences_per_s": Spread.of(times["sentences"] / times["ours"]),
+        "sentences_per_s_literal": Spread.of(times["sentences"] / times["theirs"]),
+        "speedup": Spread.of(times["theirs"] / times["ours"]),
         "max_abs_diff": {"score": max(differences)},
     }

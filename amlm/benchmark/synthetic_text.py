@@ -12,6 +12,7 @@ import numpy as np
 
 from amlm.config.schema import Config
 from amlm.store.token_store import TokenStore, open_store
+from amlm.util.files import write_aside
 
 WORDS = 1_500_000
 WORDS_PER_LINE = 12
@@ -22,10 +23,10 @@ def synthetic_store(config: Config) -> TokenStore:
     """The store of synthetic text, in the configured cache; makes it the configuration's text."""
     folder = Path(config.paths.cache) / f"bench-text-{VERSION}-{config.tokenizer.vocab_size}"
     if not (folder / "made.dev").exists():
-        folder.mkdir(parents=True, exist_ok=True)
         words = _words(2 * config.tokenizer.vocab_size)
         for split, count in (("train", WORDS), ("dev", WORDS // 20)):
-            _write(words, count, folder / f"made.{split}")
+            path = folder / f"made.{split}"
+            write_aside(path, _text(words, count, len(path.name)))
     config.data.sources = {"made": {"path": str(folder)}}
     return open_store(config.data, config.tokenizer, Path(config.paths.cache), print)
 
@@ -43,12 +44,9 @@ def _words(count: int) -> list[str]:
     return list(words)
 
 
-def _write(words: list[str], count: int, path: Path) -> None:
-    dice = np.random.default_rng(len(path.name))
+def _text(words: list[str], count: int, seed: int) -> str:
+    dice = np.random.default_rng(seed)
     weight = 1 / (np.arange(len(words)) + 2.7)
     drawn = dice.choice(len(words), count, p=weight / weight.sum())
     lines = np.split(drawn, np.arange(WORDS_PER_LINE, count, WORDS_PER_LINE))
-    text = "".join(" ".join(words[i] for i in line) + " .\n" for line in lines)
-    temporary = path.with_suffix(".part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    return "".join(" ".join(words[i] for i in line) + " .\n" for line in lines)

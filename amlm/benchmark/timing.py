@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 
 from amlm.util.progress_bar import progress_bar
 
@@ -21,35 +22,25 @@ class Spread:
     high: float
 
     @classmethod
-    def of(cls, numbers: Iterable[float]) -> Spread:
-        numbers = list(numbers)
-        return cls(statistics.median(numbers), min(numbers), max(numbers))
-
-    @classmethod
-    def of_quotients(cls, numbers: Iterable[float], divisors: Iterable[float]) -> Spread:
-        """The spread of the quotients, computed round by round."""
-        return cls.of(a / b for a, b in zip(numbers, divisors, strict=True))
-
-
-def synchronize(device: torch.device) -> None:
-    """Waits until the device has finished all queued work."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
+    def of(cls, numbers: ArrayLike) -> Spread:
+        low, median, high = np.percentile(np.asarray(numbers), [0, 50, 100])
+        return cls(float(median), float(low), float(high))
 
 
 def time_task(task: Callable[[], object], device: torch.device, times: int = 1) -> float:
     """Mean seconds of ``times`` consecutive calls, including the work of the device."""
-    synchronize(device)
+    wait: Callable[[], None] = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    wait()
     start = time.perf_counter()
     for _ in range(times):
         task()
-    synchronize(device)
+    wait()
     return (time.perf_counter() - start) / times
 
 
 def run_interleaved(
     tasks: Mapping[str, Callable[[], float]], rounds: int, note: str
-) -> dict[str, list[float]]:
+) -> dict[str, NDArray[np.float64]]:
     """The results of each task in each round, after one warm-up round.
 
     Each round runs every task once, so that temporary slowdowns of the machine affect all of them.
@@ -62,7 +53,7 @@ def run_interleaved(
                 if number:
                     results[name].append(result)
                 bar.update()
-    return results
+    return {name: np.array(each) for name, each in results.items()}
 
 
 def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:

@@ -86,15 +86,10 @@ def compare_candidates(scores: list[Floats]) -> Outcomes:
 def accuracies(
     found: Outcomes, names: list[str], weights: Mapping[str, float] | None = None
 ) -> tuple[dict[str, Figure], Figure]:
-    """Accuracy of each group of items, and the mean over groups.
+    """Accuracy of each group of items, given each item's, and the mean over groups.
 
     Items are resampled within their groups. The number of hits in such a resample has a binomial
-    distribution, and is drawn from it.
-
-    Args:
-        found: the outcome of each item.
-        names: the group of each item.
-        weights: the weight of each group in the mean; None for equal weights.
+    distribution, and is drawn from it. The mean has equal weights, or those by group.
     """
     groups, group_N = np.unique(names, return_inverse=True)
 

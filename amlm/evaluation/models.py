@@ -25,15 +25,14 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 UNTRAINED_SEED = 0
+# Some encoders have a pooler. Masked-LM checkpoints lack it, so it is random after each loading.
+UNUSED = "pooler"
 
 
 class MaskedModel:
-    """A `Scorer` (see `amlm.evaluation.zero_shot.scoring`) on a masked language model.
+    """A `Scorer` (see `amlm.evaluation.zero_shot.scoring`) on a masked LM of `transformers`.
 
-    Args:
-        model: any masked LM of `transformers`, float32, in eval mode.
-        tokenizer: its tokenizer.
-        batch_tokens: maximum number of tokens in a batch of more than one input.
+    The model is float32 and in eval mode; a batch has up to `batch_tokens` tokens, or one input.
     """
 
     def __init__(
@@ -100,8 +99,6 @@ def read_model(
 
     Args:
         auto: the `transformers` class to load it with, e.g. ``AutoModelForMaskedLM``.
-        source: see `find_model`.
-        tokenizer: its tokenizer.
         untrained: return the model with random weights, from a fixed seed.
         unused: prefix of the names of weights that are allowed to be missing.
 
@@ -141,12 +138,6 @@ def read_model(
 def load(source: Source, device: str, batch_tokens: int, untrained: bool = False) -> MaskedModel:
     """Loads a masked language model and its tokenizer.
 
-    Args:
-        source: see `find_model`.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        batch_tokens: see `MaskedModel`.
-        untrained: see `read_model`.
-
     Raises:
         InputError: see `load_tokenizer` and `read_model`.
     """
@@ -156,6 +147,23 @@ def load(source: Source, device: str, batch_tokens: int, untrained: bool = False
     tokenizer = load_tokenizer(source)
     model = read_model(AutoModelForMaskedLM, source, tokenizer, untrained=untrained)
     return MaskedModel(model.to(device).eval(), tokenizer, batch_tokens)
+
+
+def load_encoder(
+    source: Source, untrained: bool = False
+) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """Loads the encoder without its head, and its tokenizer; see also `load`."""
+    from transformers import AutoModel
+    from transformers.utils import logging as transformers_logging
+
+    tokenizer = load_tokenizer(source)
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()  # the masked-LM head is unused on purpose
+    try:
+        model = read_model(AutoModel, source, tokenizer, untrained=untrained, unused=UNUSED)
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+    return model, tokenizer
 
 
 @contextmanager

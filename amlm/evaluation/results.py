@@ -20,9 +20,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from amlm import __version__
 from amlm.evaluation.figures import Figure, Report
 from amlm.util.files import write_json
+from amlm.util.text_table import aligned
 
 SCORES_FILE = "scores.json"
 CORRELATIONS = ("Spearman", "Pearson")  # the metrics that are not in per cent
@@ -39,53 +39,46 @@ def predictions_folder(folder: Path, *names: str) -> Path:
     return folder.joinpath("zero_shot", "mlm", *names)
 
 
+def digest(content: Any) -> str:
+    """A hash of JSON and dataclasses."""
+    text = json.dumps(content, default=asdict)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def read_if(path: Path, field: str, value: str) -> dict[str, Any]:
+    """The object in a JSON file if its field has this value; empty if not, or not a valid file."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return content if content[field] == value else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
 def load_or_compute(
     path: Path, key: Any, compute: Callable[[], list[list[float]]]
 ) -> tuple[list[list[float]], bool]:
-    """Reads cached numbers if their key matches, else computes and caches them.
-
-    Args:
-        path: the cache file.
-        key: everything that the numbers depend on, as JSON.
-        compute: computes the numbers. NaN is written as null and read as NaN.
+    """Reads cached numbers if their key, all that they depend on, matches; else computes them.
 
     Returns: the numbers, and whether they were cached.
     """
-    text = json.dumps([SCORES_VERSION, key])
-    digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["made_from"] == digest:
-            rows = [[float("nan") if x is None else x for x in row] for row in content["scores"]]
-            return rows, True
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # no file, or not a valid one
+    made_from = digest([SCORES_VERSION, key])
+    if found := read_if(path, "made_from", made_from):
+        return [[float("nan") if x is None else x for x in row] for row in found["scores"]], True
     rows = compute()
     nullable = [[x if x == x else None for x in row] for row in rows]
-    write_json(path, {"made_from": digest, "scores": nullable})
+    write_json(path, {"made_from": made_from, "scores": nullable})
     return rows, False
 
 
-def write_scores(folder: Path, about: dict[str, Any], reports: Mapping[str, Report]) -> None:
+def write_scores(folder: Path, about: Mapping[str, Any], tasks: Mapping[str, Any]) -> None:
     """Writes ``scores.json``, keeping tasks evaluated earlier with the same model."""
     path = folder / SCORES_FILE
-    tasks: dict[str, Any] = {}
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-        if before["fingerprint"] == about["fingerprint"]:
-            tasks = before["tasks"]
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    tasks |= {name: asdict(report) for name, report in reports.items()}
-    write_json(path, {"amlm": __version__, **about, "tasks": tasks}, indent=1)
+    before = read_if(path, "fingerprint", about["fingerprint"]).get("tasks", {})
+    write_json(path, {**about, "tasks": {**before, **tasks}}, indent=1)
 
 
 def format_scores(systems: Mapping[str, Mapping[str, Report]]) -> str:
-    """The scores of a model and its baselines as a text table.
-
-    Args:
-        systems: reports by task; first those of the model, then those of each baseline.
-    """
+    """The reports by task of a model, and of its baselines after it, as a text table."""
     model, *baselines = systems.values()
     head = ["", "score", "95 % interval", "ties", "official", "items", "too long"]
     rows = [[*head, *list(systems)[1:]]]
@@ -96,14 +89,7 @@ def format_scores(systems: Mapping[str, Mapping[str, Report]]) -> str:
                 other = baseline.get(task)
                 cells.append(_format(other.totals[measure].score if other else None, measure))
             rows.append([f"{task}, {measure}", *cells])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
+    return "\n".join(aligned(rows))
 
 
 def _format(value: float | None, measure: str) -> str:

@@ -140,15 +140,8 @@ def model_card(
     license: str,
     address: str,
 ) -> str:
-    """The card of one model of a run.
-
-    Args:
-        model: the model that the card describes.
-        models: all models of the run; each is a revision.
-        run: the record of the run.
-        scores: the result of `find_scores`; can be empty.
-        license: license of the weights, as the Hub spells it.
-        address: repository or folder, for the example.
+    """The card of one model of a run: all `models` are revisions, `scores` are from `find_scores`,
+    and `address` is the repository or folder of the example.
     """
     revision = "" if model.name == FINAL else f', revision="{model.name}"'
     revisions = [

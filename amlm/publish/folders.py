@@ -34,11 +34,6 @@ def claim_output(out: Path, run: RunRecord) -> None:
 def write_models(out: Path, models: Sequence[RunModel], cards: Mapping[str, str]) -> list[Path]:
     """Writes ``<out>/<name>`` for every model; no folder is ever incomplete.
 
-    Args:
-        out: a folder prepared by `claim_output`.
-        models: checked with `amlm.publish.run_models.check_model`.
-        cards: the model cards by name.
-
     Returns: the folders, in the order of the models.
     """
     folders = []

@@ -34,16 +34,9 @@ def push(
     private: bool,
     say: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Makes each branch of a repository equal to its folder.
+    """Makes each branch of a repository equal to the folder of that name, and says so.
 
     The Hub ignores commits without changes, so an interrupted upload can simply be repeated.
-
-    Args:
-        folders: one per branch, with the branch's name.
-        repository: ``user/name``; created if it does not exist.
-        api: the Hub's client, with the token.
-        private: whether a newly created repository is private.
-        say: receives a message for each branch.
 
     Raises:
         InputError: the Hub cannot be reached or refuses the upload.

@@ -26,7 +26,6 @@ class RunModel:
     Attributes:
         name: ``main``, or ``chck_<n>M`` for a word checkpoint; the branch on the Hub.
         folder: the folder written by training, in Hugging Face format.
-        step: optimizer steps it was trained for.
         words_seen: words it was trained on, counting repetitions.
     """
 
@@ -41,7 +40,6 @@ class RunRecord:
     """The files of a run folder that describe the run.
 
     Attributes:
-        folder: the run folder.
         config: the resolved configuration.
         run: the contents of ``run.json``.
         records: the contents of ``log.jsonl``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,5 +17,6 @@ def write_aside(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any, indent: int | None = None) -> None:
-    """Writes a JSON file with `write_aside`."""
-    write_aside(path, json.dumps(content, ensure_ascii=False, indent=indent) + "\n")
+    """Writes a JSON file with `write_aside`; dataclasses in it become objects."""
+    text = json.dumps(content, ensure_ascii=False, indent=indent, default=asdict)
+    write_aside(path, text + "\n")

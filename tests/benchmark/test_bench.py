@@ -195,7 +195,10 @@ def test_run_interleaved_alternates_tasks_after_a_warm_up_round() -> None:
 
     results = run_interleaved({"a": lambda: task("a"), "b": lambda: task("b")}, 2, "")
     assert calls == ["a", "b"] * 3
-    assert results == {"a": [3.0, 5.0], "b": [4.0, 6.0]}
+    assert {name: found.tolist() for name, found in results.items()} == {
+        "a": [3.0, 5.0],
+        "b": [4.0, 6.0],
+    }
 
 
 def test_format_results_has_a_column_per_shape_and_a_row_per_number() -> None:

@@ -6,7 +6,6 @@
 | `batches` | text pairs to batches of ids |
 | `classifier` | an encoder with the official head |
 | `glue_metrics` | accuracy, F1, MCC, and confidence intervals over items |
-| `load_encoder` | loads an encoder and its tokenizer |
 | `fine_tuning`, `train_task` | the LightningModule; one fine-tuning run of one task |
 | `outcome` | scores over seeds, as numbers and as a text table |
 | `finetune` | all tasks and seeds; finished ones are skipped |

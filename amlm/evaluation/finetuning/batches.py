@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import DataLoader, DistributedSampler
 
 from amlm.evaluation.finetuning.glue_tasks import Pair
 from amlm.util.seeds import derived_seed
@@ -57,52 +58,28 @@ def encode(
 
 def collate(items: Sequence[Encoded], pad: int) -> Batch:
     """Pads items to the length of the longest one."""
-    length_B = torch.tensor([len(item.ids) for item in items])
-    length = int(length_B.max())
-    ids_BL = torch.full((len(items), length), pad)
-    for row_L, item in zip(ids_BL, items, strict=True):
-        row_L[: len(item.ids)] = torch.tensor(item.ids)
-    mask_BL = torch.arange(length) < length_B[:, None]
+    ids = [torch.tensor(item.ids) for item in items]
+    ids_BL = pad_sequence(ids, batch_first=True, padding_value=pad)
+    length_B = torch.tensor([len(each) for each in ids])
+    mask_BL = torch.arange(ids_BL.size(1)) < length_B[:, None]
     labels_B = torch.tensor([item.label for item in items])
     return Batch(ids_BL, None if mask_BL.all() else mask_BL.long(), labels_B)
 
 
-class EpochShuffle(Sampler[int]):
-    """A shuffled order that depends only on seed and epoch; Lightning sets the epoch."""
-
-    def __init__(self, count: int, seed: int) -> None:
-        self.count = count
-        self.seed = seed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __iter__(self) -> Iterator[int]:
-        draw = torch.Generator().manual_seed(derived_seed(self.seed, "order", self.epoch))
-        return iter(torch.randperm(self.count, generator=draw).tolist())
-
-
-def train_batches(
-    items: Sequence[Encoded], batch_size: int, pad: int, seed: int
+def make_batches(
+    items: Sequence[Encoded], batch_size: int, pad: int, seed: int | None = None
 ) -> DataLoader[Encoded]:
-    """Batches reshuffled in each epoch; an incomplete last batch is dropped."""
+    """All items in order, or for training with a seed: in an order that depends only on seed and
+    epoch (Lightning sets the epoch), without an incomplete last batch.
+    """
+    order: DistributedSampler[Encoded] | None = None
+    if seed is not None:
+        seed = derived_seed(seed, "order")
+        order = DistributedSampler(items, num_replicas=1, rank=0, seed=seed)  # type: ignore[arg-type]
     return DataLoader(
         list(items),  # type: ignore[arg-type]  # a list is a valid data set
         batch_size,
-        sampler=EpochShuffle(len(items), seed),
-        drop_last=True,
-        collate_fn=partial(collate, pad=pad),
-    )
-
-
-def valid_batches(items: Sequence[Encoded], batch_size: int, pad: int) -> DataLoader[Encoded]:
-    """All items in order."""
-    return DataLoader(
-        list(items),  # type: ignore[arg-type]
-        batch_size,
+        sampler=order,
+        drop_last=order is not None,
         collate_fn=partial(collate, pad=pad),
     )

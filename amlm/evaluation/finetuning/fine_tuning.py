@@ -6,7 +6,7 @@ applies to biases. Shapes: B batch, C labels, N items.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import lightning as L
@@ -18,14 +18,11 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from amlm.evaluation.finetuning.batches import Batch
 from amlm.evaluation.finetuning.classifier import Classifier
-from amlm.evaluation.finetuning.glue_metrics import make_metrics
+from amlm.evaluation.finetuning.glue_metrics import score
 from amlm.optim.learning_rate import cosine_with_warmup
 from amlm.util.progress_bar import progress_bar
 from amlm.util.seeds import derived_seed
 
-BETAS = (0.9, 0.999)
-EPS = 1e-8
-WEIGHT_DECAY = 0.01
 WARMUP = 0.06  # fraction of all steps
 FINAL_RATIO = 0.1  # of the learning rate
 
@@ -38,40 +35,17 @@ def rate_factor(step: int, total_steps: int) -> float:
     return cosine_with_warmup(step, total_steps, warmup, FINAL_RATIO)
 
 
-@dataclass
-class Epochs:
-    """Validation results of the epochs so far.
-
-    Attributes:
-        scores: the three metrics after each epoch.
-        best: the best epoch, counted from 1; of several equally good ones, the first.
-        predictions_N: predictions for the validation items after the best epoch.
-    """
-
-    scores: list[dict[str, float]] = field(default_factory=list)
-    best: int = 0
-    predictions_N: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
-
-    def add(self, scores: dict[str, float], predictions_N: Tensor, metric: str) -> None:
-        """Adds an epoch, which becomes the best one if its metric is higher."""
-        if not self.scores or scores[metric] > self.scores[self.best - 1][metric]:
-            self.best, self.predictions_N = len(self.scores) + 1, predictions_N
-        self.scores.append(scores)
+def best_epoch(history: Sequence[dict[str, float]], metric: str) -> int:
+    """The index of the best epoch; of several equally good ones, the first."""
+    values = [scores[metric] for scores in history]
+    return values.index(max(values))
 
 
 class FineTuning(L.LightningModule):
-    """Trains a classifier and collects its validation results in `epochs`.
+    """Trains a classifier, and collects its validation results after each epoch: the three metrics
+    in `history`, the predicted labels in `predictions`.
 
-    The weights of the best epoch are not kept, because its predictions for the validation items are
-    already known.
-
-    Args:
-        classifier: encoder and head.
-        labels: C.
-        metric: the metric that selects the best epoch.
-        lr: peak learning rate.
-        total_steps: number of optimizer steps.
-        seed: together with the step, determines dropout.
+    The weights of the best epoch are not kept, because its predictions are already known.
     """
 
     def __init__(
@@ -90,9 +64,10 @@ class FineTuning(L.LightningModule):
         self.lr = lr
         self.total_steps = total_steps
         self.seed = seed
-        self.metrics = make_metrics(labels)
-        self.epochs = Epochs()
-        self._predictions: list[Tensor] = []
+        self.labels = labels
+        self.history: list[dict[str, float]] = []
+        self.predictions: list[list[int]] = []
+        self._validated: list[tuple[Tensor, Tensor]] = []
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         # Dropout depends on seed and step only, not on earlier draws.
@@ -100,25 +75,20 @@ class FineTuning(L.LightningModule):
         return F.cross_entropy(self.classifier(batch.ids_BL, batch.mask_BL), batch.labels_B)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        predictions_B = self.classifier(batch.ids_BL, batch.mask_BL).argmax(-1)
-        self.metrics.update(predictions_B, batch.labels_B)
-        self._predictions.append(predictions_B)
+        logits_BC = self.classifier(batch.ids_BL, batch.mask_BL)
+        self._validated.append((logits_BC.argmax(-1), batch.labels_B))
 
     def on_validation_epoch_end(self) -> None:
-        scores = {name: float(value) for name, value in self.metrics.compute().items()}
-        self.epochs.add(scores, torch.cat(self._predictions).cpu(), self.metric)
-        self.metrics.reset()
-        self._predictions.clear()
+        predictions_N, labels_N = (
+            torch.cat(each).cpu() for each in zip(*self._validated, strict=True)
+        )
+        self.history.append(score(predictions_N, labels_N, self.labels))
+        self.predictions.append(predictions_N.tolist())
+        self._validated.clear()
 
     def configure_optimizers(self) -> Any:
-        optimizer = AdamW(
-            self.classifier.parameters(),
-            lr=self.lr,
-            betas=BETAS,
-            eps=EPS,
-            weight_decay=WEIGHT_DECAY,
-            fused=True,
-        )
+        # torch's betas, epsilon and weight decay are the recipe's.
+        optimizer = AdamW(self.classifier.parameters(), lr=self.lr, fused=True)
         scheduler = LambdaLR(optimizer, lambda step: rate_factor(step, self.total_steps))
         return {
             "optimizer": optimizer,
@@ -137,11 +107,9 @@ class Bar(L.Callback):
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, FineTuning)
-        epochs, metric = pl_module.epochs, pl_module.metric
-        last, best = epochs.scores[-1][metric], epochs.scores[epochs.best - 1][metric]
-        self.bar.set_postfix_str(
-            f"epoch {len(epochs.scores)}, {metric} {last:.3f}, best {best:.3f}"
-        )
+        history, metric = pl_module.history, pl_module.metric
+        last, best = (history[epoch][metric] for epoch in (-1, best_epoch(history, metric)))
+        self.bar.set_postfix_str(f"epoch {len(history)}, {metric} {last:.3f}, best {best:.3f}")
 
     def teardown(self, *_: Any, **__: Any) -> None:
         self.bar.close()

@@ -7,25 +7,13 @@ Shapes: S seeds, N items, R resamples.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Literal
 
 import torch
 from torch import Tensor
-from torchmetrics import MetricCollection
-from torchmetrics.classification import (
-    BinaryAccuracy,
-    BinaryF1Score,
-    MulticlassAccuracy,
-    MulticlassF1Score,
-    MulticlassMatthewsCorrCoef,
-)
-from torchmetrics.functional.classification import (
-    binary_accuracy,
-    binary_f1_score,
-    multiclass_accuracy,
-    multiclass_f1_score,
-)
+from torchmetrics.functional import accuracy, f1_score, matthews_corrcoef
 
 METRICS = ("accuracy", "f1", "mcc")
 WITH_INTERVAL = ("accuracy", "f1")
@@ -33,61 +21,32 @@ RESAMPLES = 1_000
 CHUNK = 50  # resamples scored at a time, to bound memory
 
 
-class MatthewsCorrCoef(MulticlassMatthewsCorrCoef):
-    """MCC that is 0 if all predictions, or all labels, are equal.
-
-    This matches scikit-learn, which the official pipeline uses. In torchmetrics the result depends
-    on an epsilon in this case, which is common with weak models.
-    """
-
-    def compute(self) -> Tensor:
-        counts_CC = self.confmat
-        if any((counts_CC.sum(axis) > 0).sum() < 2 for axis in (0, 1)):
-            return torch.zeros((), device=counts_CC.device)
-        return super().compute()
-
-
-def make_metrics(labels: int) -> MetricCollection:
-    """The three metrics of a task with `labels` labels; call them with predictions and labels."""
-    accuracy, f1 = (
-        (BinaryAccuracy(), BinaryF1Score())
-        if labels == 2
-        else (
-            MulticlassAccuracy(labels, average="micro"),
-            MulticlassF1Score(labels, average="macro"),
-        )
-    )
-    return MetricCollection(
-        {"accuracy": accuracy, "f1": f1, "mcc": MatthewsCorrCoef(labels)}, compute_groups=False
-    )
+def _measure(metric: str, labels: int) -> Callable[..., Tensor]:
+    task: Literal["binary", "multiclass"] = "binary" if labels == 2 else "multiclass"
+    if metric == "accuracy":
+        return partial(accuracy, task=task, num_classes=labels)
+    return partial(f1_score, task=task, num_classes=labels, average="macro")
 
 
 def score(predictions_N: Tensor, labels_N: Tensor, labels: int) -> dict[str, float]:
-    """The three metrics by name."""
-    metrics = make_metrics(labels)
-    metrics.update(predictions_N, labels_N)
-    return {name: float(value) for name, value in metrics.compute().items()}
+    """The three metrics of a task with `labels` labels, as fractions by name.
+
+    MCC is 0 if all predictions, or all labels, are equal, as in scikit-learn, which the official
+    pipeline uses. In torchmetrics it depends on an epsilon in this case, which is common with weak
+    models.
+    """
+    found = {name: _measure(name, labels)(predictions_N, labels_N) for name in WITH_INTERVAL}
+    if all((each_N != each_N[0]).any() for each_N in (predictions_N, labels_N)):
+        found["mcc"] = matthews_corrcoef(predictions_N, labels_N, "multiclass", num_classes=labels)
+    return {name: float(found.get(name, 0)) for name in METRICS}
 
 
 def interval(
-    predictions_SN: Tensor, labels_N: Tensor, labels: int, metric: str, seed: int = 0
+    predictions_SN: Tensor, labels_N: Tensor, labels: int, metric: str
 ) -> tuple[float, float]:
-    """95 % bootstrap interval over items of a metric, averaged over seeds.
-
-    Args:
-        predictions_SN: predicted labels of each seed.
-        labels_N: gold labels.
-        labels: number of labels.
-        metric: one of `WITH_INTERVAL`.
-        seed: seed of the resamples.
-    """
-    two: dict[str, Any] = {"accuracy": binary_accuracy, "f1": binary_f1_score}
-    more: dict[str, Any] = {
-        "accuracy": partial(multiclass_accuracy, num_classes=labels, average="micro"),
-        "f1": partial(multiclass_f1_score, num_classes=labels, average="macro"),
-    }
-    measure = (two if labels == 2 else more)[metric]
-    draw = torch.Generator().manual_seed(seed)
+    """95 % bootstrap interval over items of a metric of `WITH_INTERVAL`, averaged over seeds."""
+    measure = _measure(metric, labels)
+    draw = torch.Generator().manual_seed(0)
     means = []
     for _ in range(0, RESAMPLES, CHUNK):
         item_RN = torch.randint(len(labels_N), (CHUNK, len(labels_N)), generator=draw)

@@ -56,11 +56,7 @@ TASKS = {
 
 
 def find_files(data_dir: Path, names: Sequence[str]) -> dict[str, dict[str, Path]]:
-    """The ``train`` and ``valid`` files of each task.
-
-    Args:
-        data_dir: contains ``glue_filtered`` or ``full_eval/glue_filtered``.
-        names: the requested tasks.
+    """The ``train`` and ``valid`` files of each task, in one of `FOLDERS` of `data_dir`.
 
     Raises:
         InputError: a task has no data.

@@ -6,7 +6,6 @@ Shapes: S seeds, N items.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,24 +13,10 @@ import torch
 from amlm.evaluation.finetuning.glue_metrics import METRICS, WITH_INTERVAL, interval, score
 from amlm.evaluation.finetuning.glue_tasks import Pair, Task
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """The outcome of fine-tuning on one task with one seed.
-
-    Attributes:
-        fingerprint: hash of all inputs.
-        epoch: the best epoch, counted from 1.
-        scores: scores of that epoch by metric.
-        predictions: predicted labels of that epoch, one per validation item.
-        history: the scores of every epoch.
-    """
-
-    fingerprint: str
-    epoch: int
-    scores: dict[str, float]
-    predictions: list[int]
-    history: list[dict[str, float]]
+# The outcome of one seed as it is cached: `epoch`, the best one, counted from 1; its `scores` by
+# metric and its `predictions` of the validation items; `history`, the scores of every epoch;
+# `fingerprint`, a hash of all inputs.
+Outcome = Mapping[str, Any]
 
 
 def summarise(
@@ -39,21 +24,17 @@ def summarise(
 ) -> dict[str, Any]:
     """The scores of a task in per cent, like the official ones.
 
-    Args:
-        task: determines the main metric.
-        train, valid: its items.
-        outcomes: outcomes by seed.
-
     Returns: ``totals``, by metric the mean over seeds ``score`` and its interval ``low`` to
         ``high`` (none for MCC); ``metric``, the main metric; ``constant``, the score of always
         predicting the most frequent label; ``items``; ``seeds``, metrics and best epoch by seed.
     """
     labels_N = torch.tensor([pair.label for pair in valid])
-    predictions_SN = torch.tensor([outcome.predictions for outcome in outcomes.values()])
+    predictions_SN = torch.tensor([outcome["predictions"] for outcome in outcomes.values()])
     train_labels = torch.tensor([pair.label for pair in train])
     constant_N = train_labels.bincount().argmax().expand(len(valid))
     seeds = {
-        str(seed): {name: 100 * outcome.scores[name] for name in METRICS} | {"epoch": outcome.epoch}
+        str(seed): {name: 100 * outcome["scores"][name] for name in METRICS}
+        | {"epoch": outcome["epoch"]}
         for seed, outcome in outcomes.items()
     }
     totals: dict[str, dict[str, float | None]] = {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import lightning as L
 import torch
 
-from amlm.evaluation.finetuning.batches import encode, train_batches, valid_batches
+from amlm.evaluation.finetuning.batches import encode, make_batches
 from amlm.evaluation.finetuning.classifier import AnyEncoder, Classifier, make_encoder
 from amlm.evaluation.finetuning.fine_tuning import Bar, FineTuning
 from amlm.evaluation.finetuning.glue_tasks import Pair, Task
@@ -44,17 +44,7 @@ def train_task(
     accelerator: str = "cpu",
     title: str = "",
 ) -> FineTuning:
-    """Trains a classifier and returns it with its `epochs`; the model itself is not modified.
-
-    Args:
-        model: a pretrained encoder.
-        tokenizer: its tokenizer.
-        task: determines the labels and the metric that selects the best epoch.
-        splits: training items, and items to validate on after each epoch.
-        recipe: see `Recipe`.
-        seed: seed of the head, of dropout and of the order of the items.
-        accelerator: ``cpu`` or ``cuda``.
-        title: title of the progress bar and of messages.
+    """Trains a classifier and returns it with its results; the model itself is not modified.
 
     Raises:
         InputError: there are fewer items than one batch needs, or items exceed the model's maximum
@@ -62,7 +52,7 @@ def train_task(
     """
     train, valid = (encode(pairs, tokenizer, recipe.max_length) for pairs in splits)
     pad = tokenizer.pad_token_id or 0
-    batches = train_batches(train, recipe.batch_size, pad, seed)
+    batches = make_batches(train, recipe.batch_size, pad, seed)
     if not len(batches):
         raise InputError(
             f"batch_size={recipe.batch_size} is larger than the {len(train)} training items"
@@ -104,5 +94,5 @@ def train_task(
         enable_progress_bar=False,
         callbacks=[Bar(title, total_steps)],
     )
-    trainer.fit(module, batches, valid_batches(valid, VALID_BATCH, pad))
+    trainer.fit(module, batches, make_batches(valid, VALID_BATCH, pad))
     return module

@@ -30,12 +30,7 @@ class NotSubmittable(Exception):
 
 
 def zero_shot(folder: Path, name: str, suite: str) -> Predictions:
-    """The predictions of a zero-shot task.
-
-    Args:
-        folder: ``results/<model>/<revision>``.
-        name: name of the task, a key of `amlm.evaluation.submission.sizes.SIZES`.
-        suite: ``fast`` or ``full``.
+    """The predictions of a zero-shot task in a folder ``results/<model>/<revision>``.
 
     Raises:
         NotSubmittable: they are missing, incomplete, or those of another model.

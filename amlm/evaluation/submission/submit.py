@@ -42,9 +42,7 @@ class Gap(NamedTuple):
 
 
 def submit(options: Options) -> Path:
-    """Writes the file ``submission`` from the results in ``out``.
-
-    Returns: the path of the file.
+    """Writes the file ``submission`` from the results in ``out``, and returns its path.
 
     Raises:
         InputError: results are missing or have the wrong size. The message lists all of them and
@@ -69,14 +67,9 @@ def submit(options: Options) -> Path:
 
 
 def collate(folder: Path, data_dir: str | None, track: str) -> tuple[dict[str, Any], list[Gap]]:
-    """The content of the submission file, complete if nothing is missing.
+    """The content of the submission file from a folder ``results/<model>``, and what is missing.
 
-    Args:
-        folder: ``results/<model>``.
-        data_dir: data of the fast suite, for the correct answers.
-        track: see `amlm.evaluation.submission.sizes.MILLIONS`.
-
-    Returns: the content, and the missing results.
+    The correct answers are from the data of the fast suite, ``data_dir``.
     """
     gaps: list[Gap] = []
 

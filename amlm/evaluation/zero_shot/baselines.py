@@ -20,13 +20,9 @@ CHUNK_LINES = 4_096
 
 
 class Frequency:
-    """A `Scorer` (see `amlm.evaluation.zero_shot.scoring`) that knows only token frequencies.
+    """A `Scorer` (see `amlm.evaluation.zero_shot.scoring`) from occurrences of each token type.
 
     The probability of a token is its relative frequency in a text, with add-one smoothing.
-
-    Args:
-        tokenizer: the tokenizer of the model to compare with.
-        counts_V: occurrences of each token type.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, counts_V: NDArray[np.int64]) -> None:

@@ -10,13 +10,11 @@ Shapes: B batch, L length, D hidden, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from amlm.models.deberta import DebertaV2MaskedLM
 
@@ -82,8 +80,8 @@ def _on_our_encoder(model: PreTrainedModel) -> Predict:
             return context_B1D, _at(hidden_BLD, position_B)[:, None]
 
         with (
-            _hook(last.self.register_forward_hook(keep_context)),
-            _hook(last.output.register_forward_pre_hook(keep_residual)),
+            last.self.register_forward_hook(keep_context),
+            last.output.register_forward_pre_hook(keep_residual),
         ):
             return ours.predict(ours.encode(ids_BL).squeeze(1))
 
@@ -96,17 +94,9 @@ def _head_at_position(model: PreTrainedModel) -> Predict:
             output["last_hidden_state"] = _at(output.last_hidden_state, position_B)[:, None]
             return output
 
-        with _hook(model.base_model.register_forward_hook(keep_position)):
+        with model.base_model.register_forward_hook(keep_position):
             output = model(input_ids=ids_BL, attention_mask=torch.ones_like(ids_BL))
         logits_BV: Tensor = output.logits.squeeze(1)
         return logits_BV
 
     return predict
-
-
-@contextmanager
-def _hook(handle: RemovableHandle) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        handle.remove()

@@ -44,15 +44,11 @@ def prob_of_first(scores: Floats) -> float:
 def predictions(items: list[Item], scores: list[Floats]) -> dict[str, Any]:
     """The predictions of a task in the official format."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for item, each in zip(items, scores, strict=True):
-        group = found[item.uid]
-        prediction: dict[str, Any] = {
-            "id": f"{item.uid}_{len(group)}",
-            "pred": item.candidates[choose(each)].answer,
-        }
+    for name, item, each in zip(ids(items), items, scores, strict=True):
+        prediction: dict[str, Any] = {"id": name, "pred": item.candidates[choose(each)].answer}
         if item.ratio is not None:
             prediction["prob"] = prob_of_first(each)
-        group.append(prediction)
+        found[item.uid].append(prediction)
     return {uid: {"predictions": each} for uid, each in found.items()}
 
 

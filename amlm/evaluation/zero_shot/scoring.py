@@ -9,7 +9,6 @@ Shapes: Q queries, B rows of a batch, L length, V vocabulary.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -68,29 +67,23 @@ def score(
 ) -> NDArray[np.float64]:
     """Pseudo-log-likelihood of the completion of each candidate.
 
-    Args:
-        scorer: computes the probabilities.
-        candidates: sentences with their completions.
-        progress: called with the number of candidates completed since the last call.
+    `progress` is called with the number of candidates completed since its last call.
 
     Returns: sums of natural logarithms, one per candidate; NaN if the sentence is too long for the
         scorer, which the caller should report.
     """
     sums = np.full(len(candidates), np.nan)
     pending: list[Query] = []
-    counts: Counter[int] = Counter()  # candidate -> its pending queries
+    owners: list[int] = []  # the candidate of each pending query
     tokens = reported = 0
 
     def flush(done: int) -> None:
         nonlocal tokens, reported
-        log_probs = scorer.log_probs(pending).astype(np.float64)
-        ends = np.cumsum([0, *counts.values()])
-        for index, start, end in zip(counts, ends[:-1], ends[1:], strict=True):
-            sums[index] += log_probs[start:end].sum()
+        np.add.at(sums, np.array(owners, dtype=np.intp), scorer.log_probs(pending))
         progress(done - reported)
         tokens, reported = 0, done
         pending.clear()
-        counts.clear()
+        owners.clear()
 
     mask_id = scorer.tokenizer.mask_token_id
     for index, (ids_L, end_L) in enumerate(_encode(scorer.tokenizer, candidates)):
@@ -102,7 +95,7 @@ def score(
         for start in range(0, len(positions), size):
             chunk = positions[start : start + size]
             pending += mask_each(ids_L, chunk, mask_id)
-            counts[index] += len(chunk)
+            owners += [index] * len(chunk)
             tokens += len(chunk) * len(ids_L)
             if tokens > QUERY_TOKENS:
                 flush(index)

@@ -81,7 +81,6 @@ def find(data_dir: str | None, names: Sequence[str], suite: str) -> tuple[list[F
     Args:
         data_dir: contains the folders of the tasks, or ``fast_eval`` and ``full_eval`` with them.
         names: the requested tasks; none requests all tasks of the suite whose data is found.
-        suite: ``fast`` or ``full``.
 
     Raises:
         InputError: a requested task has no data, or no task has. Says where to get the data.

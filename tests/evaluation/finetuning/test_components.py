@@ -26,7 +26,7 @@ from transformers import DebertaV2Model as TheirDeberta
 
 from amlm.evaluation import models
 from amlm.evaluation.finetuning import glue_metrics as metrics
-from amlm.evaluation.finetuning.batches import Encoded, collate, encode, train_batches
+from amlm.evaluation.finetuning.batches import Encoded, collate, encode, make_batches
 from amlm.evaluation.finetuning.classifier import (
     AnyEncoder,
     Classifier,
@@ -34,10 +34,10 @@ from amlm.evaluation.finetuning.classifier import (
     make_encoder,
     make_head,
 )
-from amlm.evaluation.finetuning.fine_tuning import Epochs, rate_factor
+from amlm.evaluation.finetuning.fine_tuning import best_epoch, rate_factor
 from amlm.evaluation.finetuning.glue_metrics import interval, score
 from amlm.evaluation.finetuning.glue_tasks import TASKS, Pair, find_files, read_pairs
-from amlm.evaluation.finetuning.load_encoder import UNUSED, load_encoder
+from amlm.evaluation.models import UNUSED, load_encoder
 from amlm.evaluation.places import find_model
 from amlm.util.errors import InputError
 
@@ -131,7 +131,7 @@ def test_training_batches_are_reshuffled_and_the_incomplete_one_dropped() -> Non
     items = [Encoded([n], n) for n in range(10)]
 
     def epochs(seed: int) -> list[list[int]]:
-        loader, found = train_batches(items, 4, 0, seed), []
+        loader, found = make_batches(items, 4, 0, seed), []
         for epoch in range(3):
             loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
             found.append([n for batch in loader for n in batch.labels_B.tolist()])
@@ -244,15 +244,14 @@ def test_interval_matches_the_normal_approximation() -> None:
     assert f1[0] < 2 * 300 / (2 * 300 + 100) < f1[1] and f1[1] - f1[0] < 0.06
 
 
-def test_make_metrics_returns_every_metric() -> None:
-    assert set(metrics.make_metrics(2)) == set(metrics.METRICS)
+def test_score_returns_every_metric() -> None:
+    ones = torch.ones(2, dtype=torch.long)
+    assert tuple(score(ones, ones, 2)) == metrics.METRICS
 
 
 def test_the_first_of_equally_good_epochs_is_the_best() -> None:
-    epochs = Epochs()
-    for value in (0.0, 0.5, 0.4, 0.5):
-        epochs.add({"f1": value, "accuracy": -value}, torch.tensor([int(10 * value)]), "f1")
-    assert epochs.best == 2 and epochs.predictions_N.tolist() == [5] and len(epochs.scores) == 4
+    history = [{"f1": value, "accuracy": -value} for value in (0.0, 0.5, 0.4, 0.5)]
+    assert best_epoch(history, "f1") == 1 and best_epoch(history, "accuracy") == 0
 
 
 def test_find_model_searches_runs_exports_and_folders(tiny_model: Path, tmp_path: Path) -> None:

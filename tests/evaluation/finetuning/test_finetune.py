@@ -19,11 +19,11 @@ from amlm import evaluate
 from amlm.config import command_line
 from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.finetuning import finetune as finetuning
-from amlm.evaluation.finetuning.batches import encode, train_batches
+from amlm.evaluation.finetuning.batches import encode, make_batches
 from amlm.evaluation.finetuning.finetune import finetune
 from amlm.evaluation.finetuning.glue_tasks import TASKS, Pair, find_files, read_pairs
-from amlm.evaluation.finetuning.load_encoder import load_encoder
 from amlm.evaluation.finetuning.train_task import Recipe, train_task
+from amlm.evaluation.models import load_encoder
 from amlm.evaluation.places import find_model
 from amlm.util.errors import InputError
 from amlm.util.seeds import derived_seed
@@ -71,7 +71,7 @@ def test_train_task_equals_the_official_loop(still_model: Path, trivial: Path) -
     optimizer = torch.optim.AdamW(
         parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01
     )
-    batches = train_batches(encode(train, tokenizer, 20), 8, 0, seed=7)
+    batches = make_batches(encode(train, tokenizer, 20), 8, 0, seed=7)
     total, step, scores = 3 * (83 // 8), 0, []
     warmup = int(0.06 * total)
     texts = [(pair.first, pair.second) for pair in valid]
@@ -94,7 +94,7 @@ def test_train_task_equals_the_official_loop(still_model: Path, trivial: Path) -
             predictions_N = head.eval()(hidden[:, 0]).argmax(-1)
         scores.append((predictions_N == labels_N).float().mean().item())
 
-    assert [each["accuracy"] for each in ours.epochs.scores] == pytest.approx(scores)
+    assert [each["accuracy"] for each in ours.history] == pytest.approx(scores)
     trained = ours.classifier
     theirs = {**model.state_dict(), **{f"head.{k}": v for k, v in head.state_dict().items()}}
     state = {n.removeprefix("encoder.encoder.deberta."): v for n, v in trained.state_dict().items()}

@@ -73,7 +73,7 @@ def fast_data(root: Path) -> None:
         for uid, size in sizes.FAST[task].items():
             write_lines(root / folder / f"{uid}.jsonl", [pair | {"UID": uid}] * size)
     about = {"Context1": "c", "ContextType": "", "ContextDiff": "", "TargetDiff": ""}
-    for uid, size in sizes.EWOK.items():
+    for uid, size in sizes.FULL["ewok"].items():
         # A target follows its context after a space, and is quoted with it.
         line = about | {"Domain": uid, "Target1": "yes", "Target2": "no"}
         write_lines(root / "ewok_fast" / f"{uid}.jsonl", [line] * sizes.FAST["ewok"][uid])
@@ -169,10 +169,11 @@ def refusal(complete: Path, out: Path, **more: Any) -> str:
 
 
 def test_sizes_match_the_specification() -> None:
-    assert (len(sizes.BLIMP), sum(sizes.BLIMP.values())) == (67, 59_875)
-    assert len(sizes.ENTITY_TRACKING) == 18
-    assert (min(sizes.ENTITY_TRACKING.values()), max(sizes.ENTITY_TRACKING.values())) == (156, 615)
-    assert (min(sizes.EWOK.values()), max(sizes.EWOK.values())) == (120, 2_210)
+    blimp, ewok, boxes = (sizes.FULL[task] for task in ("blimp", "ewok", "entity_tracking"))
+    assert (len(blimp), sum(blimp.values())) == (67, 59_875)
+    assert len(boxes) == 18
+    assert (min(boxes.values()), max(boxes.values())) == (156, 615)
+    assert (min(ewok.values()), max(ewok.values())) == (120, 2_210)
     assert len(sizes.FAST["entity_tracking"]) == 6
     small, strict = checkpoint_names("strict-small"), checkpoint_names("strict")
     assert (len(small), len(strict)) == (19, 28)

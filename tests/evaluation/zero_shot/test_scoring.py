@@ -27,8 +27,7 @@ from transformers import (
     RobertaForMaskedLM,
 )
 
-from amlm.evaluation.finetuning.load_encoder import load_encoder
-from amlm.evaluation.models import MaskedModel, load
+from amlm.evaluation.models import MaskedModel, load, load_encoder
 from amlm.evaluation.places import Source, checkpoints, find_model
 from amlm.evaluation.zero_shot.items import suffix, whole
 from amlm.evaluation.zero_shot.scoring import Query, batches, distinct_rows, mask_each, score
