@@ -69,7 +69,7 @@ def test_texts_of_a_column(
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_rows_are_of_the_columns_in_the_order_asked_for(tmp_path: Path, suffix: str) -> None:
+def test_rows_have_the_columns_in_the_requested_order(tmp_path: Path, suffix: str) -> None:
     path = table(
         tmp_path, suffix, {"a": ["1", "2 "], "b": ["x", "y\nz"], "c": [" é  è", '"quoted"']}
     )
@@ -104,9 +104,9 @@ def test_null_and_blank_are_no_text_but_no_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_column_that_is_empty_everywhere_is_no_text(tmp_path: Path, suffix: str) -> None:
+def test_empty_column_is_no_text(tmp_path: Path, suffix: str) -> None:
     path = table(tmp_path, suffix, {"text": ["", " \n", ""], "id": ["1", "2", "3"]})
-    with pytest.raises(InputError, match=rf"a{suffix} has no text in it"):
+    with pytest.raises(InputError, match=rf"a{suffix} contains no text"):
         list(read_texts(path))
 
 
@@ -115,12 +115,12 @@ def test_empty_file_has_no_text(tmp_path: Path, suffix: str) -> None:
     for text in ("", "\n\n", "\ufeff"):
         path = written(tmp_path, text, f"a{suffix}")
         for found in (read_texts(path), read_rows(path, ["a", "b"])):
-            with pytest.raises(InputError, match=rf"a{suffix} has no text in it"):
+            with pytest.raises(InputError, match=rf"a{suffix} contains no text"):
                 list(found)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_missing_column_is_answered_with_those_there(tmp_path: Path, suffix: str) -> None:
+def test_missing_column_is_reported_with_the_existing_ones(tmp_path: Path, suffix: str) -> None:
     path = table(tmp_path, suffix, {"id": ["1"], "": ["2"], "sentence": ["one"]})
     message = r"no column sentense \(did you mean sentence\?\): there is id, sentence$"
     with pytest.raises(InputError, match=message) as caught:
@@ -132,19 +132,17 @@ def test_missing_column_is_answered_with_those_there(tmp_path: Path, suffix: str
 
 @pytest.mark.parametrize("value", [3, 0.5, True, ["one"], {"en": "one"}])
 @pytest.mark.parametrize(("suffix", "place"), [(".jsonl", "line 1"), (".parquet", "row 1")])
-def test_value_that_is_no_text_is_named(
-    tmp_path: Path, suffix: str, place: str, value: Any
-) -> None:
+def test_non_text_value_is_refused(tmp_path: Path, suffix: str, place: str, value: Any) -> None:
     path = table(tmp_path, suffix, {"text": [value], "id": ["1"]})
     for found in (read_texts(path), read_rows(path, ["id", "text"])):
         with pytest.raises(InputError) as caught:
             list(found)
-        assert f"{path}, {place}: column text holds {value!r}, which is no" in str(caught.value)
+        assert f"{path}, {place}: column text is {value!r}, which is not text" in str(caught.value)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("value", ["", " \t"])
-def test_row_with_an_empty_value_is_named(tmp_path: Path, suffix: str, value: str) -> None:
+def test_row_with_an_empty_value_is_refused(tmp_path: Path, suffix: str, value: str) -> None:
     path = table(tmp_path, suffix, {"a": ["1", "2"], "b": ["x", value]})
     place = {".parquet": "row 2", ".jsonl": "line 2"}.get(suffix.removesuffix(".gz"), "line 3")
     with pytest.raises(InputError, match=f"{path}, {place}: column b is empty"):
@@ -159,9 +157,9 @@ def test_row_with_an_empty_value_is_named(tmp_path: Path, suffix: str, value: st
         ('{"text": "two"} {"text": "three"}', r"broken JSON \(Extra data at character 17\)"),
         ("[" * 100_000, "broken JSON .*recursion"),
         ('{"text": ' + "1" * 5_000 + "}", "broken JSON .*digits"),
-        ('["two"]', "JSON, but no object such as"),
-        ('"two"', "JSON, but no object such as"),
-        ("null", "JSON, but no object such as"),
+        ('["two"]', "not a JSON object such as"),
+        ('"two"', "not a JSON object such as"),
+        ("null", "not a JSON object such as"),
         ("{}", "no column text: there is none"),
         ('{"txt": "two"}', r"no column text \(did you mean txt\?\): there is txt"),
         (r'{"text": "two\u0000"}', "a NUL character in column text"),
@@ -169,7 +167,7 @@ def test_row_with_an_empty_value_is_named(tmp_path: Path, suffix: str, value: st
         ('{"text": "two\0"}', "a NUL byte"),
     ],
 )
-def test_broken_json_is_named_with_its_line(tmp_path: Path, line: str, message: str) -> None:
+def test_broken_json_is_reported_with_its_line(tmp_path: Path, line: str, message: str) -> None:
     path = written(tmp_path, f'{{"text": "one"}}\n\n{line}\n{{"text": "last"}}\n', "a.jsonl")
     found = read_texts(path)
     assert next(found) == "one"
@@ -181,15 +179,15 @@ def test_broken_json_is_named_with_its_line(tmp_path: Path, line: str, message: 
     ("rows", "message"),
     [
         ("3\n", "line 5: 1 cells, but 2 columns"),
-        ("3,,\n", "line 5: 3 cells, but 2 columns: a cell with a delimiter"),
-        ('3,"two"s\n', "line 5: .*expected after.*quotation mark within a cell has to be doubled"),
-        ('3,"two\n4,three\n', "line 5: .*quotation mark within a cell has to be doubled"),
+        ("3,,\n", "line 5: 3 cells, but 2 columns: quote cells that contain a delimiter"),
+        ('3,"two"s\n', "line 5: .*expected after.*double every quotation mark within a cell"),
+        ('3,"two\n4,three\n', "line 5: .*double every quotation mark within a cell"),
         ("3,two\n4,\0\n", "line 6: a NUL byte"),
         ('3,"' + "two\n" * 60 + '",\n', "line 5: a row of more than 200 characters"),
     ],
     ids=["too few", "too many", "quotes", "open quotes", "NUL", "endless cell"],
 )
-def test_broken_row_is_named_with_the_line_it_begins_in(
+def test_broken_row_is_reported_with_its_first_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: str, message: str
 ) -> None:
     monkeypatch.setattr("amlm.text.readers.records.LINE_LIMIT", 200)
@@ -198,7 +196,7 @@ def test_broken_row_is_named_with_the_line_it_begins_in(
         list(read_texts(path))
 
 
-def test_column_that_is_there_twice_is_named(tmp_path: Path) -> None:
+def test_duplicate_column_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, "text,id,text\none,1,two\n", "a.csv")
     with pytest.raises(InputError, match=r"a\.csv, line 1: several columns are named text"):
         list(read_texts(path))
@@ -218,7 +216,7 @@ def test_plain_text_has_no_columns(tmp_path: Path) -> None:
     assert list(read_texts(path)) == ["anchor other"]
 
 
-def test_format_that_is_given_goes_before_the_suffix(tmp_path: Path) -> None:
+def test_given_format_takes_precedence_over_the_suffix(tmp_path: Path) -> None:
     path = written(tmp_path, "anchor\tother\none\ttwo\n", "triplets.txt")
     assert list(read_rows(path, ["anchor", "other"], format="tsv")) == [("one", "two")]
 
@@ -226,13 +224,13 @@ def test_format_that_is_given_goes_before_the_suffix(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        ("empty", "damaged after row 0, or no Parquet at all"),
-        ("text", "damaged after row 0, or no Parquet at all"),
-        ("cut", "damaged after row 0, or no Parquet at all"),
-        ("changed", r"damaged after row \d+, or no Parquet at all"),
+        ("empty", "damaged after row 0, or not a Parquet file"),
+        ("text", "damaged after row 0, or not a Parquet file"),
+        ("cut", "damaged after row 0, or not a Parquet file"),
+        ("changed", r"damaged after row \d+, or not a Parquet file"),
     ],
 )
-def test_damaged_parquet_is_named(tmp_path: Path, damage: str, message: str) -> None:
+def test_damaged_parquet_is_refused(tmp_path: Path, damage: str, message: str) -> None:
     path = table(tmp_path, ".parquet", {"text": [f"line {i * i}" for i in range(20_000)]})
     raw = path.read_bytes()
     at = len(raw) // 3

@@ -78,7 +78,7 @@ def test_lines_of_a_file(tmp_path: Path, raw: bytes, expected: list[str]) -> Non
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 13, 1_000])
-def test_any_size_of_block_reads_what_a_text_file_of_python_does(
+def test_blocks_of_any_size_match_text_files_of_python(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     text = "\ufeffüno\r\n\r\n\rtwo 日本\r\r\nthree\n\n\nfour\n\rfive\r" + "x" * 40 + "\r\nlast"
@@ -110,9 +110,9 @@ def test_real_text_is_as_python_splits_it(shared_data: Path) -> None:
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        (b"", "has no text in it"),
-        (b" \r\n\n\t\n", "has no text in it"),
-        (b"\xef\xbb\xbf\n", "has no text in it"),
+        (b"", "contains no text"),
+        (b" \r\n\n\t\n", "contains no text"),
+        (b"\xef\xbb\xbf\n", "contains no text"),
         (b"one\n\n\ntwo\0three\n", "line 4: a NUL byte"),
         (b"one\r\n\rtwo\0\xff", "line 3: a NUL byte"),
         (bytes(range(256)), "line 1: a NUL byte"),
@@ -122,7 +122,7 @@ def test_real_text_is_as_python_splits_it(shared_data: Path) -> None:
         ("na\xefve\0\n".encode("latin-1"), "line 1: not UTF-8 .* at byte 2 "),
         ("\ufeffone\nna".encode() + b"\xef", "line 2: not UTF-8 .* at byte 2 "),
         (b"one\n\xed\xa0\x80\n", "line 2: not UTF-8"),
-        (gzip.compress(b"one\n"), "line 1: .*gzip: its name has to end in .gz"),
+        (gzip.compress(b"one\n"), "line 1: .*gzip: its name must end in .gz"),
         (b"PK\3\4\x14\0\0", "line 1: .*zip archive: unpack it"),
     ],
     ids=[
@@ -142,7 +142,7 @@ def test_real_text_is_as_python_splits_it(shared_data: Path) -> None:
         "zip",
     ],
 )
-def test_bad_file_is_named_with_its_line(tmp_path: Path, raw: bytes, message: str) -> None:
+def test_bad_file_is_reported_with_its_line(tmp_path: Path, raw: bytes, message: str) -> None:
     path = written(tmp_path, raw)
     with pytest.raises(InputError, match=message) as caught:
         list(read_texts(path))
@@ -199,7 +199,7 @@ def test_long_file_takes_no_more_memory_than_a_few_blocks(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("suffix", PACKERS)
 @pytest.mark.parametrize("damage", ["cut", "changed", "none of it"])
-def test_damaged_compression_is_named(tmp_path: Path, suffix: str, damage: str) -> None:
+def test_damaged_compression_is_refused(tmp_path: Path, suffix: str, damage: str) -> None:
     packed = PACKERS[suffix](b"".join(b"line %d\n" % (i * i) for i in range(20_000)))
     half = len(packed) // 2
     raw = {
@@ -208,13 +208,15 @@ def test_damaged_compression_is_named(tmp_path: Path, suffix: str, damage: str) 
         "none of it": b"plain text\n" * 10,
     }[damage]
     path = written(tmp_path, raw, f"a.txt{suffix}")
-    message = "damaged or cut short after line 0" if damage == "none of it" else "damaged or cut"
+    message = (
+        "damaged or truncated after line 0" if damage == "none of it" else "damaged or truncated"
+    )
     with pytest.raises(InputError, match=message) as caught:
         list(read_texts(path))
     assert str(path) in str(caught.value)
 
 
-def test_what_is_no_file_is_named(tmp_path: Path) -> None:
+def test_folders_and_missing_files_are_refused(tmp_path: Path) -> None:
     for path, message in [
         (tmp_path, "is a folder, not a file"),
         (tmp_path / "nowhere", "does not exist"),
@@ -225,9 +227,7 @@ def test_what_is_no_file_is_named(tmp_path: Path) -> None:
                 list(read(path))
 
 
-def test_closed_file_is_an_error_of_the_system(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreadable_file_is_an_os_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(path: Path, *_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
@@ -237,7 +237,7 @@ def test_closed_file_is_an_error_of_the_system(
         list(read_texts(path))
 
 
-def test_trouble_of_the_system_while_unpacking_stays_that(
+def test_os_errors_while_decompressing_are_not_wrapped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> bytes:
@@ -256,7 +256,7 @@ def test_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             list(read_texts(written(tmp_path, b"one", name)))
 
 
-def test_format_is_of_the_name_unless_it_is_given() -> None:
+def test_format_is_by_name_unless_given() -> None:
     names = {
         "childes.train": "text",
         "notes": "text",
