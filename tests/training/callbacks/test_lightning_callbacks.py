@@ -1,5 +1,5 @@
-"""Lightning's own callbacks and a user's in real runs: what they log lands in the record, they act
-in their place, and a run with all of them that was stopped equals one that was left alone."""
+"""Lightning's and a user's callbacks in real runs: their metrics are recorded, they act in their
+place, and a resumed run with all of them equals an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
+from amlm.training.checks import check_run
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from amlm.config.components import build_callbacks
@@ -20,7 +21,6 @@ from amlm.training import assemble, run
 from amlm.training.callbacks import order
 from amlm.training.callbacks.checkpoints import Checkpoints
 from amlm.training.callbacks.metrics import Metrics
-from amlm.training.checks import check_run
 from amlm.training.record import read_log
 from amlm.training.run import Result
 from amlm.util.errors import InputError
@@ -54,7 +54,7 @@ STEPS = (
 
 
 class Mine(L.Callback):
-    """A user's callback: logs a number of its own at every step and every validation."""
+    """A user's callback that logs a metric at every step and every validation."""
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         pl_module.log("mine", torch.tensor(float(trainer.global_step)))
@@ -71,7 +71,7 @@ def mine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def steps_are_not_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing asks Lightning for the number of steps: it would forget where the data are."""
+    """Fails if Lightning estimates the number of steps, since it would drop the data state."""
 
     def asked(self: L.Trainer) -> int:
         raise AssertionError("trainer.estimated_stepping_batches was asked for")
@@ -102,7 +102,7 @@ def test_early_stopping_ends_in_a_complete_run(
     assert json.loads((folder / "run.json").read_text())["finished"]
 
 
-def test_a_run_killed_after_early_stopping_does_not_train_on(
+def test_a_run_killed_after_early_stopping_does_not_resume_training(
     tiny: Callable[..., Config],
     same_run: Callable[[Path, Path], None],
     tmp_path: Path,
@@ -122,7 +122,7 @@ def test_a_run_killed_after_early_stopping_does_not_train_on(
 
 
 @pytest.mark.parametrize("stop_at", [11, 16])
-def test_all_of_them_resume_exactly(
+def test_lightning_and_user_callbacks_resume_exactly(
     stop_at: int,
     mine: None,
     tiny: Callable[..., Config],
@@ -162,7 +162,9 @@ def test_all_of_them_resume_exactly(
             assert scores[0] == scores[1] and scores[0]
 
 
-def test_what_they_log_lands_in_the_record(mine: None, tiny_run: Callable[..., Result]) -> None:
+def test_metrics_logged_by_callbacks_are_recorded(
+    mine: None, tiny_run: Callable[..., Result]
+) -> None:
     folder = tiny_run(*STEPS, *OTHERS).folder
     records = of_kind(folder, "metrics")
     for name, steps in (
@@ -181,13 +183,13 @@ def test_what_they_log_lands_in_the_record(mine: None, tiny_run: Callable[..., R
     assert rates == {r["step"]: r["lr"] for r in of_kind(folder, "train")}
 
     saved = sorted(path.name for path in (folder / "callbacks" / "checkpoints").iterdir())
-    # The two best validations, and the best training loss of the lines so far.
+    # The two best validations, and the best training loss so far.
     assert "epoch=0-step=20.ckpt" in saved and "epoch=0-step=15.ckpt" in saved
     assert sorted(p.name for p in (folder / "checkpoints").iterdir()) == ["last.ckpt"]
 
 
 class Reads(TorchDispatchMode):
-    """Counts how often the host reads a number, for which it would wait for a device."""
+    """Counts the numbers that the host reads, each of which would synchronise with a GPU."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -213,7 +215,7 @@ class Between(L.Callback):
 
 
 @pytest.mark.parametrize(("last", "read"), [(9, False), (11, True)])
-def test_between_two_lines_the_host_reads_nothing(
+def test_the_host_reads_no_number_between_two_records(
     last: int, read: bool, tiny_run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     between = Between(2, last)
@@ -221,7 +223,7 @@ def test_between_two_lines_the_host_reads_nothing(
     tolist = torch.Tensor.tolist
 
     def counted(self: torch.Tensor) -> Any:
-        self.sum().item()  # which a dispatch mode sees on a CPU too
+        self.sum().item()  # visible to a dispatch mode on a CPU too
         return tolist(self)
 
     monkeypatch.setattr(torch.Tensor, "tolist", counted)
@@ -230,7 +232,7 @@ def test_between_two_lines_the_host_reads_nothing(
     assert bool(between.reads.count) == read
 
 
-def test_callbacks_are_put_in_their_order_and_kept_there(
+def test_callbacks_are_sorted_and_keep_their_order(
     mine: None, tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[L.Callback] = []

@@ -1,4 +1,4 @@
-"""What can be found wrong with a run before it starts, beside its options' types and ranges."""
+"""Checks of a run before it starts, beyond the types and ranges of its options."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from amlm.util.nearest import nearest
 
 def check_run(config: Config, in_sweep: bool = False) -> None:
     """Raises InputError if text, cleaning rules or evaluation items are missing, if no record has
-    the number to optimise, if a callback monitors what is not logged, or if a run of a sweep asks
-    for several devices."""
+    the objective, if a callback monitors what is not logged, or if a run of a sweep uses several
+    devices."""
     from amlm.evaluation.zero_shot.tasks import find
     from amlm.text.cleaning import check_rules
     from amlm.text.sources import find_corpora
@@ -38,8 +38,8 @@ def check_run(config: Config, in_sweep: bool = False) -> None:
     _check_monitors(config.callbacks)
     if in_sweep and config.trainer.devices != 1:
         raise InputError(
-            f"trainer.devices={config.trainer.devices} in a sweep: the runs of a sweep have one "
-            "device each; start runs on several devices one by one"
+            f"trainer.devices={config.trainer.devices} in a sweep: the runs of a sweep use one "
+            "device each; start runs on several devices one at a time"
         )
 
 
