@@ -122,7 +122,7 @@ def build(node: Any, where: str, needs: Sequence[str] = (), packages: Sequence[s
         given = typed_options(cls, given, where)
     try:
         component = cls(**given)
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # Lightning has an exception of its own for wrong arguments
         raise InputError(f"{where}: {error}") from error
     if dataclasses.is_dataclass(component):
         check_ranges(component, f"{where}.")

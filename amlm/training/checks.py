@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from amlm.config.components import build_masking
 from amlm.config.schema import Config
 from amlm.util.errors import InputError
+from amlm.util.nearest import nearest
 
 
 def check_run(config: Config, in_sweep: bool = False) -> None:
     """Raises InputError if text, cleaning rules or evaluation items are missing, if no record has
-    the number to optimise, or if a run of a sweep asks for several devices."""
+    the number to optimise, if a callback monitors what is not logged, or if a run of a sweep asks
+    for several devices."""
     from amlm.evaluation.zero_shot.tasks import find
     from amlm.text.cleaning import check_rules
     from amlm.text.sources import find_corpora
@@ -30,8 +35,25 @@ def check_run(config: Config, in_sweep: bool = False) -> None:
         except InputError as error:
             raise InputError(f"evaluation.{error}") from error
     check_objective(config)
+    _check_monitors(config.callbacks)
     if in_sweep and config.trainer.devices != 1:
         raise InputError(
             f"trainer.devices={config.trainer.devices} in a sweep: the runs of a sweep have one "
             "device each; start runs on several devices one by one"
         )
+
+
+def _check_monitors(callbacks: Mapping[str, Any]) -> None:
+    """A misspelt ``monitor`` would be found hours later, by Lightning."""
+    if any(not str(node["_target_"]).startswith("lightning.") for node in callbacks.values()):
+        return  # a user's callback may log what only it knows
+    for name, node in callbacks.items():
+        monitor = node.get("monitor")
+        if str(monitor).startswith(("train/", "validation/")):
+            from amlm.training.callbacks.metrics import MONITORED
+
+            if monitor not in MONITORED:
+                raise InputError(
+                    f"callbacks.{name}.monitor={monitor} is not logged{nearest(monitor, MONITORED)}"
+                    f": one of {', '.join(MONITORED)}"
+                )

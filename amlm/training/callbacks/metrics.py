@@ -17,7 +17,8 @@ from amlm.training.record import Record
 from amlm.training.run_log import RunLog
 from amlm.util.errors import InputError
 
-LOGGED = ("loss", "accuracy", "ratio", "realised_ratio", "gradient_norm")
+LOGGED = ("loss", "accuracy", "ratio", "realised_ratio", "gradient_norm")  # those that there are
+MONITORED = (*(f"train/{name}" for name in LOGGED), "validation/loss", "validation/accuracy")
 
 
 def logged(record: Record) -> dict[str, float]:

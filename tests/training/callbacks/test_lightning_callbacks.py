@@ -20,8 +20,10 @@ from amlm.training import assemble, run
 from amlm.training.callbacks import order
 from amlm.training.callbacks.checkpoints import Checkpoints
 from amlm.training.callbacks.metrics import Metrics
+from amlm.training.checks import check_run
 from amlm.training.record import read_log
 from amlm.training.run import Result
+from amlm.util.errors import InputError
 
 BUILD = "amlm.training.assemble.build_callbacks"
 LIGHTNING = "lightning.pytorch.callbacks"
@@ -253,3 +255,19 @@ def test_callbacks_are_put_in_their_order_and_kept_there(
         *("ModelCheckpoint", "ModelCheckpoint", "Checkpoints"),
     ]
     assert isinstance(order.in_order(found[::-1])[-1], Checkpoints)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("callbacks.stop.mode=lowest", r"callbacks\.stop: `mode` can be"),
+        ("callbacks.stop.monitor=validation/los", r"did you mean validation/loss\?"),
+    ],
+)
+def test_wrong_options_of_callbacks_are_found_beforehand(
+    wrong: str, message: str, tiny: Callable[..., Config]
+) -> None:
+    with pytest.raises(InputError, match=message):
+        config = tiny(*STOPS, wrong)
+        check_run(config)
+        build_callbacks(config)
