@@ -46,16 +46,12 @@ def say(text: str) -> None:
         terminal.say(text)
 
 
-def _named(config: Config) -> str:
-    """The run's name, and what it is where the name does not say so."""
-    name, choices = str(config.name), config.choices
-    return name if choices in ("", name) else f"{name} ({choices})"
-
-
-def _announce(parts: Parts, name: str, model: ModelConfig, update_every: int) -> None:
+def _announce(parts: Parts, names: dict[str, str], model: ModelConfig, update_every: int) -> None:
     store, plan, module = parts.store, parts.plan, parts.module
     parameters = sum(p.numel() for p in module.model.parameters())
     ratio = module.masking.ratio
+    name, choices = names["name"], names["choices"]
+    also = "" if choices in ("", name) else f" ({choices})"
     say(
         f"data     {store.words('train'):,} words, {store.tokens('train'):,} tokens, "
         f"{store.vocab_size:,} types"
@@ -69,7 +65,7 @@ def _announce(parts: Parts, name: str, model: ModelConfig, update_every: int) ->
         f"{ratio(0):.2f} to {ratio(plan.total_steps):.2f}, updated every {update_every} steps"
     )
     say(
-        f"run      {name}: {plan.total_steps:,} steps of {plan.tokens_per_step:,} tokens, "
+        f"run      {name}{also}: {plan.total_steps:,} steps of {plan.tokens_per_step:,} tokens, "
         f"{plan.epoch(plan.total_steps):.1f} epochs"
     )
 
@@ -93,7 +89,8 @@ def run(config: Config) -> Result:
     claimed = run_folder.claim(config) if first else _of_first_rank()
     run_log, failed = RunLog(claimed.path, enabled=first), True
     try:
-        _announce(parts, _named(config), config.model, config.masking.update_every)
+        names = {"name": str(config.name), "choices": config.choices}
+        _announce(parts, names, config.model, config.masking.update_every)
         callbacks = make_callbacks(config, parts, run_log)
         if first and not claimed.resumes:
             run_log.clear()
@@ -111,7 +108,7 @@ def run(config: Config) -> Result:
             )
         loggers = [run_log, *run_log.mirrors]
         trainer = make_trainer(config.trainer, parts.plan, claimed.path, callbacks, loggers)
-        result = _train(claimed, parts, trainer, run_log, config)
+        result = _train(claimed, parts, trainer, run_log, names)
         failed = False
         return result
     except (KeyboardInterrupt, SystemExit):
@@ -148,7 +145,7 @@ def _history(claimed: RunFolder, run_log: RunLog, vocab_size: int) -> list[Recor
 
 
 def _train(
-    claimed: RunFolder, parts: Parts, trainer: L.Trainer, run_log: RunLog, config: Config
+    claimed: RunFolder, parts: Parts, trainer: L.Trainer, run_log: RunLog, names: dict[str, str]
 ) -> Result:
     started = time.perf_counter()
     folder, module, data = claimed.path, parts.module, parts.data
@@ -173,8 +170,7 @@ def _train(
         parts.store.tokenizer, folder / "hf", module.model.config.max_position_embeddings
     )
     values = {
-        "name": config.name,
-        "choices": config.choices,
+        **names,
         **summarise(read_log(folder)),
         "constant_guess": constant_guess(data, module.validation_masking),
         "seconds": time.perf_counter() - started,
