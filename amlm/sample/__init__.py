@@ -6,7 +6,7 @@ minimal pairs.
 
 | module | contents |
 | --- | --- |
-| `lexicon` | the words, as lists |
+| `lexicon`, `verb_lexicon` | the words, as lists |
 | `morphology`, `words` | spelling and derivation; nouns, verbs, random choices |
 | `structures`, `syntax` | phrases and clauses as data, and their realisation as text |
 | `phrases`, `clauses` | random structures with compatible words |

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeAlias
 
-from amlm.sample import lexicon
+from amlm.sample import lexicon, verb_lexicon
 from amlm.sample.phrases import ME, US, YOU, attachment, locative, name, thing, two_names
 from amlm.sample.structures import (
     NP,
@@ -53,13 +53,13 @@ ANY_VERB = Pool([HUMAN_VERB, OTHER_VERB], [80, 20])
 # Verbs for sequences of actions (no states); for wishes and requests; with an object; and with
 # human subject and object whose roles can be swapped.
 DEEDS = Pool([v for v in HUMAN_VERB.items if "=" not in v.marks], flat=12.0)
-WISHES = Pool([v for v in DEEDS.items if v.base not in lexicon.ACCIDENTS.split()], flat=12.0)
+WISHES = Pool([v for v in DEEDS.items if v.base not in verb_lexicon.ACCIDENTS.split()], flat=12.0)
 DOING = Pool([v for v in HUMAN_VERB.items if v.objects], flat=12.0)
 MUTUAL = Pool([v for v in DOING.items if "human" in v.objects and v.base != "meet"], flat=12.0)
 # Feelings and the actions they lead to.
 MOODS = {
     mood: [VERB[deed.replace("_", " ")] for deed in deeds]
-    for mood, deeds in lexicon.table(lexicon.REACTIONS).items()
+    for mood, deeds in lexicon.table(verb_lexicon.REACTIONS).items()
 }
 MOOD = list(MOODS)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from amlm.sample import lexicon
+from amlm.sample import lexicon, verb_lexicon
 from amlm.sample.clauses import DEEDS, DONE, NOW, THEN, WISHES, clause, core, negated, with_any
 from amlm.sample.morphology import an, with_s
 from amlm.sample.phrases import YOU, name, somebody
@@ -23,7 +23,7 @@ from amlm.sample.syntax import (
 )
 from amlm.sample.words import NOUN, VERB, Dice, Pool, make_noun, nouns
 
-COMPARED = [VERB[lemma] for lemma in lexicon.COMPARED.split()]
+COMPARED = [VERB[lemma] for lemma in verb_lexicon.COMPARED.split()]
 KINDS = lexicon.table(lexicon.KINDS)
 NUMBERS = lexicon.NUMBERS.split()
 NEGATIVE = ("no", "nobody", "few")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from amlm.sample import lexicon
+from amlm.sample import lexicon, verb_lexicon
 from amlm.sample.clauses import (
     DEEDS,
     FORMS,
@@ -32,9 +32,9 @@ from amlm.sample.structures import NP, PLURAL, PP, SINGULAR, Clause, Embedded, b
 from amlm.sample.syntax import noun_phrase, predicate, say, sentence, statement
 from amlm.sample.words import NOUN, VERB, Dice, Pool, adjectives, nouns, verb_list
 
-THINKING, WANTING = Pool(verb_list(lexicon.THINKING)), Pool(verb_list(lexicon.WANTING))
-ASKING, LIKING = Pool(verb_list(lexicon.ASKING)), Pool(verb_list(lexicon.LIKING))
-SEEMING = Pool(verb_list(lexicon.SEEMING))
+THINKING, WANTING = Pool(verb_list(verb_lexicon.THINKING)), Pool(verb_list(verb_lexicon.WANTING))
+ASKING, LIKING = Pool(verb_list(verb_lexicon.ASKING)), Pool(verb_list(verb_lexicon.LIKING))
+SEEMING = Pool(verb_list(verb_lexicon.SEEMING))
 REPORTED: Pool[Form] = Pool([THEN, HAD_DONE, WAS_GOING_ON, ("would", False, False)])
 OPPOSITES = lexicon.both_ways(lexicon.ANTONYMS)
 BY_SIZE = [row.split() for row in lexicon.BY_SIZE]

@@ -15,7 +15,7 @@ from functools import cache
 from itertools import accumulate
 from typing import Generic, TypeVar
 
-from amlm.sample import lexicon
+from amlm.sample import lexicon, verb_lexicon
 from amlm.sample.morphology import attach, with_s
 
 T = TypeVar("T")
@@ -99,7 +99,7 @@ def make_noun(entry: str, tags: str = "", rank: int = 0) -> Noun:
 
 
 def make_verb(forms: str, subjects: str = "", objects: str = "", companions: str = "") -> Verb:
-    """A verb from the columns of `lexicon.VERBS`."""
+    """A verb from the columns of `verb_lexicon.VERBS`."""
     body = forms.rstrip("=.^~>")
     main, _, particle = body.partition(" ")
     base, past, participle = (*main.split("/"), "", "")[:3]
@@ -136,7 +136,9 @@ def _read_nouns() -> list[Noun]:
 
 
 NOUNS = _read_nouns()
-VERBS = [make_verb(*map(str.strip, row.split("|"))) for row in lexicon.VERBS.strip().splitlines()]
+VERBS = [
+    make_verb(*map(str.strip, row.split("|"))) for row in verb_lexicon.VERBS.strip().splitlines()
+]
 NOUN = {noun.lemma: noun for noun in NOUNS}
 VERB = {verb.lemma: verb for verb in reversed(VERBS)}  # the first of each lemma
 BE = Verb("be", "is", "was", "been", "being")

@@ -11,7 +11,7 @@ import pytest
 
 from amlm.sample import sample_lines
 from amlm.sample.lexicon import NOUNS as NOUN_TABLE
-from amlm.sample.lexicon import VERBS as VERB_TABLE
+from amlm.sample.verb_lexicon import VERBS as VERB_TABLE
 from amlm.sample.words import Dice, Pool
 
 BASES = {re.split(r"[/\s=.^~>]", row)[0] for row in VERB_TABLE.strip().splitlines()}
