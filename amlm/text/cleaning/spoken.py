@@ -1,89 +1,43 @@
-"""Rules for transcripts of talk and for subtitles: pure functions of a line.
-
-``is_...`` says whether a line is to go, ``without_...`` what is left of it.
-"""
+"""Rules for transcripts of speech and for subtitles, in the order in which they are applied."""
 
 from __future__ import annotations
 
 import re
 
-MARKS = ".,?!;:"
-FIRST_MARK = re.compile(r"^\s*[.,?!;:]+\s")
-FILE_NAME = re.compile(r"= = = \S+ = = =")
-# Now and then two utterances share a line, so that a code stands within it.
-SPEAKER_CODE = re.compile(r"(?<!\S)\*[A-Z][A-Z0-9]{0,5}:|^[AB]:(?!\S)")
-TIER = re.compile(r"(?<!\S)%[a-z]{3}:.*")
-SQUARE = re.compile(r"\s*\[[^\[\]]*\]")
-ROUND = re.compile(r"\s*\([^()]*\)")
-CURLY_OR_TAG = re.compile(r"\{[^{}]*\}|</?[A-Za-z][^<>]*>")
-UNHEARD = re.compile(r"(?<!\S)(?:xxx|yyy|www)(?=[.,?!]*(?:\s|$))")
-COMMENT = re.compile(r"\*.*")
-CREDIT_HINTS = (  # one of them is in every match of `CREDIT`, and they are found sooner
+from amlm.text.cleaning.line_edits import (
+    SPEAKER_CODE,
+    cut,
+    drop,
+    drop_if,
+    in_turn,
+    only_with,
+    remove,
+    replace,
+)
+
+SQUARE_BRACKETS, ROUND_BRACKETS = r"\s*\[[^\[\]]*\]", r"\s*\([^()]*\)"
+CREDIT_HINTS = (  # every match of `CREDIT` contains one of them, and they are found faster
     *("subtitle", "sync", "ripped", "encoded", "translated", "caption", "addic7ed", "podnapisi"),
     *("air date", "next episode", "season"),
 )
-CREDIT = re.compile(  # in small letters
+CREDIT = re.compile(  # in lower case
     r"\bsubtitles? ?(?:created |edited |translated )?(?:by\b|:)|\bsubtitled by\b|\bitfc subtitles\b"
     r"|\b(?:re)?sync(?:ed|hroni[sz]ed)?(?:,| and| &)? ?(?:corrected )?(?:by\b|:)"
     r"|^(?:ripped|encoded|translated) by\b|\bcaption(?:s|ed|ing)? (?:by|sponsored)\b"
     r"|opensubtitles|addic7ed|podnapisi|\boriginal air date\b|\bnext episode preview\b"
     r"|\bseason \d+,? episode \d+"
 )
-MUSIC = re.compile(r"[♩♪♫♬¶]+|(?<!\S)[#*]+(?=[.,?!]*(?:\s|$))")
-# At the start, or where a sentence has ended; a dash at a number is a minus.
-DASH = re.compile(r"(?:^|(?<=[.!?…\"”’'])\s)(?:[-–—]+(?:\s+|(?=[^\W\d]|[\"'“‘¿¡.])))+")
+# At the start, or where a sentence has ended; a dash before a number is a minus.
+DASH = r"(?:^|(?<=[.!?…\"”’'])\s)(?:[-–—]+(?:\s+|(?=[^\W\d]|[\"'“‘¿¡.])))+"
 SPEAKER_NAME = re.compile(
     r"(?:^|(?<=[.!?…\"”)\]}–—-]\s))[A-Z][A-Z.'’-]+(?: [A-Z0-9][A-Z0-9.'’#-]*){0,3} ?:(?:\s+|$)"
 )
-SECOND_MARK = re.compile(r"(?<=[.,?!])\s[.,](?=\s|$)")
+REPEATED_MARK = re.compile(r"(?<=[.,?!])\s[.,](?=\s|$)")
 SPACED_MARK = re.compile(r"(?<=[\w'\"’”)])\s(?=[.,?!;:](?:\s|$))")
 
 
-def _gap(match: re.Match[str]) -> str:
-    """What is left where something was cut: a space if it had one, unless a mark follows."""
-    follows = match.string[match.end() : match.end() + 1]
-    return " " if " " in match[0] and follows not in MARKS else ""
-
-
-def _cut(pattern: re.Pattern[str], line: str) -> str:
-    """The line without all matches, and nothing of it if no word is left but a speaker's code.
-
-    ``ah [sighs], yes`` becomes ``ah, yes``. No word is made of two, or two of one.
-    """
-    left = pattern.sub(_gap, line)
-    if left == line:
-        return line
-    while (inner := pattern.sub(_gap, left)) != left:  # brackets in brackets
-        left = inner
-    if line[0] not in MARKS:
-        left = FIRST_MARK.sub("", left)
-    return left if any(map(str.isalnum, SPEAKER_CODE.sub("", left))) else ""
-
-
-def without_file_names(line: str) -> str:
-    return _cut(FILE_NAME, line) if "= = =" in line else line
-
-
-def without_speaker_codes(line: str) -> str:
+def remove_speaker_codes(line: str) -> str:
     return SPEAKER_CODE.sub("", line)
-
-
-def without_tiers(line: str) -> str:
-    """Without what a transcript says of an utterance on a line of its own, run into it here."""
-    return _cut(TIER, line) if "%" in line else line
-
-
-def without_annotations(line: str) -> str:
-    return _cut(SQUARE, line) if "[" in line else line
-
-
-def is_unheard(line: str) -> bool:
-    """Part of it nobody understood (``xxx``, ``yyy``) or nobody wrote down (``www``)."""
-    return UNHEARD.search(line) is not None
-
-
-def without_comments(line: str) -> str:
-    return COMMENT.sub("", line) if "*" in line else line
 
 
 def is_credit(line: str) -> bool:
@@ -91,39 +45,34 @@ def is_credit(line: str) -> bool:
     return any(hint in line for hint in CREDIT_HINTS) and CREDIT.search(line) is not None
 
 
-def without_formatting(line: str) -> str:
-    return _cut(CURLY_OR_TAG, line) if "{" in line or "<" in line else line
-
-
-def without_sound_notes(line: str) -> str:
-    """Without what is heard or who speaks, in brackets: subtitles hardly use them otherwise."""
-    if "[" in line:
-        line = _cut(SQUARE, line)
-    return _cut(ROUND, line) if "(" in line else line
-
-
-def without_music_marks(line: str) -> str:
-    return _cut(MUSIC, line)
-
-
-def without_dashes(line: str) -> str:
-    if not ("-" in line or "–" in line or "—" in line):
-        return line
-    return DASH.sub(lambda match: " " if match.start() else "", line)
-
-
-def without_speaker_names(line: str) -> str:
-    """Without a speaker's name in capitals, unless everything is in capitals."""
-    if ":" not in line or (line.isupper() and not line.endswith(":")):
+def remove_speaker_names(line: str) -> str:
+    if line.isupper() and not line.endswith(":"):  # a shouted line
         return line
     return SPEAKER_NAME.sub("", line)
 
 
-def with_marks_closed_up(line: str) -> str:
-    """Marks at their words: where words were left out, marks are set apart or doubled.
+def close_up_marks(line: str) -> str:
+    # An ellipsis of three spaced points stays.
+    return line if " . . ." in line else SPACED_MARK.sub("", REPEATED_MARK.sub("", line))
 
-    An ellipsis of three spaced points stays.
-    """
-    if " . . ." in line:
-        return line
-    return SPACED_MARK.sub("", SECOND_MARK.sub("", line))
+
+RULES = {
+    "file_names": cut(r"= = = \S+ = = =", "= = ="),
+    "speaker_codes": remove_speaker_codes,  # *MOT: and A:
+    # %add: and %int:, which annotate an utterance; they have lines of their own in CHILDES, but
+    # have run into it here.
+    "tiers": cut(r"(?<!\S)%[a-z]{3}:.*", "%"),
+    "annotations": cut(SQUARE_BRACKETS, "["),
+    # Lines of which part was not understood (xxx, yyy) or not transcribed (www).
+    "unintelligible": drop(r"(?<!\S)(?:xxx|yyy|www)(?=[.,?!]*(?:\s|$))"),
+    "transcriber_comments": remove(r"\*.*", "*"),
+    "credits": drop_if(is_credit),
+    "formatting": cut(r"\{[^{}]*\}|</?[A-Za-z][^<>]*>", "{", "<"),
+    # Sounds or the speaker in brackets; subtitles hardly use brackets otherwise.
+    "sound_notes": in_turn(cut(SQUARE_BRACKETS, "["), cut(ROUND_BRACKETS, "(")),
+    "music_marks": cut(r"[♩♪♫♬¶]+|(?<!\S)[#*]+(?=[.,?!]*(?:\s|$))"),
+    "dialogue_dashes": replace(DASH, lambda match: " " if match.start() else "", "-", "–", "—"),
+    "speaker_names": only_with((":",), remove_speaker_names),
+    # Where words were removed, marks are left spaced or doubled.
+    "spaced_marks": close_up_marks,
+}

@@ -13,7 +13,7 @@ from amlm.config.command import Command
 from amlm.config.command_line import run
 from amlm.config.options import NEEDED, option
 from amlm.sample import Triplet, triplets
-from amlm.text.cleaning.spoken import without_speaker_codes
+from amlm.text.cleaning.spoken import remove_speaker_codes
 from amlm.text.readers import read_texts
 from amlm.text.synthetic.paraphrase import ANTONYMS, SYNONYMS, corpus_triplets, read_exchange
 from amlm.util.errors import InputError
@@ -104,7 +104,7 @@ def _of_text(path: Path, options: TripletOptions) -> Iterator[Triplet]:
     synonyms = read_exchange(Path(options.synonyms).expanduser()) if options.synonyms else SYNONYMS
     antonyms = read_exchange(Path(options.antonyms).expanduser()) if options.antonyms else ANTONYMS
     seen: set[str] = set()
-    lines = map(without_speaker_codes, read_texts(path))
+    lines = map(remove_speaker_codes, read_texts(path))
     for triplet in corpus_triplets(lines, options.seed, synonyms, antonyms):
         if triplet.anchor not in seen:
             seen.add(triplet.anchor)
