@@ -1,4 +1,4 @@
-"""Corpora: text of one split of one source, a way to read it, and what identifies it."""
+"""Corpora: the text of one split of one source, how to read it, and what identifies it."""
 
 from __future__ import annotations
 
@@ -15,41 +15,37 @@ from amlm.text.readers import digest, format_of, hub_revision, read_hub, read_ro
 from amlm.text.synthetic.render_triplets import render
 
 SAMPLE_SEEDS = {"train": 20_25, "dev": 10_20475}
-SAMPLE_VERSION = 2  # part of the fingerprint: raise it when the grammar changes
+SAMPLE_VERSION = 2  # part of the fingerprint: increment it when the grammar changes
 
 
 @dataclass(frozen=True)
 class Corpus(ABC):
-    """Text of one split of one source.
-
-    Attributes:
-        name: name of the source, e.g. ``childes``.
-    """
+    """The text of one split of one source, e.g. ``childes``."""
 
     name: str
 
     @abstractmethod
     def lines(self) -> Iterator[str]:
-        """Reads it: normalised lines; the parts of a joined triplet are divided by `SEGMENT`."""
+        """Yields normalised lines; `SEGMENT` separates the parts of a joined triplet."""
 
     @abstractmethod
     def identity(self) -> str:
-        """Changes when the text changes."""
+        """A text that changes whenever the lines change."""
 
     @property
     def raw(self) -> bool:
-        """Whether it is text from outside, to be cleaned."""
+        """Whether it is to be cleaned."""
         return True
 
 
 @dataclass(frozen=True)
 class SampleCorpus(Corpus):
-    """The built-in sample; its splits are differently seeded, and no line is in both.
+    """The built-in sample. Its splits have different seeds and share no line.
 
     Attributes:
         split: ``train`` or ``dev``.
         words: words to generate.
-        apart_from: words of the training split whose lines are left out.
+        apart_from: length in words of the training split, whose lines are excluded.
     """
 
     split: str
@@ -74,22 +70,17 @@ class SampleCorpus(Corpus):
 
 @dataclass(frozen=True)
 class ReadCorpus(Corpus):
-    """A corpus that is read as its source says: text, or triplets to render."""
+    """Text, or triplets to render, from outside."""
 
     source: SourceConfig
 
     def lines(self) -> Iterator[str]:
-        if self.source.render is None:
-            yield from self._texts()
-            return
         for row in self._rows():
-            yield from render(row, self.source.render)
+            yield from render(row, self.source.render) if self.source.render else row
 
     @abstractmethod
-    def _texts(self) -> Iterator[str]: ...
-
-    @abstractmethod
-    def _rows(self) -> Iterator[tuple[str, ...]]: ...
+    def _rows(self) -> Iterator[tuple[str, ...]]:
+        """Yields triplets if there is a rendering, else lines on their own."""
 
     def _reading(self) -> str:
         source = self.source
@@ -107,16 +98,16 @@ class FileCorpus(ReadCorpus):
 
     paths: tuple[Path, ...]
 
-    def _texts(self) -> Iterator[str]:
-        for path in self.paths:
-            yield from read_texts(path, format=self.source.format, column=self.source.column)
-
     def _rows(self) -> Iterator[tuple[str, ...]]:
+        source = self.source
         for path in self.paths:
-            yield from read_rows(path, self.source.columns, format=self.source.format)
+            if source.render:
+                yield from read_rows(path, source.columns, format=source.format)
+            else:
+                yield from zip(read_texts(path, format=source.format, column=source.column))
 
     def identity(self) -> str:
-        # Not the path: text that has moved is the same text. The name tells how it is read.
+        # Contents, not paths: a moved file is the same text. The name determines the format.
         files = [f"{format_of(p, self.source.format)} {digest(p)}" for p in self.paths]
         return f"files {self._reading()} {files}"
 
@@ -135,14 +126,12 @@ class HubCorpus(ReadCorpus):
 
     @cached_property
     def _pinned(self) -> str:
-        # The commit that is read is the one that identifies the text.
+        # The commit that identifies the text is the one that is read.
         return f"{self.dataset.partition('@')[0]}@{hub_revision(self.dataset)}"
 
-    def _texts(self) -> Iterator[str]:
-        yield from (text for (text,) in read_hub(self._pinned, self.split, [self.source.column]))
-
     def _rows(self) -> Iterator[tuple[str, ...]]:
-        return read_hub(self._pinned, self.split, self.source.columns)
+        columns = self.source.columns if self.source.render else [self.source.column]
+        return read_hub(self._pinned, self.split, columns)
 
     def identity(self) -> str:
         return f"hub {self._pinned} {self.split} {self._reading()}"
@@ -150,7 +139,7 @@ class HubCorpus(ReadCorpus):
 
 @dataclass(frozen=True)
 class PartCorpus(Corpus):
-    """The runs of lines of another corpus that are held out, or the others."""
+    """The runs of lines of another corpus that are held out, or all others."""
 
     whole: Corpus
     share: float
@@ -180,7 +169,7 @@ class PartCorpus(Corpus):
 
 
 def fingerprint(corpora: dict[str, list[Corpus]]) -> dict[str, list[str]]:
-    """What identifies all text that the corpora stand for, by split."""
+    """Identifies the text of all corpora, by split."""
     return {
         split: [f"{corpus.name}: {corpus.identity()}" for corpus in many]
         for split, many in corpora.items()

@@ -16,32 +16,30 @@ from numpy.typing import NDArray
 from amlm.text.lines import RUN_LINES
 from amlm.util.errors import InputError
 
-TOLERANCE = 0.001  # a share is honoured to a tenth of a per cent of its words
+TOLERANCE = 0.001  # relative error of a source's words
+REST = "rest"  # the share of all sources without a share of their own
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Lines of a source: all of them so many times, and some once more."""
+    """Lines of a source: all of them ``repeats`` times, and some of them once more."""
 
     repeats: int
     once_more_S: NDArray[np.bool_]
 
     @property
     def lines(self) -> int:
-        """How many lines that are in all."""
+        """Number of lines, repetitions included."""
         return self.repeats * len(self.once_more_S) + int(self.once_more_S.sum())
 
     def words(self, words_S: NDArray[np.int32]) -> int:
-        """How many words that are in all, by the words of each line of the source."""
+        """Number of words, repetitions included, given those of each line of the source."""
         once_more = int(words_S[self.once_more_S].sum(dtype=np.int64))
         return self.repeats * int(words_S.sum(dtype=np.int64)) + once_more
 
 
-REST = "rest"  # a share of this name is that of all other sources together
-
-
-def _each_share(available: Mapping[str, int], shares: Mapping[str, float]) -> dict[str, float]:
-    """Shares with that of the rest divided over the other sources in proportion to their words."""
+def _share_of_each(available: Mapping[str, int], shares: Mapping[str, float]) -> dict[str, float]:
+    """Divides the share of the rest among the other sources in proportion to their words."""
     others = {name: words for name, words in available.items() if name not in shares}
     total = max(sum(others.values()), 1)
     named = {name: share for name, share in shares.items() if name != REST}
@@ -56,28 +54,28 @@ def word_targets(
 
     Args:
         available: words of each source.
-        shares: adding up to 1, by source or for the `REST`; empty: in proportion to what there is.
-        words: to take in all; None: as many as the shares allow without repeating any.
-        repeat: whether a source may give more words than it has.
+        shares: share of each source and of the `REST`, with sum 1; empty: in proportion to words.
+        words: words in all; None: as many as the shares allow without repetition.
+        repeat: whether a source may be repeated.
 
     Raises:
-        InputError: a source has too few words; says how many are missing.
+        InputError: a source has too few words; states how many are missing.
     """
     if not shares:
         if words is None:
             return dict(available)
         shares = {REST: 1.0}
-    shares = _each_share(available, shares)
+    shares = _share_of_each(available, shares)
     if words is None:
         words = min(math.floor(available[name] / share) for name, share in shares.items() if share)
-    # Rounded so that the sum is exact: the largest remainders are rounded up.
+    # The largest remainders are rounded up, so that the sum is exact.
     exact = {name: shares.get(name, 0.0) * words for name in available}
     targets = {name: math.floor(value) for name, value in exact.items()}
     short = words - sum(targets.values())
     for name in sorted(exact, key=lambda name: targets[name] - exact[name])[: max(short, 0)]:
         targets[name] += 1
     if not repeat:
-        # A sum of floating-point shares can ask for one word more than there is.
+        # Rounding of the shares can request one word more than there is.
         targets = {
             name: available[name] if count == available[name] + 1 else count
             for name, count in targets.items()
@@ -85,22 +83,22 @@ def word_targets(
     missing = [name for name in targets if targets[name] > available[name]]
     if missing and not repeat:
         each = "; ".join(
-            f"{name} has {available[name]:,} words and is to give {targets[name]:,}, "
+            f"{name} has {available[name]:,} of {targets[name]:,} words, "
             f"{targets[name] - available[name]:,} are missing"
             for name in missing
         )
         raise InputError(
-            f"data.words={words:,} is more than the sources hold: {each}. Use fewer words, other "
+            f"data.words={words:,} is more than the sources have: {each}. Use fewer words, other "
             "data.shares, more text, or data.allow_repeat=true"
         )
     empty = [name for name in targets if targets[name] and not available[name]]
     if empty:
-        raise InputError(f"{empty[0]} has no words, so nothing of it can be repeated")
+        raise InputError(f"{empty[0]} has no words to repeat")
     return targets
 
 
 def _exchange(words_S: NDArray[np.int32], chosen_S: NDArray[np.bool_], more: int) -> int:
-    """Exchanges a chosen line for one with so many words more; returns the words gained."""
+    """Swaps a chosen line for one that is ``more`` words longer, if any; returns words gained."""
     lengths = np.intersect1d(words_S[chosen_S] + more, words_S[~chosen_S])
     if not more or not len(lengths):
         return 0
@@ -111,17 +109,17 @@ def _exchange(words_S: NDArray[np.int32], chosen_S: NDArray[np.bool_], more: int
 
 
 def select_lines(words_S: NDArray[np.int32], target: int, *, seed: int, name: str) -> Selection:
-    """Lines with ``target`` words in all, drawn from the whole source.
+    """Selects lines with ``target`` words in all, drawn from the whole source.
 
-    Runs of `RUN_LINES` consecutive lines are drawn in random order until no further one fits whole;
-    single lines of the next runs fill up what is left, and where none is short enough, a line is
-    exchanged for a longer one.
+    Runs of `RUN_LINES` consecutive lines are drawn in random order until the next one does not fit.
+    Single lines of the following runs fill the remainder, and if none is short enough, a chosen
+    line is swapped for a longer one.
 
     Args:
         words_S: words of each line.
-        target: words to take; more than there are take all lines several times.
-        seed: of the draw.
-        name: of the source; two sources draw differently.
+        target: words to select; if there are fewer, lines are repeated.
+        seed: seed of the draw.
+        name: name of the source, which also enters the seed.
 
     Raises:
         InputError: the lines are too long to come within `TOLERANCE` of the target.
@@ -138,18 +136,18 @@ def select_lines(words_S: NDArray[np.int32], target: int, *, seed: int, name: st
         whole = int(np.searchsorted(cumulative, rest, side="right"))
         for run in order[:whole]:
             once_more_S[first[run] : first[run] + RUN_LINES] = True
-        left = rest - (int(cumulative[whole - 1]) if whole else 0)
+        missing = rest - (int(cumulative[whole - 1]) if whole else 0)
         for run in order[whole:]:
             for line in range(first[run], min(first[run] + RUN_LINES, len(words_S))):
-                if words_S[line] <= left:
+                if words_S[line] <= missing:
                     once_more_S[line] = True
-                    left -= int(words_S[line])
-            if left < shortest:
+                    missing -= int(words_S[line])
+            if missing < shortest:
                 break
-        left -= _exchange(words_S, once_more_S, left)
-        if left > TOLERANCE * target:
+        missing -= _exchange(words_S, once_more_S, missing)
+        if missing > TOLERANCE * target:
             raise InputError(
-                f"the lines of {name} are too long to take {target:,} words of it: the nearest is "
-                f"{left:,} words less. Use more words, or shorter lines"
+                f"the lines of {name} are too long to select {target:,} words: the closest "
+                f"selection is {missing:,} words short. Use more words or shorter lines"
             )
     return Selection(repeats, once_more_S)

@@ -1,4 +1,4 @@
-"""From the ``data.sources`` of a configuration to the corpora of its two splits."""
+"""Finds the corpora of both splits that the ``data`` section of a configuration describes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPLIT_FILE = re.compile(r"(?P<name>.+)\.(?P<split>train|dev)(?:\.txt)?(?:\.(?:gz
 
 
 def typed_source(given: Any, name: str) -> SourceConfig:
-    """An entry of ``data.sources`` with its types; raises InputError."""
+    """An entry of ``data.sources`` as a `SourceConfig`; raises InputError."""
     if isinstance(given, SourceConfig):
         return given
     where = f"data.sources.{name}"
@@ -34,8 +34,8 @@ def typed_source(given: Any, name: str) -> SourceConfig:
     return source
 
 
-def _split_files(folder: Path, split: str, said: str) -> dict[str, Path]:
-    """The ``<source>.<split>`` files in and below a folder, by source."""
+def _split_files(folder: Path, split: str, option: str) -> dict[str, Path]:
+    """The ``<source>.<split>`` files in a folder and its subfolders, by source."""
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         match = SPLIT_FILE.fullmatch(path.name)
@@ -43,14 +43,14 @@ def _split_files(folder: Path, split: str, said: str) -> dict[str, Path]:
             continue
         if match["name"] in found:
             raise InputError(
-                f"{said}={folder} has several files named {path.name}: point it at a folder with "
-                "one training and one development split"
+                f"{option}={folder} has several files named {path.name}: choose a folder with one "
+                "training and one development split"
             )
         found[match["name"]] = path
     return found
 
 
-def _files(path: str, said: str) -> tuple[Path, ...]:
+def _files(path: str, option: str) -> tuple[Path, ...]:
     place = Path(path).expanduser()
     if place.is_file():
         return (place,)
@@ -58,33 +58,30 @@ def _files(path: str, said: str) -> tuple[Path, ...]:
         found = tuple(sorted(each for each in place.parent.glob(place.name) if each.is_file()))
         if found:
             return found
-    raise InputError(f"{said}={place} is neither a file nor a folder, and matches no file")
+    raise InputError(f"{option}={place} is neither a file nor a folder, and matches no file")
 
 
-def _hub(name: str, source: SourceConfig, address: str, split: str) -> HubCorpus:
-    dataset, _, said = address.removeprefix(HUB).partition("#")
-    return HubCorpus(name, source, dataset, said or split)
-
-
-def _of_path(
-    name: str, source: SourceConfig, path: str, split: str, said: str
+def _at_path(
+    name: str, source: SourceConfig, path: str, split: str, option: str
 ) -> dict[str, Corpus]:
     """The corpora of one split at a path, by name."""
     if path.startswith(HUB):
-        return {name: _hub(name, source, path, {"dev": "validation"}.get(split, split))}
+        dataset, _, hub_split = path.removeprefix(HUB).partition("#")
+        usual_split = "validation" if split == "dev" else split
+        return {name: HubCorpus(name, source, dataset, hub_split or usual_split)}
     folder = Path(path).expanduser()
     if not folder.is_dir():
-        return {name: FileCorpus(name, source, _files(path, said))}
+        return {name: FileCorpus(name, source, _files(path, option))}
     return {
         each: FileCorpus(each, source, (file,))
-        for each, file in _split_files(folder, split, said).items()
+        for each, file in _split_files(folder, split, option).items()
     }
 
 
-def _of_source(
+def _corpora_of(
     name: str, source: SourceConfig, config: DataConfig
 ) -> tuple[dict[str, Corpus], dict[str, Corpus]]:
-    """The training and the held-out corpora of one source, by name."""
+    """The training and held-out corpora of one source, by name."""
     path = source.path
     if path is None:
         if name == "babylm":
@@ -102,77 +99,75 @@ def _of_source(
         train = SampleCorpus(name, "train", config.sample_words)
         dev = SampleCorpus(name, "dev", dev_words, apart_from=config.sample_words)
         return {name: train}, {name: dev}
-    said = "data.dir" if path == config.dir else f"data.sources.{name}.path"
-    trained = _of_path(name, source, path, "train", said)
+    option = "data.dir" if path == config.dir else f"data.sources.{name}.path"
+    train_corpora = _at_path(name, source, path, "train", option)
     for each in source.exclude:
-        if each not in trained:
+        if each not in train_corpora:
             raise InputError(
-                f"data.sources.{name}.exclude={each} is not in {path}{nearest(each, trained)}: "
-                f"there are {', '.join(trained)}"
+                f"data.sources.{name}.exclude={each} is not in "
+                f"{path}{nearest(each, train_corpora)}: there are {', '.join(train_corpora)}"
             )
-        del trained[each]
-    if not trained:
+        del train_corpora[each]
+    if not train_corpora:
         raise InputError(
-            f"{said}={path} has no *.train file in it or below: expected <source>.train, for "
-            "example childes.train, as in the BabyLM release"
+            f"{option}={path} and its subfolders have no *.train file: expected <source>.train, "
+            "for example childes.train, as in the BabyLM release"
         )
     if source.dev is not None:
         where = f"data.sources.{name}.dev"
-        held_out = _of_path(name, source, source.dev, "dev", where)
+        held_out = _at_path(name, source, source.dev, "dev", where)
         if not held_out:
-            raise InputError(f"{where}={source.dev} has no *.dev file in it or below")
-        return trained, {k: v for k, v in held_out.items() if k not in source.exclude}
-    folder = Path(path).expanduser()
-    beside = _of_path(name, source, path, "dev", said) if folder.is_dir() else {}
+            raise InputError(f"{where}={source.dev} and its subfolders have no *.dev file")
+        return train_corpora, {k: v for k, v in held_out.items() if k not in source.exclude}
+    is_folder = Path(path).expanduser().is_dir()
+    dev_files = _at_path(name, source, path, "dev", option) if is_folder else {}
     held_out = {}
-    for each, whole in trained.items():
-        if each in beside:
-            held_out[each] = beside[each]
+    for each, whole in train_corpora.items():
+        if each in dev_files:
+            held_out[each] = dev_files[each]
             continue
         if not config.holdout:
-            missing = (
-                f"no {each}.dev beside {each}.train" if folder.is_dir() else "no held-out text"
-            )
+            missing = f"no {each}.dev next to {each}.train" if is_folder else "no held-out text"
             raise InputError(
-                f"{said}={path} has {missing}: every source is validated on its own. Give "
+                f"{option}={path} has {missing}: every source needs its own. Give "
                 f"data.sources.{name}.dev=<held-out text>, or data.holdout=0.01 to hold out 1 %"
             )
         part = PartCorpus(each, whole, config.holdout, config.seed, held_out=True)
-        held_out[each], trained[each] = part, replace(part, held_out=False)
-    return trained, held_out
+        held_out[each], train_corpora[each] = part, replace(part, held_out=False)
+    return train_corpora, held_out
 
 
 def find_corpora(config: DataConfig) -> dict[str, list[Corpus]]:
-    """The corpora of the ``train`` and ``dev`` splits; nothing is read yet.
+    """The corpora of the ``train`` and ``dev`` splits; reads no text yet.
 
     Raises:
-        InputError: a source is missing, has no training or no held-out text, two sources share a
-            name, or a share names none.
+        InputError: a source is missing or has no training or held-out text, two sources have the
+            same name, or a share names none.
     """
     if not config.sources:
-        raise InputError("data.sources is empty: choose data=sample or data=babylm, or name some")
+        raise InputError("data.sources is empty: choose data=sample or data=babylm, or add sources")
     sources = {name: typed_source(each, name) for name, each in config.sources.items()}
     if config.dir and all(source.path != config.dir for source in sources.values()):
         raise InputError(f"data.dir={config.dir} is given but no source reads it: add data=babylm")
     splits: dict[str, dict[str, Corpus]] = {"train": {}, "dev": {}}
     for name, source in sources.items():
-        for split, found in zip(splits, _of_source(name, source, config), strict=True):
+        for split, found in zip(splits, _corpora_of(name, source, config), strict=True):
             for each, corpus in found.items():
                 if each in splits[split]:
                     raise InputError(
-                        f"data.sources.{name} has a source named {each}, and so has another: "
-                        "rename its file, or the entry of data.sources"
+                        f"data.sources.{name} and another entry both have a source {each}: rename "
+                        "its file or the entry of data.sources"
                     )
                 splits[split][each] = corpus
     train, dev = splits["train"], splits["dev"]
     for name in config.shares:
         if name not in train and name != REST:
             raise InputError(
-                f"data.shares.{name} names no source{nearest(name, train)}: there are "
+                f"data.shares.{name} is no source{nearest(name, train)}: there are "
                 f"{', '.join(train)}, and {REST} for all others"
             )
     if config.shares and not config.shares.get(REST):
-        # Held-out text goes with its source; what has a name of its own was asked for.
+        # Held-out text is dropped with its source, unless it has a name of its own.
         dev = {k: v for k, v in dev.items() if config.shares.get(k) or k not in train}
         train = {k: v for k, v in train.items() if config.shares.get(k)}
     return {"train": list(train.values()), "dev": list(dev.values())}

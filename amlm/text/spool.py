@@ -1,11 +1,12 @@
-"""Cleaned text on its way into a store: each source read and cleaned once, kept in one file.
+"""Spooled sources: each is read and cleaned once, into one file.
 
-Whatever the format of a source, what follows (counting, sampling, learning a tokenizer, tokenising)
-reads plain lines, as often as it needs. Shapes: S lines of a source.
+Whatever the format of a source, the following steps (counting, sampling, training a tokenizer,
+tokenising) read plain lines, as often as they need. Shapes: S lines of a source.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, repeat
@@ -21,19 +22,17 @@ from amlm.text.mix import Selection
 from amlm.util.errors import InputError
 from amlm.util.progress_bar import progress_bar
 
-COUNT_TYPE = np.dtype("<i4")
-
 
 @dataclass
 class Spooled:
     """One source, cleaned.
 
     Attributes:
-        name: of the source.
-        path: its lines.
+        name: name of the source.
+        path: file with its lines.
         lines_read, words_read: before cleaning.
-        removed: what each rule took away.
-        words_S: words of each line that is left.
+        removed: counts of each cleaning rule.
+        words_S: words of each line that was kept.
     """
 
     name: str
@@ -41,15 +40,15 @@ class Spooled:
     lines_read: int = 0
     words_read: int = 0
     removed: dict[str, Removed] = field(default_factory=dict)
-    words_S: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, COUNT_TYPE))
+    words_S: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
 
     @property
     def words(self) -> int:
-        """Words that are left."""
+        """Words that were kept."""
         return int(self.words_S.sum(dtype=np.int64))
 
     def lines(self, selection: Selection | None = None) -> Iterator[str]:
-        """The lines that are left, or a selection of them, in their order."""
+        """Yields the kept lines, or a selection of them, in their order."""
         passes: list[Iterator[object]] = [repeat(True)]
         if selection is not None:
             passes *= selection.repeats
@@ -64,41 +63,33 @@ def spool(corpus: Corpus, rules: Sequence[str], path: Path) -> Spooled:
     """Reads and cleans a corpus into a file.
 
     Args:
-        corpus: what to read.
-        rules: cleaning rules to apply, if it is text from outside.
+        corpus: the text.
+        rules: cleaning rules to apply if the corpus is raw.
         path: the file to write.
 
     Raises:
-        InputError: the corpus can't be read (see `amlm.text.readers`), or cleaning leaves nothing.
+        InputError: the corpus can't be read (see `amlm.text.readers`), or cleaning removes it all.
     """
-    made = Spooled(corpus.name, path)
+    spooled = Spooled(corpus.name, path)
 
     def counted(lines: Iterator[str]) -> Iterator[str]:
-        with progress_bar(desc=f"reading {corpus.name}", unit=" lines") as bar:
-            for line in lines:
-                made.lines_read += 1
-                made.words_read += words_in(line)
-                if made.lines_read % 10_000 == 0:
-                    bar.update(10_000)
-                yield line
+        for line in progress_bar(lines, desc=f"reading {corpus.name}", unit=" lines"):
+            spooled.lines_read += 1
+            spooled.words_read += words_in(line)
+            yield line
 
     lines = counted(corpus.lines())
     if corpus.raw:
-        lines = clean(lines, rules, made.removed)
-    counts = path.with_suffix(".counts")
-    with path.open("w", encoding="utf-8", newline="\n") as file, counts.open("wb") as numbers:
-        waiting: list[int] = []
+        lines = clean(lines, rules, spooled.removed)
+    counts = array("i")  # four bytes a line
+    with path.open("w", encoding="utf-8", newline="\n") as file:
         for line in lines:
             file.write(line + "\n")
-            waiting.append(words_in(line))
-            if len(waiting) == 1 << 16:
-                numbers.write(np.array(waiting, COUNT_TYPE).tobytes())
-                waiting.clear()
-        numbers.write(np.array(waiting, COUNT_TYPE).tobytes())
-    made.words_S = np.fromfile(counts, COUNT_TYPE)
-    if not len(made.words_S):
+            counts.append(words_in(line))
+    if not counts:
         raise InputError(
-            f"cleaning leaves nothing of the {made.lines_read:,} lines of {corpus.name}: switch "
-            f"rules off (data.cleaning.{corpus.name}) or data/cleaning=none"
+            f"cleaning removes all {spooled.lines_read:,} lines of {corpus.name}: switch rules off "
+            f"(data.cleaning.{corpus.name}) or use data/cleaning=none"
         )
-    return made
+    spooled.words_S = np.frombuffer(counts, np.int32)
+    return spooled

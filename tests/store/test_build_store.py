@@ -203,7 +203,7 @@ def test_cleaning_that_removes_everything_is_an_error(
 ) -> None:
     write_text(tmp_path, {"a.train": "too short\n", "a.dev": "held out and long enough\n"})
     config = data_config(tmp_path, cleaning={"a": {"short_lines": True}})
-    with pytest.raises(InputError, match=r"cleaning leaves nothing of the 1 lines of a"):
+    with pytest.raises(InputError, match=r"cleaning removes all 1 lines of a:"):
         open_store(config, SMALL, tmp_path / "cache")
 
 

@@ -94,7 +94,7 @@ def test_sample_has_a_tenth_held_out() -> None:
     ("files", "message"),
     [
         ({"childes.dev": "a\n", "childes.txt": "a\n"}, r"no \*\.train file"),
-        ({"a.train": "a\n", "a.dev": "b\n", "b.train": "c\n"}, r"no b\.dev beside b\.train"),
+        ({"a.train": "a\n", "a.dev": "b\n", "b.train": "c\n"}, r"no b\.dev next to b\.train"),
         (
             {"train_10M/a.train": "a\n", "train_100M/a.train": "b\n", "dev/a.dev": "c\n"},
             r"several files named a\.train",
@@ -236,9 +236,9 @@ def test_what_is_held_out_is_not_trained_on(tmp_path: Path, write_text: Write) -
         ({"sources": SAMPLE | {"b": {"path": "{}/*.nope"}}}, "matches no file"),
         (
             {"sources": {"sample": {"path": "sample:"}, "f": {"path": "{}/twin"}}},
-            "a source named sample, and so has another",
+            "and another entry both have a source sample",
         ),
-        ({"sources": SAMPLE, "shares": {"sampel": 1.0}}, r"sampel names no source.*sample"),
+        ({"sources": SAMPLE, "shares": {"sampel": 1.0}}, r"sampel is no source.*sample"),
     ],
 )
 def test_sources_that_do_not_do_are_named(

@@ -112,5 +112,5 @@ def test_draws_depend_on_seed_and_source_alone() -> None:
 
 
 def test_lines_too_long_for_the_target_are_refused() -> None:
-    with pytest.raises(InputError, match=r"lines of a are too long to take 150 words.*50 words"):
+    with pytest.raises(InputError, match=r"lines of a are too long to select 150 words.*50 words"):
         select_lines(np.array([100] * 10, dtype=np.int32), 150, seed=0, name="a")

@@ -13,7 +13,10 @@ INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e"
     "\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
-NOTE = r"\[(?:Illustrations?|Footnotes?|Sidenote|Frontispiece|Decoration|Music|Transcriber)\b[^\[\]]*\]"
+NOTE = (
+    r"\[(?:Illustrations?|Footnotes?|Sidenote|Frontispiece|Decoration|Music|Transcriber)\b"
+    r"[^\[\]]*\]"
+)
 BOILERPLATE = (
     *("project gutenberg", "distributed proofread", "pgdp.net"),
     *("transcriber's note", "transcriber’s note", "etext prepared by", "e-text prepared by"),

@@ -1,4 +1,4 @@
-"""Zip archives unpacked where they lie, nothing outside that folder and no file overwritten."""
+"""Unpacks zip archives into their own folder, without writing outside it or overwriting a file."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from amlm.text.downloads.remote import READ_BYTES, check_space, in_the_way, place
+from amlm.text.downloads.remote import READ_BYTES, check_space, conflict, path_in
 from amlm.util.errors import InputError
 
 PROTECTED = 0x1  # bit of a member's flags: it needs a password
 
 
 def unpack(archive: Path) -> bool:
-    """Unpacks an archive into its folder; members that are there already stay as they are.
+    """Unpacks an archive into its folder, except for members that exist already.
 
     Returns:
-        Whether it was unpacked: one that asks for a password is left alone.
+        Whether it was unpacked; one that needs a password is not.
 
     Raises:
-        InputError: it is no zip archive or damaged, a member would go somewhere else, or is there
-            with another content, or the disk has no room.
+        InputError: it is damaged or not a zip archive, a member would be written outside the folder
+            or exists with other contents, or the disk is too full.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
-            # A Mac adds a shadow of every file, with the same ending.
+            # macOS adds a metadata file with the same suffix for every file.
             members = {
-                place(archive.parent, each.filename): each
+                path_in(archive.parent, each.filename): each
                 for each in opened.infolist()
                 if not each.is_dir() and not each.filename.startswith("__MACOSX/")
             }
@@ -37,7 +37,7 @@ def unpack(archive: Path) -> bool:
             missing = {path: each for path, each in members.items() if not path.exists()}
             for path in members.keys() - missing:
                 if not path.is_file() or _crc(path) != members[path].CRC:
-                    raise in_the_way(path)
+                    raise conflict(path)
             check_space(archive.parent, sum(each.file_size for each in missing.values()))
             for path, each in missing.items():
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def unpack(archive: Path) -> bool:
                     os.fsync(out.fileno())
                 part.rename(path)
     except zipfile.BadZipFile as error:
-        raise InputError(f"{archive} is no whole zip archive ({error})") from error
+        raise InputError(f"{archive} is damaged or not a zip archive ({error})") from error
     return True
 
 

@@ -1,7 +1,7 @@
 """``python -m amlm.data download``: BabyLM text and evaluation items, verified and resumable.
 
-What the 2025 challenge released lies on OSF (https://osf.io/ryjfm): the text as one zip archive
-each, found by its address; the evaluation items as a folder of files, found by its name.
+The 2025 challenge's release is on OSF (https://osf.io/ryjfm): each text is a zip archive, found by
+its address; the evaluation items are a folder of files, found by its name.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from amlm.config.options import NEEDED, option
 from amlm.text.downloads import osf
 from amlm.text.downloads.archive import unpack
 from amlm.text.downloads.hub_repository import fetch_repository
-from amlm.text.downloads.remote import Unreachable, fetch, place
+from amlm.text.downloads.remote import Unreachable, fetch, path_in
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
 from amlm.util.terminal import say
@@ -32,7 +32,7 @@ class Source(NamedTuple):
     """A part of the release."""
 
     about: str
-    layout: str  # what the folder then holds
+    layout: str  # the resulting files
     guid: str  # five letters of the address of its archive, or of the project
     path: tuple[str, ...]  # the archive's name, or names from the root of the project's storage
 
@@ -58,16 +58,16 @@ CATALOGUE = {
 
 ABOUT = "\n".join(
     [
-        "Fetches BabyLM text or evaluation items; after a stop, the same command resumes.",
+        "Downloads BabyLM text or evaluation items; an interrupted download resumes.",
         "",
-        "  what=          brings into <out>",
+        "  what=          files in <out>",
         *(f"  {name:<14} {each.layout}: {each.about}" for name, each in CATALOGUE.items()),
         "  hub:<owner>/<name>[@revision]",
         "                 all files of a dataset on the Hugging Face Hub, for example",
         f"                 hub:BabyLM-community/BabyLM-2026-Strict-Small or hub:{EWOK}",
         "",
-        "Exact sizes and checksums are asked of the server first. Archives are kept beside what",
-        "was in them: with them, nothing is fetched twice.",
+        "Files are verified against the server's sizes and checksums. Archives are kept next to",
+        "their contents, so that nothing is downloaded twice.",
         "",
     ]
 )
@@ -76,7 +76,7 @@ ABOUT = "\n".join(
 @dataclass
 class Download:
     what: str = option(NEEDED, "one of the list above")
-    out: str = option(NEEDED, "folder for the files; no file in it is overwritten")
+    out: str = option(NEEDED, "folder for the files; existing files are not overwritten")
 
 
 def download(
@@ -85,23 +85,23 @@ def download(
     hub: str | None = None,
     say: Callable[[str], None] = say,
 ) -> None:
-    """Fetches what is not in the folder yet, verifies it, unpacks archives, says what comes next.
+    """Downloads and verifies what the folder lacks, unpacks archives, prints the next command.
 
     Args:
-        options: what, and where to.
+        options: what to download, and where to.
         api: address of OSF's API.
-        hub: address of the Hugging Face Hub, or None for the usual one.
-        say: told where the files are, and the next command.
+        hub: address of the Hugging Face Hub; None: the default.
+        say: receives messages.
 
     Raises:
-        InputError: nothing is known by that name, it can't be reached, a file is in the way or the
-            disk is full; says what to do.
+        InputError: the name is unknown, the server can't be reached, a file exists with other
+            contents, or the disk is full.
     """
     source = CATALOGUE.get(options.what)
     if source is None and not options.what.startswith(HUB):
         hint = nearest(options.what, list(CATALOGUE))
         raise InputError(
-            f"what={options.what} is not known{hint}; it is one of {', '.join(CATALOGUE)} or "
+            f"what={options.what} is unknown{hint}: use one of {', '.join(CATALOGUE)} or "
             "hub:<owner>/<name>"
         )
     out = Path(options.out).expanduser()
@@ -111,9 +111,9 @@ def download(
             if source:
                 _fetch_source(source, out, api, say)
             else:
-                _tell(fetch_repository(options.what.removeprefix(HUB), out, hub), out, say)
+                _report(fetch_repository(options.what.removeprefix(HUB), out, hub), out, say)
     except (FileExistsError, NotADirectoryError):
-        raise InputError(f"out={out} is not a folder, or a file is where it has one") from None
+        raise InputError(f"out={out} is not a folder, or contains a file in its place") from None
     except Timeout:
         raise InputError(f"out={out} is in use by another download") from None
     for line in _next_steps(options.what, out):
@@ -126,22 +126,22 @@ def _fetch_source(source: Source, out: Path, api: str, say: Callable[[str], None
         fetch(files, out)
     except Unreachable as error:
         raise InputError(
-            f"{error}. What has arrived stays in {out}: give the same command again later. By "
-            f"hand: download {'/'.join(source.path)} from https://osf.io/{source.guid}/ and lay it "
-            f"out as {out}/{source.layout}"
+            f"{error}. Partial downloads are kept in {out}: repeat the command later. Manually: "
+            f"download {'/'.join(source.path)} from https://osf.io/{source.guid}/ and arrange it "
+            f"as {out}/{source.layout}"
         ) from error
-    _tell([each.size for each in files], out, say)
-    for path in (place(out, each.path) for each in files):
+    _report([each.size for each in files], out, say)
+    for path in (path_in(out, each.path) for each in files):
         if path.suffix == ".zip" and not unpack(path):
             say(
-                f"{path} asks for a password and is left packed. If it is EWoK: accept the terms "
+                f"{path} needs a password and was not unpacked. If it is EWoK: accept the terms "
                 f"at https://huggingface.co/datasets/{EWOK}, unpack it with the password in the "
-                "README of https://github.com/babylm/evaluation-pipeline-2025, and never pass its "
-                "items on unpacked"
+                "README of https://github.com/babylm/evaluation-pipeline-2025, and do not "
+                "redistribute the unpacked items"
             )
 
 
-def _tell(sizes: Sequence[int], out: Path, say: Callable[[str], None]) -> None:
+def _report(sizes: Sequence[int], out: Path, say: Callable[[str], None]) -> None:
     say(f"{len(sizes)} files, {sum(sizes) / 1e6:,.1f} MB, verified: {out}")
 
 
@@ -153,10 +153,11 @@ def _next_steps(what: str, out: Path) -> list[str]:
         other = "dev" if train else "strict_small"
         return [f"next: python -m amlm.data download what={other} out={out}"]
     if what == "eval_full":
-        return [f"full EWoK is apart: python -m amlm.data download what={HUB}{EWOK} out=<folder>"]
+        return [
+            f"full EWoK is separate: python -m amlm.data download what={HUB}{EWOK} out=<folder>"
+        ]
     return []
 
 
 def main(arguments: Sequence[str]) -> None:
-    """The command, with the arguments after ``download``."""
     run(Command("amlm.data download", ABOUT, Download, download), arguments)

@@ -1,4 +1,4 @@
-"""Dataset repositories of the Hugging Face Hub, at one commit, every file verified."""
+"""Downloads dataset repositories of the Hugging Face Hub at one commit; verifies every file."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from typing import Any
 
 from huggingface_hub import HfApi, RepoFile, errors, snapshot_download
 
-from amlm.text.downloads.remote import Unreachable, check_space, in_the_way, place
+from amlm.text.downloads.remote import Unreachable, check_space, conflict, path_in
 from amlm.util.errors import InputError
 
-# Where huggingface_hub keeps what it resumes a download with.
+# Where huggingface_hub keeps partial downloads, to resume them.
 CACHE = Path(".cache") / "huggingface"
-# Of the HTTP library that huggingface_hub is built on, another one in every major version.
+# The error of the HTTP library below huggingface_hub, which differs between major versions.
 HTTPError: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
 ADVICE = {
-    errors.GatedRepoError: "asks for its terms to be accepted: do that there, log in with "
-    "`hf auth login`, and give the same command again",
-    errors.RepositoryNotFoundError: "does not exist, or is private: then log in with "
+    errors.GatedRepoError: "requires its terms to be accepted: do that there, log in with "
+    "`hf auth login`, and repeat the command",
+    errors.RepositoryNotFoundError: "does not exist, or is private: if so, log in with "
     "`hf auth login`",
     errors.RevisionNotFoundError: "has no revision {revision}",
 }
 
 
 def fetch_repository(name: str, folder: Path, endpoint: str | None = None) -> list[int]:
-    """Brings all files of a dataset repository into a folder; what it has of them is kept.
+    """Downloads the files of a dataset repository that an existing folder lacks.
 
     Args:
         name: ``<owner>/<name>``, or ``<owner>/<name>@<branch, tag or commit>``.
-        folder: is there.
-        endpoint: address of the Hub, or None for the usual one.
+        folder: the folder.
+        endpoint: address of the Hub; None: the default.
 
     Returns:
-        The files' sizes in bytes.
+        The sizes of all files in bytes.
 
     Raises:
-        Unreachable: the Hub does not give them, or gives other content; that is removed again.
-        InputError: a file is in the folder with another content, or there is no room.
+        Unreachable: the Hub refuses, or serves other contents, which are deleted.
+        InputError: a file exists with other contents, or the disk is too full.
     """
     repository, _, revision = name.partition("@")
     try:
@@ -54,21 +54,21 @@ def _fetch(repository: str, revision: str | None, folder: Path, endpoint: str | 
     commit = api.dataset_info(repository, revision=revision).sha
     tree = api.list_repo_tree(repository, repo_type="dataset", revision=commit, recursive=True)
     sizes = {each.path: each.size for each in tree if isinstance(each, RepoFile)}
-    paths = {each: place(folder, each) for each in sizes}
+    paths = {each: path_in(folder, each) for each in sizes}
     at: dict[str, Any] = {"repo_type": "dataset", "revision": commit, "local_dir": folder}
-    there = api.verify_repo_checksums(repository, **at)
-    if there.mismatches:
-        raise in_the_way(paths[there.mismatches[0]["path"]])
-    check_space(folder, sum(sizes[each] for each in there.missing_paths))
-    if there.missing_paths:
-        # A cache of its own: nobody has changed the files in it.
+    found = api.verify_repo_checksums(repository, **at)
+    if found.mismatches:
+        raise conflict(paths[found.mismatches[0]["path"]])
+    check_space(folder, sum(sizes[each] for each in found.missing_paths))
+    if found.missing_paths:
+        # Not the shared cache, whose files a user may have changed.
         snapshot_download(repository, **at, cache_dir=folder / CACHE, endpoint=endpoint)
-        there = api.verify_repo_checksums(repository, **at)
-    if wrong := [*(each["path"] for each in there.mismatches), *there.missing_paths]:
+        found = api.verify_repo_checksums(repository, **at)
+    if wrong := [*(each["path"] for each in found.mismatches), *found.missing_paths]:
         for each in wrong:
             paths[each].unlink(missing_ok=True)
         raise Unreachable(
-            f"{repository} brought {len(wrong)} files with wrong content, among them {wrong[0]}; "
-            "they were removed again: give the same command again"
+            f"{repository} served {len(wrong)} files with wrong contents, e.g. {wrong[0]}; they "
+            "were deleted: repeat the command"
         )
     return list(sizes.values())

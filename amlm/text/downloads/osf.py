@@ -1,7 +1,7 @@
-"""What a public project on the Open Science Framework (https://osf.io) holds, by its API v2.
+"""Lists the files of a public project on the Open Science Framework (https://osf.io).
 
-Described at https://developer.osf.io; without an account it answers 100 requests an hour, so pages
-are asked for as large as they come.
+Uses its API v2 (https://developer.osf.io), which allows 100 requests an hour without an account, so
+pages are requested as large as possible.
 """
 
 from __future__ import annotations
@@ -11,21 +11,20 @@ from typing import Any
 
 import requests
 
-from amlm.text.downloads.remote import TIMEOUT, RemoteFile, Unreachable, repeatedly
+from amlm.text.downloads.remote import TIMEOUT, RemoteFile, Unreachable, request_with_retries
 
 API = "https://api.osf.io/v2"
-# Without an order, pages repeat some files and leave out others (issue 10086 of
-# CenterForOpenScience/osf.io).
+# Unsorted pages repeat some files and lack others (CenterForOpenScience/osf.io issue 10086).
 PAGES = "?page[size]=100&sort=name"
 
 
 def find(api: str, guid: str, path: Sequence[str]) -> list[RemoteFile]:
-    """One file, or all files in and below a folder; then their paths start with its last name.
+    """Finds one file, or all files in a folder and its subfolders, with paths from that folder on.
 
     Args:
         api: address of the API.
-        guid: five letters of the address ``https://osf.io/<guid>/`` of the file, or of the project.
-        path: name of the file, or names from the root of the project's storage down to the folder.
+        guid: five letters of the address ``https://osf.io/<guid>/`` of the file or the project.
+        path: name of the file, or names from the root of the project's storage to the folder.
 
     Raises:
         Unreachable: there is no such file or folder, or OSF does not list it.
@@ -33,31 +32,31 @@ def find(api: str, guid: str, path: Sequence[str]) -> list[RemoteFile]:
     try:
         return [_find_file(api, guid, *path)] if len(path) == 1 else _find_files(api, guid, path)
     except (LookupError, TypeError, AttributeError) as error:
-        raise Unreachable(f"{api} did not answer as OSF's API does ({error!r:.200})") from error
+        raise Unreachable(f"{api} does not respond like OSF's API ({error!r:.200})") from error
 
 
 def _find_file(api: str, guid: str, name: str) -> RemoteFile:
     url = f"{api}/files/{guid}/"
-    file = _file(_answer(url)["data"], "")
+    file = _file(_get(url)["data"], "")
     if file.path != name:
-        raise Unreachable(f"{url} is {file.path} and no longer {name}")
+        raise Unreachable(f"{url} is now {file.path} instead of {name}")
     return file
 
 
 def _find_files(api: str, project: str, folder: Sequence[str]) -> list[RemoteFile]:
     url = f"{api}/nodes/{project}/files/osfstorage/"
     for name in folder:
-        inside = {_name(each): _inside(each) for each in _entries(url)}
-        if not inside.get(name):
-            raise Unreachable(f"{url} has no folder {name}; it has: {', '.join(inside)}")
-        url = inside[name]
+        folders = {_name(each): _listing_url(each) for each in _entries(url)}
+        if not folders.get(name):
+            raise Unreachable(f"{url} has no folder {name}; it has: {', '.join(folders)}")
+        url = folders[name]
     return list(_walk(url, f"{folder[-1]}/"))
 
 
 def _walk(url: str, prefix: str) -> Iterator[RemoteFile]:
     for entry in _entries(url):
-        if below := _inside(entry):
-            yield from _walk(below, f"{prefix}{_name(entry)}/")
+        if listing := _listing_url(entry):
+            yield from _walk(listing, f"{prefix}{_name(entry)}/")
         else:
             yield _file(entry, prefix)
 
@@ -65,31 +64,31 @@ def _walk(url: str, prefix: str) -> Iterator[RemoteFile]:
 def _entries(url: str) -> list[Any]:
     """Files and folders of a folder, from all pages."""
     entries: dict[str, Any] = {}
-    following = url + PAGES
-    while following:
-        page = _answer(following)
+    page_url = url + PAGES
+    while page_url:
+        page = _get(page_url)
         entries.update((each["id"], each) for each in page["data"])
-        following = page["links"]["next"]
+        page_url = page["links"]["next"]
     total = page["links"]["meta"]["total"]
     if len(entries) != total:
         raise Unreachable(f"{url} lists {len(entries)} of its {total} files: try again later")
     return list(entries.values())
 
 
-def _answer(url: str) -> Any:
-    def ask() -> Any:
-        answer = requests.get(url, timeout=TIMEOUT)
-        answer.raise_for_status()
-        return answer.json()
+def _get(url: str) -> Any:
+    def request() -> Any:
+        response = requests.get(url, timeout=TIMEOUT)
+        response.raise_for_status()
+        return response.json()
 
-    return repeatedly(ask, url)
+    return request_with_retries(request, url)
 
 
 def _name(entry: Any) -> str:
     return str(entry["attributes"]["name"])
 
 
-def _inside(entry: Any) -> str:
+def _listing_url(entry: Any) -> str:
     """Where a folder is listed; "" for a file."""
     is_folder = entry["attributes"]["kind"] == "folder"
     return str(entry["relationships"]["files"]["links"]["related"]["href"]) if is_folder else ""

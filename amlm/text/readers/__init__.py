@@ -1,6 +1,6 @@
-"""Text from a file of any usual kind, compressed or not, or from a dataset of the Hugging Face Hub.
+"""Reads text from a file of any common format, compressed or not, or from the Hugging Face Hub.
 
-Everything is read in bounded memory, and what is wrong with it is said with file and line.
+Everything is read in bounded memory; errors name the file and the line.
 """
 
 from __future__ import annotations
@@ -10,54 +10,36 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from amlm.text.readers.hub_datasets import HUB, hub_revision, hub_splits, read_hub
+from amlm.text.readers.hub_datasets import HUB, hub_revision, read_hub
 from amlm.text.readers.records import Cells, csv_cells, json_cells, parquet_cells, rows, some, texts
 from amlm.text.readers.text_files import COMPRESSED, blocks, lines_in, opened
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
 
-__all__ = [
-    "HUB",
-    "digest",
-    "format_of",
-    "hub_revision",
-    "hub_splits",
-    "read_hub",
-    "read_rows",
-    "read_texts",
-]
+__all__ = ["HUB", "digest", "format_of", "hub_revision", "read_hub", "read_rows", "read_texts"]
 FORMATS = ("text", "jsonl", "csv", "tsv", "parquet")
-SUFFIXES = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".parquet": "parquet",
-}
+SUFFIXES = {f".{format}": format for format in FORMATS[1:]} | {".ndjson": "jsonl", ".json": "jsonl"}
 
 
 def format_of(path: Path, format: str = "auto") -> str:
-    """The format of a file: one of `FORMATS`, by its suffix unless it is given.
-
-    A suffix of compression is looked through: ``a.csv.gz`` is CSV. Any other suffix is plain text.
+    """One of `FORMATS`; ``auto`` goes by the suffix before that of compression, else plain text.
 
     Raises:
-        InputError: an unknown format is given.
+        InputError: the given format is unknown.
     """
     if format == "auto":
         name = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
         return SUFFIXES.get(name.suffix.lower(), "text")
     if format not in FORMATS:
         raise InputError(
-            f"unknown format {format}{nearest(format, FORMATS)}: auto or one of "
+            f"unknown format {format}{nearest(format, FORMATS)}: use auto or one of "
             f"{', '.join(FORMATS)}"
         )
     return format
 
 
 def digest(path: Path) -> str:
-    """A hash of the file's content as it lies there (BLAKE2b, 32 hexadecimal digits).
+    """Hashes the bytes of a file (BLAKE2b, 32 hexadecimal digits).
 
     Raises:
         InputError: there is no such file.
@@ -66,14 +48,12 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
-def _cells(path: Path, columns: Sequence[str], kind: str) -> tuple[Cells, str]:
-    match kind:
+def _cells(path: Path, columns: Sequence[str], format: str) -> tuple[Cells, str]:
+    match format:
         case "jsonl":
             return json_cells(path, columns), f"{path}, line"
-        case "csv":
-            return csv_cells(path, columns, ","), f"{path}, line"
-        case "tsv":
-            return csv_cells(path, columns, "\t"), f"{path}, line"
+        case "csv" | "tsv":
+            return csv_cells(path, columns, "," if format == "csv" else "\t"), f"{path}, line"
         case "parquet":
             return parquet_cells(path, columns), f"{path}, row"
         case _:
@@ -84,34 +64,26 @@ def read_texts(path: Path, *, format: str = "auto", column: str = "text") -> Ite
     """Yields the non-empty lines of a file, each `amlm.text.lines.normalised`.
 
     Args:
-        path: the file; one that ends in .gz, .bz2, .xz or .zst is unpacked as it is read.
+        path: the file; .gz, .bz2, .xz and .zst are decompressed.
         format: one of `FORMATS`, or ``auto`` for `format_of`.
-        column: where the text is, in formats with columns; a value with line ends in it is several
-            lines, an empty or null one none.
+        column: the text, in formats with columns; a value can have several lines, or none.
 
     Raises:
-        InputError: the file is missing, has no text, or can't be read as what it should be; names
-            the file and, where it is about one, the line or row (in Parquet).
+        InputError: the file is missing, has no text or is not in its format; names the file and
+            the line (Parquet: the row).
         OSError: the file can't be read.
     """
-    kind = format_of(path, format)
-    if kind == "text":
+    format = format_of(path, format)
+    if format == "text":
         return some(chain.from_iterable(lines_in(text) for _, text in blocks(path)), str(path))
-    cells, unit = _cells(path, [column], kind)
+    cells, unit = _cells(path, [column], format)
     return some(texts(cells, column, unit), str(path))
 
 
 def read_rows(
     path: Path, columns: Sequence[str], *, format: str = "auto"
 ) -> Iterator[tuple[str, ...]]:
-    """Yields the named columns of each record of a JSONL, CSV, TSV or Parquet file.
-
-    Args:
-        path: as in `read_texts`.
-        columns: their names, in the order that is wanted.
-        format: as in `read_texts`.
-
-    Returns: for each record, its values, each `amlm.text.lines.normalised` and non-empty.
+    """Yields some columns of each record of a file, `amlm.text.lines.normalised` and non-empty.
 
     Raises:
         InputError: as in `read_texts`; also plain text, or an empty value.

@@ -1,7 +1,6 @@
-"""Records of a dataset of the Hugging Face Hub, streamed: nothing is downloaded ahead of its use.
+"""Streams the records of a dataset of the Hugging Face Hub.
 
-A dataset is named ``owner/name``, ``owner/name/config``, and either with ``@revision`` (a branch,
-tag or commit) at the end.
+A dataset is named ``owner/name[/config][@revision]``; a revision is a branch, tag or commit.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ def _parsed(name: str) -> _Name:
 
 @contextmanager
 def _explained(name: str) -> Iterator[None]:
-    """Says in one line what the libraries of the Hub raise, which may be anything."""
+    """Turns whatever the libraries of the Hub raise into an `InputError` of one line."""
     from huggingface_hub import errors
 
     unreachable = (ConnectionError, errors.LocalEntryNotFoundError)
@@ -45,19 +44,19 @@ def _explained(name: str) -> Iterator[None]:
         raise
     except errors.RepositoryNotFoundError as error:
         raise InputError(
-            f"{HUB}{name}: the Hub has no such dataset, or none without access (hf auth login)"
+            f"{HUB}{name}: the Hub has no such dataset, or it is private (hf auth login)"
         ) from error
     except errors.RevisionNotFoundError as error:
         raise InputError(f"{HUB}{name}: the dataset has no such revision") from error
     except Exception as error:
         kinds = [cls.__name__ for cls in type(error).__mro__]
-        # By name: which HTTP library it is of depends on the version of huggingface_hub.
+        # By name: the HTTP library depends on the version of huggingface_hub.
         if isinstance(error, unreachable) or "TransportError" in kinds:
             repo = _parsed(name).repo
             raise InputError(
-                f"{HUB}{name}: can't reach the Hub ({kinds[0]}). Download the dataset where there "
-                f"is a connection (hf download {repo} --repo-type dataset --local-dir FOLDER) and "
-                "read its files"
+                f"{HUB}{name}: can't reach the Hub ({kinds[0]}). Download the dataset on a "
+                f"connected machine (hf download {repo} --repo-type dataset --local-dir FOLDER) "
+                "and read its files"
             ) from error
         if getattr(error, "errno", None) in ENVIRONMENT_ERRNOS:
             raise
@@ -66,12 +65,12 @@ def _explained(name: str) -> Iterator[None]:
 
 
 def hub_revision(name: str) -> str:
-    """The commit that a dataset's name stands for now: 40 hexadecimal digits.
+    """The commit that a dataset's name refers to: 40 hexadecimal digits.
 
-    A full commit in the name is the answer, with no request to the Hub.
+    A name that contains a full commit needs no request to the Hub.
 
     Raises:
-        InputError: another form of name, no such dataset or revision, no connection.
+        InputError: the name is malformed, there is no such dataset or revision, or no connection.
     """
     repo, _, revision = _parsed(name)
     if revision and COMMIT.fullmatch(revision):
@@ -82,27 +81,11 @@ def hub_revision(name: str) -> str:
         return str(HfApi().dataset_info(repo, revision=revision).sha)
 
 
-def hub_splits(name: str) -> list[str]:
-    """The names of a dataset's splits.
-
-    Raises:
-        InputError: as `read_hub`.
-    """
-    datasets = optional("datasets", f"{HUB}{name}: reading from the Hub")
-    repo, config, revision = _parsed(name)
-    with _explained(name):
-        return list(
-            datasets.get_dataset_split_names(
-                f"hf://datasets/{repo}", config_name=config, revision=revision
-            )
-        )
-
-
 def _cells(name: str, split: str, columns: Sequence[str]) -> Cells:
     datasets = optional("datasets", f"{HUB}{name}: reading from the Hub")
     repo, config, revision = _parsed(name)
     with _explained(name):
-        # With this prefix, a local folder of that name is not taken for it.
+        # Without the prefix, a local folder of that name would be read.
         stream: Any = datasets.load_dataset(
             f"hf://datasets/{repo}", config, split=split, revision=revision, streaming=True
         )
@@ -113,14 +96,13 @@ def _cells(name: str, split: str, columns: Sequence[str]) -> Cells:
 
 
 def read_hub(name: str, split: str, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Yields the named columns of each record of a split of a dataset.
+    """Yields the lines of one column, or the values of several columns of each record.
 
-    One column is text, and each of its non-empty lines comes by itself, as in
-    `amlm.text.readers.read_texts`; several columns come as in `amlm.text.readers.read_rows`.
+    See `amlm.text.readers.read_texts` and `amlm.text.readers.read_rows`.
 
     Raises:
-        InputError: `datasets` is missing, another form of name, no such dataset, configuration,
-            revision, split or column, no connection, a value that is no text, nothing in it.
+        InputError: `datasets` is not installed, the name is malformed, there is no such dataset,
+            configuration, revision, split or column, no connection, no text, or another type.
     """
     place = f"{HUB}{name}, {split}"
     cells = _cells(name, split, columns)

@@ -1,7 +1,7 @@
-"""Records of JSONL, CSV, TSV and Parquet files: the wanted columns of each, with its number.
+"""Reads columns of JSONL, CSV, TSV and Parquet files.
 
-What yields ``(number, values)`` says where a record is by its line, or by its row where a format
-has no lines; `texts` and `rows` make lines of text and rows of text of them.
+The functions ``..._cells`` yield the number of each record (its first line; its row in Parquet) and
+its values, which `texts` turns into lines of text and `rows` into rows of text.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from amlm.util.nearest import nearest
 
 Found = TypeVar("Found")
 Cells = Iterator[tuple[int, Sequence[object]]]
-PARQUET_ROWS = 1_024  # at once
+PARQUET_ROWS = 1_024  # per batch
 
 
 def check_columns(columns: Sequence[str], there: Sequence[str], place: str) -> None:
-    """Raises: InputError: a wanted column is not there, or is there twice."""
+    """Raises InputError if a requested column does not exist, or exists twice."""
     for column in columns:
         if column not in there:
             raise InputError(
@@ -36,12 +36,12 @@ def check_columns(columns: Sequence[str], there: Sequence[str], place: str) -> N
 
 
 def json_cells(path: Path, columns: Sequence[str]) -> Cells:
-    """Values of a file with a JSON object a line.
+    """Reads a file with one JSON object per line.
 
     Raises:
-        InputError: what `blocks` refuses, broken JSON, no object, no such column.
+        InputError: as in `blocks`; broken JSON, another type, or no such column.
     """
-    wanted = set(columns)
+    requested = set(columns)
     for first, text in blocks(path):
         for number, line in enumerate(text.split("\n"), first):
             if not line or line.isspace():
@@ -53,28 +53,28 @@ def json_cells(path: Path, columns: Sequence[str]) -> Cells:
                 if isinstance(error, json.JSONDecodeError):
                     why = f"{error.msg} at character {error.colno}"
                 raise InputError(
-                    f"{path}, line {number}: broken JSON ({why}): every line has to be an object "
-                    f'of its own, e.g. {{"{columns[0]}": "..."}}'
+                    f"{path}, line {number}: broken JSON ({why}): every line must be one object, "
+                    f'e.g. {{"{columns[0]}": "..."}}'
                 ) from error
             if not isinstance(record, dict):
                 raise InputError(
-                    f'{path}, line {number}: JSON, but no object such as {{"{columns[0]}": "..."}}'
+                    f'{path}, line {number}: not a JSON object such as {{"{columns[0]}": "..."}}'
                 )
-            if not wanted <= record.keys():
+            if not requested <= record.keys():
                 check_columns(columns, list(record), f"{path}, line {number}")
             yield number, [record[column] for column in columns]
 
 
 def csv_cells(path: Path, columns: Sequence[str], delimiter: str) -> Cells:
-    """Values of a file of delimited cells, with the columns' names in its first row.
+    """Reads a file of delimited cells, whose first row names the columns.
 
-    A cell may be between quotation marks, and may then have delimiters and line ends in it.
+    A quoted cell can contain delimiters and line breaks.
 
     Raises:
-        InputError: what `blocks` refuses, wrong quotation marks, no such column, a row with more
-            or fewer cells than the first.
+        InputError: as in `blocks`; misplaced quotation marks, no such column, or a row with more or
+            fewer cells than the first.
     """
-    start, size = 1, 0  # of the current row: its first line, characters read of it
+    start, size = 1, 0  # the current row: its first line, its characters read so far
 
     def lines() -> Iterator[str]:
         nonlocal size
@@ -84,11 +84,11 @@ def csv_cells(path: Path, columns: Sequence[str], delimiter: str) -> Cells:
                 if size > LINE_LIMIT:
                     raise InputError(
                         f"{path}, line {start}: a row of more than {LINE_LIMIT:,} characters "
-                        "begins here: is a quotation mark missing?"
+                        "starts here: is a quotation mark missing?"
                     )
                 yield line
 
-    csv.field_size_limit(LINE_LIMIT)  # `lines` has the say
+    csv.field_size_limit(LINE_LIMIT)  # `lines` refuses longer ones first
     reader = csv.reader(lines(), delimiter=delimiter, strict=True)
     names: list[str] = []
     places: list[int] = []
@@ -101,23 +101,22 @@ def csv_cells(path: Path, columns: Sequence[str], delimiter: str) -> Cells:
             elif cells:
                 if len(cells) != len(names):
                     raise InputError(
-                        f"{path}, line {start}: {len(cells)} cells, but {len(names)} columns: a "
-                        "cell with a delimiter, quotation mark or line end in it has to be between "
-                        "quotation marks"
+                        f"{path}, line {start}: {len(cells)} cells, but {len(names)} columns: "
+                        "quote cells that contain a delimiter, quotation mark or line break"
                     )
                 yield start, [cells[place] for place in places]
             start, size = reader.line_num + 1, 0
     except csv.Error as error:
         raise InputError(
-            f"{path}, line {start}: {error}: a quotation mark within a cell has to be doubled"
+            f"{path}, line {start}: {error}: double every quotation mark within a cell"
         ) from error
 
 
 def parquet_cells(path: Path, columns: Sequence[str]) -> Cells:
-    """Values of a Parquet file, read in batches of rows.
+    """Reads a Parquet file in batches of rows.
 
     Raises:
-        InputError: `pyarrow` is missing, no such file or column, no text in a column, damage.
+        InputError: `pyarrow` is not installed, there is no such file or column, or it is damaged.
     """
     pyarrow = optional("pyarrow", f"{path}: reading Parquet")
     parquet = optional("pyarrow.parquet", f"{path}: reading Parquet")
@@ -136,7 +135,7 @@ def parquet_cells(path: Path, columns: Sequence[str]) -> Cells:
                 raise
             why = str(error).partition("\n")[0]
             raise InputError(
-                f"{path}: damaged after row {number}, or no Parquet at all: {why}"
+                f"{path}: damaged after row {number}, or not a Parquet file: {why}"
             ) from error
 
 
@@ -144,45 +143,37 @@ def _text(value: object, column: str, unit: str, number: int) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise InputError(f"{unit} {number}: column {column} holds {value!r:.40}, which is no text")
+        raise InputError(f"{unit} {number}: column {column} is {value!r:.40}, which is not text")
     if "\0" in value:
         raise InputError(f"{unit} {number}: a NUL character in column {column}")
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise InputError(
-                f"{unit} {number}: half a surrogate pair in column {column}"
-            ) from error
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{unit} {number}: half a surrogate pair in column {column}") from error
     return value
 
 
 def texts(cells: Cells, column: str, unit: str) -> Iterator[str]:
-    """Yields the lines of the records' one column; none where it is empty.
+    """Yields the lines of records with one column.
 
     Args:
-        cells: the records' values.
-        column: its name, for messages.
-        unit: what has these numbers, e.g. ``notes.csv, line``.
+        cells: the records.
+        column: name of the column, for messages.
+        unit: what the records' numbers count, for messages, e.g. ``notes.csv, line``.
 
     Raises:
-        InputError: a value that is no text.
+        InputError: a value is not text.
     """
     for number, (value,) in cells:
         text = _text(value, column, unit, number)
-        if "\r" in text:
-            text = text.replace("\r\n", "\n").replace("\r", "\n")
-        if "\n" in text:
-            yield from lines_in(text)
-        elif line := normalised(text):
-            yield line
+        yield from lines_in(text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def rows(cells: Cells, columns: Sequence[str], unit: str) -> Iterator[tuple[str, ...]]:
     """Yields the `normalised` values of each record.
 
     Raises:
-        InputError: a value that is empty or no text.
+        InputError: a value is empty or not text.
     """
     for number, values in cells:
         row = tuple(
@@ -195,13 +186,9 @@ def rows(cells: Cells, columns: Sequence[str], unit: str) -> Iterator[tuple[str,
 
 
 def some(found: Iterator[Found], place: str) -> Iterator[Found]:
-    """Yields what is found.
-
-    Raises:
-        InputError: nothing is.
-    """
-    for first in found:
-        yield first
-        yield from found
-        return
-    raise InputError(f"{place} has no text in it")
+    """Yields the same items; raises InputError if there are none."""
+    first = next(found, None)
+    if first is None:
+        raise InputError(f"{place} contains no text")
+    yield first
+    yield from found

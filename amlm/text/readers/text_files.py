@@ -1,4 +1,4 @@
-"""From the bytes of a file to its text, in bounded memory: compression, encoding, line ends."""
+"""Decodes the bytes of a file in bounded memory: compression, encoding, line ends."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from amlm.text.lines import normalised
 from amlm.util.errors import InputError
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
-LINE_LIMIT = 10_000_000  # bytes; a longer line is not text that was meant to be read by lines
+LINE_LIMIT = 10_000_000  # bytes; a file with longer lines is no text file
 BLOCK_BYTES = 1 << 20
-# What is often taken for text, by its first bytes, and what to do about it.
+# Files that are often mistaken for text, by their first bytes, and what to do about them.
 LOOKALIKES = {
     BOM_UTF16_LE: "UTF-16: convert it, for example with iconv -f UTF-16 -t UTF-8",
     BOM_UTF16_BE: "UTF-16: convert it, for example with iconv -f UTF-16 -t UTF-8",
-    b"\x1f\x8b": "gzip: its name has to end in .gz",
-    b"BZh": "bzip2: its name has to end in .bz2",
-    b"\xfd7zXZ\0": "xz: its name has to end in .xz",
-    b"\x28\xb5\x2f\xfd": "Zstandard: its name has to end in .zst",
+    b"\x1f\x8b": "gzip: its name must end in .gz",
+    b"BZh": "bzip2: its name must end in .bz2",
+    b"\xfd7zXZ\0": "xz: its name must end in .xz",
+    b"\x28\xb5\x2f\xfd": "Zstandard: its name must end in .zst",
     b"PK\3\4": "a zip archive: unpack it",
-    b"PAR1": "Parquet: its name has to end in .parquet",
+    b"PAR1": "Parquet: its name must end in .parquet",
     b"%PDF": "PDF: extract its text",
 }
 
 
 def optional(module: str, purpose: str, extra: str = "data") -> Any:
-    """A module of one of the package's extras.
+    """Imports a module that one of the package's extras installs.
 
     Raises:
-        InputError: it isn't installed.
+        InputError: it is not installed.
     """
     try:
         return importlib.import_module(module)
@@ -50,7 +50,7 @@ def optional(module: str, purpose: str, extra: str = "data") -> Any:
 
 @contextmanager
 def opened(path: Path) -> Iterator[BufferedReader]:
-    """The file as it lies there.
+    """Opens a file for reading bytes.
 
     Raises:
         InputError: there is no such file, or it is a folder.
@@ -67,8 +67,8 @@ def opened(path: Path) -> Iterator[BufferedReader]:
         yield file
 
 
-def _unpacked(file: BinaryIO, path: Path) -> tuple[Any, tuple[type[Exception], ...]]:
-    """A reader of a file, and what it raises if the file is damaged."""
+def _decompressed(file: BinaryIO, path: Path) -> tuple[Any, tuple[type[Exception], ...]]:
+    """A decompressing reader, and the errors that it raises if the file is damaged."""
     match path.suffix.lower():
         case ".gz":
             return gzip.GzipFile(fileobj=file), (EOFError, zlib.error, gzip.BadGzipFile)
@@ -85,18 +85,18 @@ def _unpacked(file: BinaryIO, path: Path) -> tuple[Any, tuple[type[Exception], .
 
 
 def _raw_blocks(path: Path) -> Iterator[tuple[int, bytes]]:
-    """As `blocks`, not decoded yet."""
+    """Like `blocks`, before decoding."""
     number, held = 1, b""
     with opened(path) as file:
-        unpacked, damages = _unpacked(file, path)
+        unpacked, errors = _decompressed(file, path)
         while True:
             try:
                 part = unpacked.read(BLOCK_BYTES)
-            except damages as error:
+            except errors as error:
                 if isinstance(error, OSError) and error.errno:
                     raise
                 raise InputError(
-                    f"{path}: damaged or cut short after line {number - 1}: {error}"
+                    f"{path}: damaged or truncated after line {number - 1}: {error}"
                 ) from error
             held += part
             # The last byte may be the first half of CR LF.
@@ -106,22 +106,21 @@ def _raw_blocks(path: Path) -> Iterator[tuple[int, bytes]]:
                 raw = raw.removeprefix(BOM_UTF8)
             if b"\r" in raw:
                 raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-            # A part is shorter than the limit, so that only the first line can be longer.
+            # A part is shorter than the limit, so only the first line can exceed it.
             too_long = len(raw) > LINE_LIMIT and raw.find(b"\n", 0, LINE_LIMIT + 1) < 0
             if raw and not too_long:
                 yield number, raw
                 number += raw.count(b"\n")
-            if too_long or len(held) > LINE_LIMIT + 1:  # a CR may be at its end
+            if too_long or len(held) > LINE_LIMIT + 1:  # it may end in a CR
                 raise InputError(
-                    f"{path}, line {number}: longer than {LINE_LIMIT:,} bytes: this is no text "
-                    "that can be read line by line"
+                    f"{path}, line {number}: longer than {LINE_LIMIT:,} bytes: is this a text file?"
                 )
             if not part:
                 return
 
 
 def _first_fault(raw: bytes, at_start: bool) -> tuple[int, str]:
-    """Where bytes stop being text in UTF-8, and why."""
+    """The position at which bytes stop being UTF-8 text, and why."""
     if at_start:
         for first_bytes, what in LOOKALIKES.items():
             if raw.startswith(first_bytes):
@@ -139,23 +138,22 @@ def _first_fault(raw: bytes, at_start: bool) -> tuple[int, str]:
 
 
 def blocks(path: Path) -> Iterator[tuple[int, str]]:
-    """Yields the text of a file, some whole lines at a time, with the number of the first of them.
+    """Yields a file's text, several whole lines at a time, with the number of the first line.
 
-    A line ends in LF, CR LF or CR, as in Python's text files; all of them are LF in what is
-    yielded. A byte order mark is left out.
+    Line ends (LF, CR LF and CR, as in Python's text files) become LF; a byte order mark is removed.
 
     Raises:
         InputError: no such file, not UTF-8, binary, damaged compression, or a line of more than
-            `LINE_LIMIT` bytes; after what comes before it was yielded.
+            `LINE_LIMIT` bytes; raised after the preceding lines.
         OSError: it can't be read.
     """
     for number, raw in _raw_blocks(path):
         try:
             text = raw.decode()
-            sound = "\0" not in text
+            valid = "\0" not in text
         except UnicodeDecodeError:
-            sound = False
-        if not sound:
+            valid = False
+        if not valid:
             at, why = _first_fault(raw, at_start=number == 1)
             before = raw[: raw.rfind(b"\n", 0, at) + 1]
             yield number, before.decode()
@@ -165,5 +163,5 @@ def blocks(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def lines_in(text: str) -> list[str]:
-    """The non-empty lines of a text whose lines end in LF, each `normalised`."""
+    """The non-empty lines of a text with LF line ends, each `normalised`."""
     return [line for line in map(normalised, text.split("\n")) if line]

@@ -132,7 +132,7 @@ def test_content_of_the_right_size_only_is_removed_again(
     hub: Hub, tmp_path: Path, name: str
 ) -> None:
     hub.sent[name] = bytes(len(hub.files[name]))
-    with pytest.raises(InputError, match="1 files with wrong content"):
+    with pytest.raises(InputError, match="1 files with wrong contents"):
         get(hub, tmp_path)
     assert not (tmp_path / name).exists()
     hub.sent.clear()
@@ -144,7 +144,7 @@ def test_content_of_the_right_size_only_is_removed_again(
 def test_a_file_of_the_users_is_never_overwritten(hub: Hub, tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_bytes(b"mine")
-    with pytest.raises(InputError, match="is there already, with another content"):
+    with pytest.raises(InputError, match="exists already, with other contents"):
         get(hub, tmp_path)
     assert (tmp_path / name).read_bytes() == b"mine"
     assert not hub.got

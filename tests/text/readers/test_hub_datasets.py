@@ -169,9 +169,7 @@ READ: list[Case] = [
     (["hub_revision", "kind/texts"], COMMIT, None),
     (["hub_revision", "kind/texts/default@main"], COMMIT, None),
     (["hub_revision", "kind/texts@v2"], [], "hub:kind/texts@v2: the dataset has no such revision"),
-    (["hub_revision", "no/such"], [], "hub:no/such: the Hub has no such dataset, or none without"),
-    (["hub_splits", "kind/texts"], ["train", "validation"], None),
-    (["hub_splits", "no/such"], [], "hub:no/such: .*doesn't exist on the Hub"),
+    (["hub_revision", "no/such"], [], "hub:no/such: the Hub has no such dataset, or it is private"),
     (["read_hub", "kind/texts", "train", ["text"]], [["one two"], ["three"], ["four"]], None),
     (["read_hub", f"kind/texts@{COMMIT}", "validation", ["text"]], [["five"]], None),
     (["read_hub", "kind/texts", "dev", ["text"]], [], "hub:kind/texts: .*dev.*train.*validation"),
@@ -183,7 +181,7 @@ READ: list[Case] = [
     (
         ["read_hub", "kind/texts", "train", ["text", "id"]],
         [],
-        "hub:kind/texts, train row 1: column id holds 1, which is no text",
+        "hub:kind/texts, train row 1: column id is 1, which is not text",
     ),
     (["read_hub", "kind/texts@v2", "train", ["text"]], [], "hub:kind/texts@v2: .*Revision 'v2'"),
     (["read_hub", "no/such", "train", ["text"]], [], "hub:no/such: .*doesn't exist on the Hub"),
@@ -199,14 +197,13 @@ READ: list[Case] = [
         [],
         "hub:kind/configs/big: .*strict.*small",
     ),
-    (["read_hub", "kind/blank", "train", ["text"]], [], "hub:kind/blank, train has no text in it"),
+    (["read_hub", "kind/blank", "train", ["text"]], [], "hub:kind/blank, train contains no text"),
     (["read_hub", "kind/broken", "train", ["text"]], [], "hub:kind/broken: .*JSON"),
 ]
 PINNED = f"kind/texts@{COMMIT}"
 OFFLINE: list[Case] = [
     (["hub_revision", PINNED], COMMIT, None),
     (["hub_revision", "kind/texts"], [], "hub:kind/texts: can't reach the Hub .*hf download"),
-    (["hub_splits", PINNED], [], "can't reach the Hub .*hf download kind/texts --repo-type"),
     (["read_hub", PINNED, "train", ["text"]], [], "can't reach the Hub .*hf download kind/texts "),
 ]
 

@@ -106,7 +106,7 @@ def test_null_and_blank_are_no_text_but_no_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_column_that_is_empty_everywhere_is_no_text(tmp_path: Path, suffix: str) -> None:
     path = table(tmp_path, suffix, {"text": ["", " \n", ""], "id": ["1", "2", "3"]})
-    with pytest.raises(InputError, match=rf"a{suffix} has no text in it"):
+    with pytest.raises(InputError, match=rf"a{suffix} contains no text"):
         list(read_texts(path))
 
 
@@ -115,7 +115,7 @@ def test_empty_file_has_no_text(tmp_path: Path, suffix: str) -> None:
     for text in ("", "\n\n", "\ufeff"):
         path = written(tmp_path, text, f"a{suffix}")
         for found in (read_texts(path), read_rows(path, ["a", "b"])):
-            with pytest.raises(InputError, match=rf"a{suffix} has no text in it"):
+            with pytest.raises(InputError, match=rf"a{suffix} contains no text"):
                 list(found)
 
 
@@ -139,7 +139,7 @@ def test_value_that_is_no_text_is_named(
     for found in (read_texts(path), read_rows(path, ["id", "text"])):
         with pytest.raises(InputError) as caught:
             list(found)
-        assert f"{path}, {place}: column text holds {value!r}, which is no" in str(caught.value)
+        assert f"{path}, {place}: column text is {value!r}, which is not text" in str(caught.value)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -159,9 +159,9 @@ def test_row_with_an_empty_value_is_named(tmp_path: Path, suffix: str, value: st
         ('{"text": "two"} {"text": "three"}', r"broken JSON \(Extra data at character 17\)"),
         ("[" * 100_000, "broken JSON .*recursion"),
         ('{"text": ' + "1" * 5_000 + "}", "broken JSON .*digits"),
-        ('["two"]', "JSON, but no object such as"),
-        ('"two"', "JSON, but no object such as"),
-        ("null", "JSON, but no object such as"),
+        ('["two"]', "not a JSON object such as"),
+        ('"two"', "not a JSON object such as"),
+        ("null", "not a JSON object such as"),
         ("{}", "no column text: there is none"),
         ('{"txt": "two"}', r"no column text \(did you mean txt\?\): there is txt"),
         (r'{"text": "two\u0000"}', "a NUL character in column text"),
@@ -181,9 +181,9 @@ def test_broken_json_is_named_with_its_line(tmp_path: Path, line: str, message: 
     ("rows", "message"),
     [
         ("3\n", "line 5: 1 cells, but 2 columns"),
-        ("3,,\n", "line 5: 3 cells, but 2 columns: a cell with a delimiter"),
-        ('3,"two"s\n', "line 5: .*expected after.*quotation mark within a cell has to be doubled"),
-        ('3,"two\n4,three\n', "line 5: .*quotation mark within a cell has to be doubled"),
+        ("3,,\n", "line 5: 3 cells, but 2 columns: quote cells that contain a delimiter"),
+        ('3,"two"s\n', "line 5: .*expected after.*double every quotation mark within a cell"),
+        ('3,"two\n4,three\n', "line 5: .*double every quotation mark within a cell"),
         ("3,two\n4,\0\n", "line 6: a NUL byte"),
         ('3,"' + "two\n" * 60 + '",\n', "line 5: a row of more than 200 characters"),
     ],
@@ -226,10 +226,10 @@ def test_format_that_is_given_goes_before_the_suffix(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        ("empty", "damaged after row 0, or no Parquet at all"),
-        ("text", "damaged after row 0, or no Parquet at all"),
-        ("cut", "damaged after row 0, or no Parquet at all"),
-        ("changed", r"damaged after row \d+, or no Parquet at all"),
+        ("empty", "damaged after row 0, or not a Parquet file"),
+        ("text", "damaged after row 0, or not a Parquet file"),
+        ("cut", "damaged after row 0, or not a Parquet file"),
+        ("changed", r"damaged after row \d+, or not a Parquet file"),
     ],
 )
 def test_damaged_parquet_is_named(tmp_path: Path, damage: str, message: str) -> None:

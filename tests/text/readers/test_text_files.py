@@ -110,9 +110,9 @@ def test_real_text_is_as_python_splits_it(shared_data: Path) -> None:
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        (b"", "has no text in it"),
-        (b" \r\n\n\t\n", "has no text in it"),
-        (b"\xef\xbb\xbf\n", "has no text in it"),
+        (b"", "contains no text"),
+        (b" \r\n\n\t\n", "contains no text"),
+        (b"\xef\xbb\xbf\n", "contains no text"),
         (b"one\n\n\ntwo\0three\n", "line 4: a NUL byte"),
         (b"one\r\n\rtwo\0\xff", "line 3: a NUL byte"),
         (bytes(range(256)), "line 1: a NUL byte"),
@@ -122,7 +122,7 @@ def test_real_text_is_as_python_splits_it(shared_data: Path) -> None:
         ("na\xefve\0\n".encode("latin-1"), "line 1: not UTF-8 .* at byte 2 "),
         ("\ufeffone\nna".encode() + b"\xef", "line 2: not UTF-8 .* at byte 2 "),
         (b"one\n\xed\xa0\x80\n", "line 2: not UTF-8"),
-        (gzip.compress(b"one\n"), "line 1: .*gzip: its name has to end in .gz"),
+        (gzip.compress(b"one\n"), "line 1: .*gzip: its name must end in .gz"),
         (b"PK\3\4\x14\0\0", "line 1: .*zip archive: unpack it"),
     ],
     ids=[
@@ -208,7 +208,9 @@ def test_damaged_compression_is_named(tmp_path: Path, suffix: str, damage: str) 
         "none of it": b"plain text\n" * 10,
     }[damage]
     path = written(tmp_path, raw, f"a.txt{suffix}")
-    message = "damaged or cut short after line 0" if damage == "none of it" else "damaged or cut"
+    message = (
+        "damaged or truncated after line 0" if damage == "none of it" else "damaged or truncated"
+    )
     with pytest.raises(InputError, match=message) as caught:
         list(read_texts(path))
     assert str(path) in str(caught.value)
