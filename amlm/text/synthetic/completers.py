@@ -1,4 +1,4 @@
-"""What completes sentences, in general: `local_model` and `chat_server` are the two kinds."""
+"""The protocol of models that complete sentences: `local_model` and `chat_server`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True)
 class Sampling:
-    """How completions are asked for and drawn; ``{prompt}`` in the instruction is the prompt."""
+    """How completions are requested and sampled."""
 
-    instruction: str
+    instruction: str  # contains {prompt}
     max_new_tokens: int
     temperature: float
 
-    def asked(self, prompt: str) -> list[dict[str, str]]:
-        """The messages of a chat that asks for the completion of a prompt."""
+    def messages(self, prompt: str) -> list[dict[str, str]]:
+        """A chat that requests the completion of a prompt."""
         return [{"role": "user", "content": self.instruction.replace("{prompt}", prompt)}]
 
 
@@ -29,7 +29,4 @@ class Completer(Protocol):
     """Completes batches of prompts."""
 
     def replies(self, requests: Sequence[Request], skip: int) -> Generator[str, None, None]:
-        """Yields the replies to ``requests[skip:]`` in their order.
-
-        The requests before those belong to the same batch, and have their replies already.
-        """
+        """Yields the replies to ``requests[skip:]``, in order; earlier ones have theirs already."""

@@ -1,4 +1,4 @@
-"""What a model sees of a triplet: three lines, a pair, or one line with separators."""
+"""Renders triplets as lines of text: three lines, a pair, or one line with separators."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ RENDERINGS = ("separate", "pair", "joined")
 
 
 def render(triplet: Sequence[str], how: str) -> list[str]:
-    """The lines of text that stand for a triplet.
+    """Renders a triplet as lines of text.
 
     Args:
         triplet: anchor, positive and negative.
-        how: ``separate``: three lines; ``pair``: anchor and positive on one line, the negative is
-            left out; ``joined``: all three on one line, with `SEGMENT` (a ``[SEP]``) between them.
+        how: ``separate``: three lines; ``pair``: anchor and positive on one line, without the
+            negative; ``joined``: all three on one line, separated by `SEGMENT` (a ``[SEP]``).
 
     >>> render(["a b", "c", "d"], "separate"), render(["a b", "c", "d"], "pair")
     (['a b', 'c', 'd'], ['a b c'])
@@ -28,4 +28,4 @@ def render(triplet: Sequence[str], how: str) -> list[str]:
             return [f"{anchor} {positive}"]
         case "joined":
             return [SEGMENT.join((anchor, positive, negative))]
-    raise ValueError(f"{how!r} is none of {', '.join(RENDERINGS)}")
+    raise ValueError(f"{how!r} is not one of {', '.join(RENDERINGS)}")

@@ -1,4 +1,4 @@
-"""A JSONL file that grows by whole rows and can be gone on with after any stop."""
+"""A JSONL file that grows by complete rows and can be resumed after any interruption."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from amlm.util.errors import InputError
 
 @dataclass
 class Progress:
-    """How far a file is: the index that comes next, and the words of all texts."""
+    """Progress of a file: the next index, and the words of all texts."""
 
     index: int = 0
     words: int = 0
 
     def add(self, index: int, text: str) -> int:
-        """Counts a row (or one left out, without a text); returns its words."""
+        """Counts a row, or a skipped one without text; returns its words."""
         added = len(text.split())
         self.index = index + 1
         self.words += added
@@ -29,17 +29,17 @@ class Progress:
 
 @contextmanager
 def open_rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[BinaryIO, Progress]]:
-    """Opens a file of rows to append to; a torn last line is cut off.
+    """Opens a file of rows for appending; a truncated last line is removed.
 
     Args:
-        path: the file; `options` are kept beside it, in ``<path>.json``.
-        options: what the rows depend on, as JSON can hold it.
+        path: the file; the options are kept in ``<path>.json``.
+        options: all options that the rows depend on, as JSON values.
 
     Raises:
-        InputError: the file was made with other options, or is not such a file.
+        InputError: the file was made with other options, or is not a file of rows.
     """
     if not path.parent.is_dir():
-        raise InputError(f"out={path}: there is no folder {path.parent}; make it first")
+        raise InputError(f"out={path}: there is no folder {path.parent}: create it first")
     beside = path.with_name(f"{path.name}.json")
     if path.exists() and path.stat().st_size:
         _check_options(path, beside, options)
@@ -57,17 +57,17 @@ def _check_options(path: Path, beside: Path, options: Mapping[str, Any]) -> None
         other = [name for name in {**kept, **options} if kept.get(name) != options.get(name)]
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
-            f"{path} is there, but its options are not in {beside}: give another out=..."
+            f"{path} exists, but its options are not in {beside}: choose another out=..."
         ) from error
     if other:
         raise InputError(
-            f"{path} was made with other options ({', '.join(sorted(other))}; see {beside}): give "
-            "the same ones to go on with it, or another out=..."
+            f"{path} was made with other options ({', '.join(sorted(other))}; see {beside}): use "
+            "the same ones to resume it, or choose another out=..."
         )
 
 
 def _whole_rows(path: Path) -> Progress:
-    """Counts the rows of a file and cuts off what a stop left of the last one."""
+    """Counts the rows of a file and removes a truncated last one."""
     progress, size = Progress(), 0
     with path.open("rb+") as file:
         for number, line in enumerate(file, start=1):
@@ -80,7 +80,7 @@ def _whole_rows(path: Path) -> Progress:
                 index, text = -1, ""
             if index < progress.index:
                 raise InputError(
-                    f"{path}, line {number}: not a row that was written there; give another out=..."
+                    f"{path}, line {number}: not a row of this command; choose another out=..."
                 )
             progress.add(index, text)
             size += len(line)

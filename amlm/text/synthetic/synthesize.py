@@ -1,7 +1,7 @@
 """``python -m amlm.data synthesize``: a language model completes the first words of sentences.
 
-Rows are in the order of the prompts and carry their index, so that a command which was stopped goes
-on behind the last whole row. What the rows depend on is kept in ``<out>.json``.
+Rows are in the order of the prompts and contain their index, so an interrupted command resumes
+after the last complete row. The options that rows depend on are kept in ``<out>.json``.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from amlm.text.synthetic.resumable import Progress, open_rows
 from amlm.util.errors import InputError
 from amlm.util.progress_bar import progress_bar
 
-ABOUT = "Let a language model complete the first words of the sentences of a text."
+ABOUT = "Completes the first words of a text's sentences with a language model."
 INSTRUCTION = (
     "Complete the sentence that begins with the following words, and answer with the whole "
     "sentence and nothing else: {prompt}"
 )
-# The end of a sentence, with closing quotation marks; not the point of an abbreviation.
+# The end of a sentence, with closing quotation marks; not the period of an abbreviation.
 END = re.compile(
     r"(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)(?<!\b[A-Z])[.!?]+[\"”’')]*(?= |$)"
 )
@@ -45,35 +45,35 @@ END = re.compile(
 @dataclass
 class SynthesizeOptions:
     prompts: Any = option(
-        NEEDED, "text file of one sentence a line, of which the first words are completed; [a,b]"
+        NEEDED, "text file with one sentence per line, whose first words are completed; [a,b]"
     )
-    out: str = option(NEEDED, "JSONL file to write, or to go on with")
-    words: int = option(NEEDED, "words of text to make in all", ge=1)
+    out: str = option(NEEDED, "JSONL file to write or to resume")
+    words: int = option(NEEDED, "total words of text to make", ge=1)
     model: str | None = option(None, "causal model of transformers: a folder or a Hub id")
     url: str | None = option(
         None, "or the base address of an OpenAI-compatible server, e.g. http://localhost:8000/v1"
     )
     api_model: str | None = option(None, "name of the server's model")
     key_variable: str = option(
-        "OPENAI_API_KEY", "environment variable with the server's key; one without it needs none"
+        "OPENAI_API_KEY", "environment variable with the server's API key, if it needs one"
     )
     instruction: str = option(
-        INSTRUCTION, "what a server, or a model with a chat template, is asked"
+        INSTRUCTION, "instruction for a server, or for a model with a chat template"
     )
-    prompt_words: int = option(4, "first words of a sentence that are given", ge=1)
+    prompt_words: int = option(4, "number of first words to complete", ge=1)
     max_new_tokens: int = option(48, "longest completion, in the model's tokens", ge=1)
-    temperature: float = option(1.0, "of the draws; 0 always takes the likeliest token", ge=0)
-    seed: int = option(0, "seed of the draws", ge=0, lt=2**31)
-    batch: int = option(16, "prompts that are completed together", ge=1)
-    workers: int = option(8, "requests to a server at the same time", ge=1)
-    timeout: float = option(60.0, "seconds to wait for a server's reply", gt=0)
-    retries: int = option(6, "tries after the first when a server is busy or fails", ge=0)
+    temperature: float = option(1.0, "sampling temperature; 0: argmax", ge=0)
+    seed: int = option(0, "seed of the sampling", ge=0, lt=2**31)
+    batch: int = option(16, "prompts per batch", ge=1)
+    workers: int = option(8, "concurrent requests to a server", ge=1)
+    timeout: float = option(60.0, "seconds to wait for a server's response", gt=0)
+    retries: int = option(6, "retries while a server is busy or failing", ge=0)
 
 
 @dataclass(frozen=True)
 class Row:
     prompt: str
-    text: str  # the prompt and its completion, one sentence
+    text: str  # one sentence: the prompt and its completion
     seed: int
     index: int  # of the prompt among all
     model: str
@@ -82,7 +82,7 @@ class Row:
         return json.dumps(vars(self), ensure_ascii=False).encode() + b"\n"
 
 
-# What changes no row; everything else must stay when a file is gone on with.
+# Options that rows do not depend on; all others must be the same to resume a file.
 FREE = ("prompts", "out", "words", "url", "key_variable", "workers", "timeout", "retries")
 
 
@@ -90,14 +90,14 @@ def synthesize(options: SynthesizeOptions) -> None:
     """Writes rows of ``prompt, text, seed, index, model`` until there are enough words.
 
     Raises:
-        InputError: options that do not go together, a file made with others, a model or server
-            that does not answer, or prompts that run out.
+        InputError: options conflict, the file was made with others, the model or server fails, or
+            there are too few prompts.
     """
     _check(options)
     paths = [Path(name).expanduser() for name in listed(options.prompts)]
     for path in paths:
         if not path.is_file():
-            raise InputError(f"prompts={path} is not a file: give a text of one sentence a line")
+            raise InputError(f"prompts={path} is not a file: give a text, one sentence per line")
     kept = {name: value for name, value in vars(options).items() if name not in FREE}
     kept["prompts"] = [_digest(path) for path in paths]
     completer = _completer(options)
@@ -120,18 +120,18 @@ def _fill(
     prompts: Iterator[str],
     bar: tqdm[Any],
 ) -> None:
-    """Appends rows, and syncs after each batch; batches are the same ones after a stop."""
+    """Appends rows and syncs after each batch; batches do not depend on interruptions."""
     name = options.model or options.api_model
     assert name, "checked before"
-    # A batch that was begun is asked for again as a whole: what is drawn may depend on all of it.
+    # A partial batch is requested again as a whole, because sampling may depend on all of it.
     start = progress.index // options.batch * options.batch
     prompts = islice(prompts, start, None)
     while progress.words < options.words:
         chosen = list(islice(prompts, options.batch))
         if not chosen:
             raise InputError(
-                f"the prompts have run out: {options.out} has {progress.words:,} words, "
-                f"{options.words - progress.words:,} are missing; give more text to a new file"
+                f"there are too few prompts: {options.out} has {progress.words:,} words, "
+                f"{options.words - progress.words:,} are missing; use more text and a new file"
             )
         requests = [Request(p, row_seed(options.seed, start + i)) for i, p in enumerate(chosen)]
         rows = enumerate(requests[progress.index - start :], start=progress.index)
@@ -152,7 +152,7 @@ def _fill(
 
 
 def first_words(lines: Iterable[str], count: int) -> Iterator[str]:
-    """Yields the first words of every line that has more, each beginning once."""
+    """Yields the distinct first words of all lines that have more."""
     seen = set()
     for line in lines:
         words = line.split()
@@ -163,10 +163,9 @@ def first_words(lines: Iterable[str], count: int) -> Iterator[str]:
 
 
 def completed(prompt: str, reply: str) -> str:
-    """The one sentence that a prompt and a reply make.
+    """The first sentence of a prompt with its reply; "" if the reply has no word.
 
-    The reply may repeat the prompt, be in quotation marks, or go on after the sentence. It is ""
-    if no word came.
+    The reply can repeat the prompt, be quoted, or continue after the sentence.
 
     >>> completed("He went to the", '"He went to the zoo. It was hot."')
     'He went to the zoo.'
@@ -181,7 +180,7 @@ def completed(prompt: str, reply: str) -> str:
 
 
 def row_seed(seed: int, index: int) -> int:
-    """The seed of one row: 31 bits of the run's seed and the row's index."""
+    """A 31-bit seed for one row."""
     digest = hashlib.blake2b(f"{seed} {index}".encode(), digest_size=4).digest()
     return int.from_bytes(digest, "big") >> 1
 
@@ -193,11 +192,11 @@ def _digest(path: Path) -> str:
 
 def _check(options: SynthesizeOptions) -> None:
     if (options.model is None) == (options.url is None):
-        raise InputError("give model=<folder or Hub id>, or url=<address of a server>: one of them")
+        raise InputError("give either model=<folder or Hub id> or url=<address of a server>")
     if (options.url is None) != (options.api_model is None):
-        raise InputError("url=... and api_model=<name of the server's model> go together")
+        raise InputError("url=... needs api_model=<name of the server's model>, and vice versa")
     if "{prompt}" not in options.instruction:
-        raise InputError("instruction=... needs a {prompt}, where the first words are put")
+        raise InputError("instruction=... needs a {prompt}, which stands for the first words")
 
 
 def _completer(options: SynthesizeOptions) -> Completer:

@@ -444,7 +444,7 @@ def test_a_file_or_folder_of_another_name_is_noticed(server: Osf, get: Get) -> N
 
 def test_a_strange_answer_is_not_followed(server: Osf, get: Get) -> None:
     server.kinds = []
-    with pytest.raises(InputError, match="does not respond like OSF's API \("):
+    with pytest.raises(InputError, match=r"does not respond like OSF's API \("):
         get("strict_small")
 
 
@@ -471,7 +471,10 @@ def test_a_protected_archive_is_left_packed(server: Osf, get: Get, tmp_path: Pat
     packed[packed.index(b"PK\x01\x02") + 8] |= 1  # ... and in the directory
     server.files["evaluation_data/fast_eval/ewok_fast.zip"] = bytes(packed)
     said = "\n".join(get("eval_fast"))
-    assert "ewok_fast.zip needs a password and was not unpacked" in said and "ewok-core/ewok-core-1.0" in said
+    assert (
+        "ewok_fast.zip needs a password and was not unpacked" in said
+        and "ewok-core/ewok-core-1.0" in said
+    )
     assert not list((tmp_path / "out").rglob("ewok_fast/*"))
 
 

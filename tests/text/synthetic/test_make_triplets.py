@@ -70,7 +70,7 @@ def test_a_text_that_is_too_short_is_told(
     tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make(f"out={tmp_path / 't.jsonl'}", f"source={text}", "count=10")
-    assert "3 triplets of 10: the texts have no more" in capsys.readouterr().out
+    assert "3 triplets of 10: the texts provide no more" in capsys.readouterr().out
 
 
 def test_lists_of_words_are_used(tmp_path: Path, text: Path) -> None:
@@ -90,29 +90,29 @@ def test_lists_of_words_are_used(tmp_path: Path, text: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["out=t.txt", "count=1"], "must end in .jsonl or .tsv"),
         (["out=no/t.tsv", "count=1"], "there is no folder"),
         (["out=t.tsv"], "count=... is needed"),
-        (["out=t.tsv", "source=no.txt"], "source=no.txt is not a file"),
-        (["out=t.tsv", "source=bare.txt"], "gave no triplet"),
-        (["out=bare.tsv", "source=bare.tsv"], "is the source too"),
+        (["out=t.tsv", "source=no.txt"], "source=no.txt is neither a file nor grammar"),
+        (["out=t.tsv", "source=bare.txt"], "provides no triplet"),
+        (["out=bare.tsv", "source=bare.tsv"], "is also a source"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_is_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+def test_errors_leave_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("bare.txt", "bare.tsv"):
         (tmp_path / name).write_text("Well.\n")
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         make(*arguments)
     assert {path.name for path in tmp_path.iterdir()} == {"bare.txt", "bare.tsv"}
     assert (tmp_path / "bare.tsv").read_text() == "Well.\n"
 
 
-def test_a_stop_keeps_the_old_file(
+def test_an_interruption_keeps_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: Path
 ) -> None:
     out = tmp_path / "t.jsonl"

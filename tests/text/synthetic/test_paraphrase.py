@@ -219,20 +219,20 @@ def test_a_given_list_goes_one_way_and_keeps_capitals_and_articles(
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "message"),
     [
         ("a.tsv", "big large\n", "line 1"),
-        ("a.tsv", "", "expected a word"),
-        ("a.json", "{", "expected a word"),
-        ("a.json", '["big"]', "expected a word"),
+        ("a.tsv", "", "expected lines of word"),
+        ("a.json", "{", "expected lines of word"),
+        ("a.json", '["big"]', "expected lines of word"),
         ("a.json", '{"big": 3}', "'big' has 3"),
         ("a.tsv", "big\tlarge!\n", "'large!' is not a word"),
     ],
 )
-def test_another_form_is_refused(
-    written: Callable[[str, str], Path], name: str, text: str, said: str
+def test_malformed_lists_are_refused(
+    written: Callable[[str, str], Path], name: str, text: str, message: str
 ) -> None:
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         read_exchange(written(name, text))
 
 

@@ -25,5 +25,5 @@ def test_words_are_the_same_whether_separate_or_joined() -> None:
 
 
 def test_another_rendering_is_refused() -> None:
-    with pytest.raises(ValueError, match="'pairs' is none of separate, pair, joined"):
+    with pytest.raises(ValueError, match="'pairs' is not one of separate, pair, joined"):
         render(TRIPLET, "pairs")

@@ -208,7 +208,7 @@ def test_a_date_to_retry_after_is_understood(stub: Stub) -> None:
 def test_it_gives_up_in_the_end(stub: Stub) -> None:
     stub.answer = lambda *_: (500, {}, b"")
     server, pauses = asking(stub, retries=3)
-    with pytest.raises(InputError, match="status 500, after 4 tries: start the same command"):
+    with pytest.raises(InputError, match="status 500, after 4 attempts: repeat the command"):
         ask(server)
     assert pauses == [0.5, 1.0, 2.0]
 
@@ -216,7 +216,7 @@ def test_it_gives_up_in_the_end(stub: Stub) -> None:
 def test_a_server_that_asks_for_more_than_an_hour_is_not_waited_for(stub: Stub) -> None:
     stub.answer = lambda *_: (429, {"Retry-After": "3601"}, b"")
     server, pauses = asking(stub)
-    with pytest.raises(InputError, match="status 429, after 1 tries: start the same command"):
+    with pytest.raises(InputError, match="status 429, after 1 attempts: repeat the command"):
         ask(server)
     assert pauses == []
 
@@ -259,15 +259,13 @@ def test_a_silent_server_is_asked_again(stub: Stub) -> None:
 @pytest.mark.parametrize(
     ("status", "parts"),
     [
-        (401, ["status 401", "key_variable", "it says: no no"]),
+        (401, ["status 401", "key_variable", "response: no no"]),
         (403, ["status 403", "may not use this model"]),
         (404, ["status 404", "no model 'm'", "/v1"]),
-        (400, ["status 400", "does not take the request"]),
+        (400, ["status 400", "rejects the request"]),
     ],
 )
-def test_what_asking_again_cannot_help_is_said_at_once(
-    stub: Stub, status: int, parts: list[str]
-) -> None:
+def test_permanent_errors_are_not_retried(stub: Stub, status: int, parts: list[str]) -> None:
     stub.answer = lambda *_: (status, {}, b"no\nno")
     server, pauses = asking(stub)
     with pytest.raises(InputError) as error:
@@ -331,7 +329,7 @@ def test_a_server_that_dies_and_comes_back(
     assert not asked & {row_seed(0, index) for index in range(done)}  # what is there is not bought
 
 
-def test_a_torn_last_line_is_made_again(
+def test_a_truncated_last_line_is_made_again(
     stub: Stub, prompts: Path, tmp_path: Path, uninterrupted: bytes
 ) -> None:
     out = tmp_path / "out.jsonl"
@@ -394,7 +392,7 @@ def test_a_file_of_something_else_is_refused(stub: Stub, prompts: Path, tmp_path
 def test_prompts_that_run_out(stub: Stub, prompts: Path, tmp_path: Path) -> None:
     prompts.write_text("One two three four five.\n")
     out = tmp_path / "out.jsonl"
-    with pytest.raises(InputError, match=r"run out: .* has 6 words, 114 are missing"):
+    with pytest.raises(InputError, match=r"too few prompts: .* has 6 words, 114 are missing"):
         make(*arguments(stub, prompts, out))
     assert len(rows(out)) == 1
 
@@ -402,14 +400,14 @@ def test_prompts_that_run_out(stub: Stub, prompts: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ([], "model=<folder or Hub id>, or url="),
-        (["model=a", "url=b", "api_model=c"], "one of them"),
-        (["url=http://b"], "go together"),
+        ([], "either model=<folder or Hub id> or url="),
+        (["model=a", "url=b", "api_model=c"], "either model="),
+        (["url=http://b"], "url=... needs api_model"),
         (["model=a", "instruction=go"], "needs a {prompt}"),
         (["model=no/such/model"], "model=no/such/model cannot be loaded"),
     ],
 )
-def test_options_that_do_not_go_together(
+def test_conflicting_options_are_refused(
     prompts: Path, tmp_path: Path, given: list[str], said: str
 ) -> None:
     with pytest.raises(InputError, match=said):

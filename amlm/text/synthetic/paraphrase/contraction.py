@@ -1,8 +1,8 @@
 """Contractions and full forms: "don't" and "do not", "it's a" and "it is a".
 
-Only where the long form is certain ('s is `is`, `has` or an owner's, 'd is `had` or `would`), where
-the words stay in their order ("don't you?" is not "do not you?"), and never at a clause's end
-("Yes, it is.").
+Only where the long form is unambiguous ('s is `is`, `has` or a possessive, 'd is `had` or `would`),
+where the word order stays the same ("don't you?" is not "do not you?"), and never at the end of a
+clause ("Yes, it is.").
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ LONG_NOT = re.compile(
 )
 LONG = {"wo": "will not", "ca": "cannot", "sha": "shall not"}
 SHORT = {"will": "won't", "": "can't"}
-# What makes sure that the verb before it is `is` (`are`, `am`), and what that it is `has`.
+# Words after which an ambiguous short verb is certainly `is` (`are`, `am`), or certainly `has`.
 BEING = rf"(?:a|an|the|very|{'|'.join(sorted(OWNERS))}|not (?:a|an|the|very)|\w+ing)"
 HAVING = "(?:(?:never |always |already )?(?:been|got|had))"
 DONE = "(?:been|got|seen|done|gone|made|had|taken|given|found|lost|heard|told|known|forgotten)"
-# Pronoun, its short verb, its long verb, what follows, and whether the short form may be made.
+# Pronoun, short verb, long verb, following words, and whether the verb may also be contracted.
 FORMS = [
     ("I", "m", "am", BEING, True),
     ("I", "m", "am", r"\w+", False),
@@ -52,12 +52,12 @@ FORMS = [
     ("I|you|he|she|we|they", "d", "had", "(?:better|been)", True),
     ("let", "s", "us", r"\w+", False),
 ]
-# "What it is in English", "you and I will", "could we have": no short form behind these.
+# "What it is in English", "you and I will", "could we have": no contraction after these.
 STRESSED = AUXILIARIES | QUESTION_WORDS | words_of("and or nor than as like")
 
 
 def contraction_edits(sentence: str) -> Iterator[Edit]:
-    """Every contraction that can be made or undone.
+    """Every possible contraction and expansion.
 
     >>> [edit.text for edit in contraction_edits("I don't know.")]
     ['do not']

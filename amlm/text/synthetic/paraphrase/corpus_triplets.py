@@ -1,4 +1,4 @@
-"""Triplets of the sentences of a corpus."""
+"""Makes triplets from the sentences of a corpus."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from amlm.text.synthetic.paraphrase.negation import negation_edits
 from amlm.text.synthetic.paraphrase.number import number_edits
 
 MIN_WORDS, MAX_WORDS = 3, 30
-# One sentence to its one mark; no quotation, bracket or speaker's code, apostrophes in words only.
+# One sentence with one final mark; no quotations, brackets or speaker codes, no apostrophes
+# except within words.
 SENTENCE = re.compile(r"[^\W\d_](?:[\w ,;–—-]|(?<=\w)['’](?=\w))*[.!?]")
 
 
@@ -24,10 +25,10 @@ def is_plain(text: str) -> bool:
     return bool(
         MIN_WORDS <= len(text.split()) <= MAX_WORDS
         and SENTENCE.fullmatch(text)
-        and not re.search(r"\b[A-Z]{2,}\b.*\b[A-Z]{2,}\b|_|\bxxx\b", text)  # shouted
-        and not re.search(r" [^\w]|[–—-](?!\w)", text)  # broken off, or marks apart
-        and not re.search(r"\b(?:Mrs?|Ms|Dr|St|[A-Z])\.$", text)  # broken at an abbreviation
-        and not re.search(r"(?i)\b([\w'’]+)[ ,-]+\1\b", text)  # stammered
+        and not re.search(r"\b[A-Z]{2,}\b.*\b[A-Z]{2,}\b|_|\bxxx\b", text)  # in capitals
+        and not re.search(r" [^\w]|[–—-](?!\w)", text)  # an unfinished word, or spaced marks
+        and not re.search(r"\b(?:Mrs?|Ms|Dr|St|[A-Z])\.$", text)  # cut at an abbreviation
+        and not re.search(r"(?i)\b([\w'’]+)[ ,-]+\1\b", text)  # repeated words
     )
 
 
@@ -37,19 +38,15 @@ def corpus_triplets(
     synonyms: Exchange = SYNONYMS,
     antonyms: Exchange = ANTONYMS,
 ) -> Iterator[Triplet]:
-    """At most one triplet of each sentence that has a change of both sorts.
+    """Yields at most one triplet of distinct, normalised texts per sentence.
 
-    Which changes are made depends on the seed and the sentence alone, so that lines can be left
-    out, put in or worked on in parts.
+    The choices depend only on the seed and the sentence, not on other lines.
 
     Args:
-        sentences: lines; those that are not one plain sentence of 3 to 30 words give nothing.
-        seed: of the choices.
-        synonyms: what a word may become so that the meaning stays.
-        antonyms: what a word may become so that it does not.
-
-    Yields:
-        Triplets of three distinct texts with white space normalised.
+        sentences: lines; those that are not one plain sentence of 3 to 30 words are skipped.
+        seed: seed of the choices.
+        synonyms: replacements that keep the meaning.
+        antonyms: replacements that change it.
     """
     for sentence in filter(is_plain, map(normalised, sentences)):
         dice = Dice(f"{seed} {sentence}")
@@ -70,7 +67,7 @@ def corpus_triplets(
 def _draw(
     dice: Dice, sentence: str, changes: Mapping[str, Iterator[Edit]]
 ) -> tuple[str, str] | None:
-    """The name and the result of one of the changes that apply; None where none does."""
+    """The name and the result of a random change; None if none applies."""
     results = {}
     for name, edits in changes.items():
         if texts := sorted({edit.apply(sentence) for edit in edits} - {sentence}):

@@ -1,4 +1,4 @@
-"""Edits of a sentence, the words around a place, and the closed classes of words that rules use."""
+"""Edits of a sentence, the words around a position, and the closed word classes of the rules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AUXILIARIES = words_of(
     "may might must cannot"
 )
 QUESTION_WORDS = words_of("who whom whose what which when where why how whatever whoever whenever")
-# Behind a verb with its `not`, these show a question: "isn't it", "do not they".
+# After a negated verb, these indicate a question: "isn't it", "do not they".
 INVERTED = words_of(
     "i you he she it we they there this that these those everyone everybody everything someone "
     "somebody something anyone anybody anything nobody nothing none one ones other others many few "
@@ -26,25 +26,25 @@ INVERTED = words_of(
 
 
 class Edit(NamedTuple):
-    """A part of a sentence and what may stand there instead."""
+    """A part of a sentence, and its replacement."""
 
     start: int
     end: int
     text: str
 
     def apply(self, sentence: str) -> str:
-        """The edited sentence; a capital at its beginning is kept."""
+        """The edited sentence; an initial capital is kept."""
         text = sentence[: self.start] + self.text + sentence[self.end :]
         return text[0].upper() + text[1:] if sentence[0].isupper() else text
 
 
 def word_before(sentence: str, start: int) -> str:
-    """The word in front of a place, in lower case; "" at the beginning and after a mark."""
+    """The word before a position, in lower case; "" at the start and after punctuation."""
     found = re.search(r"([^\s,;–—-]+) $", sentence[:start])
     return found[1].lower() if found else ""
 
 
 def word_after(sentence: str, end: int) -> str:
-    """The word behind a place, in lower case; "" at the end and before a mark."""
+    """The word after a position, in lower case; "" at the end and before punctuation."""
     found = re.match(r" ([\w'’]+)", sentence[end:])
     return found[1].lower() if found else ""

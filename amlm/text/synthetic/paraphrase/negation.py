@@ -1,7 +1,7 @@
-"""Negation put in or taken out, only where no other word would have to change with it.
+"""Adds or removes a negation, only where no other word would have to change.
 
-A `not` goes in behind the first auxiliary, and out with the auxiliary kept ("doesn't like", "does
-like"), so that no verb changes its form.
+`not` is added after the first auxiliary; when it is removed, the auxiliary stays ("doesn't like",
+"does like"), so that no verb changes its form.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from amlm.text.synthetic.paraphrase.edits import (
 NEGATIVES = words_of(
     "not never no nobody nothing none neither nor nowhere hardly scarcely barely without cannot"
 )
-# Hang on a negation, are changed by it, or are said of all that follows.
+# Words that require a negation, change with it, or have scope over what follows.
 POLAR = words_of(
     "any anymore anything anyone anybody anywhere either yet ever until till much many long bother "
     "mind help stand wait bear afford least at all else but only just even necessarily exactly "
@@ -30,13 +30,13 @@ POLAR = words_of(
     "always often perhaps probably certainly maybe rather about usually sometimes mainly mostly "
     "well supposed damn pretty years how"
 )
-KNOWING = re.compile(r"\b(?:know|sure|see|care) (?:if|whether)\b")  # asks for its negation
+KNOWING = re.compile(r"\b(?:know|sure|see|care) (?:if|whether)\b")  # may include its own negation
 NEGATED = re.compile(
     r"\b(do|does|did|is|are|was|were|am|has|have|had|would|could|should|wo|ca|can|will)"
     r"(?:n['’]t| ?not)\b",
     re.I,
 )
-# A short form that is surely a form of `be`, or an auxiliary behind a word that is no article.
+# A contraction that is certainly a form of `be`, or an auxiliary not preceded by an article.
 AFFIRMED = re.compile(
     rf"\b(?i:(?:I|you|we|they)['’](?:m|re)|(?:he|she|it|that)['’]s(?= {BEING}\b))"
     r"|(?<=\w )(?<!\bthe )(?<!\ba )(?:am|is|are|was|were|will|can|could|should|would|must)\b"
@@ -44,18 +44,18 @@ AFFIRMED = re.compile(
 
 
 def negation_edits(sentence: str) -> Iterator[Edit]:
-    """One negation more or less, in statements and commands.
+    """Adds or removes one negation in a statement or command.
 
     >>> [edit.apply("She isn't tall.") for edit in negation_edits("She isn't tall.")]
     ['She is tall.']
     >>> [edit.apply("It's a dog.") for edit in negation_edits("It's a dog.")]
     ["It's not a dog."]
     """
-    said = re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)*", sentence.lower())
-    unsure = POLAR & {*said} or KNOWING.search(sentence) or any(w.endswith("ly") for w in said)
-    if sentence[-1] == "?" or said[0] in QUESTION_WORDS or unsure:
+    words = re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)*", sentence.lower())
+    unsure = POLAR & {*words} or KNOWING.search(sentence) or any(w.endswith("ly") for w in words)
+    if sentence[-1] == "?" or words[0] in QUESTION_WORDS or unsure:
         return
-    negatives = sum(word in NEGATIVES or word.endswith(("n't", "n’t")) for word in said)
+    negatives = sum(word in NEGATIVES or word.endswith(("n't", "n’t")) for word in words)
     if negatives == 0 and (found := AFFIRMED.search(sentence)):
         if word_after(sentence, found.end()) not in INVERTED | {""}:
             yield Edit(found.end(), found.end(), "not" if found[0] == "can" else " not")

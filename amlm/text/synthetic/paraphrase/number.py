@@ -1,4 +1,4 @@
-"""Another number: 1948 for 1946, five dogs for two."""
+"""Changes a number: 1948 for 1946, five dogs for two."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DIGITS = re.compile(r"(?<![\w.,;:/$£€'’–—-])([1-9]\d{0,3})(?![\w/:%'’
 NUMERALS = [
     "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
 ]  # fmt: skip
-# What is counted is a plural; not "two thirds", "Two Socks", "one or two".
+# The counted noun is a plural; not "two thirds", "Two Socks", "one or two".
 COUNT = re.compile(
     rf"(?<![\w-])(?:{'|'.join([*NUMERALS, *(f'^{word.title()}' for word in NUMERALS)])})"
     r"(?= (?:people|men|women|children|feet|[a-z]+s)\b)"
@@ -26,7 +26,7 @@ LAST_DAY, NEAR = 28, 9
 
 
 def number_edits(sentence: str) -> Iterator[Edit]:
-    """One number changed, to each of those near it that keeps the order of all.
+    """Changes one number to each nearby one that preserves the order of all numbers.
 
     >>> [edit.text for edit in number_edits("From 5 to 7.")]
     ['2', '3', '4', '6', '6', '8', '9', '10', '11', '12', '13', '14', '15', '16']
