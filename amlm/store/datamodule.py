@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import lightning as L
 import numpy as np
@@ -25,62 +25,51 @@ from amlm.util.errors import InputError
 
 
 @dataclass
-class StepBatch:
-    """One rank's share of one micro-batch of a step.
+class _Batch:
+    """One rank's rows of a batch.
 
-    The masks of a step are drawn for its global batch, so every rank gets all of it (a few
-    kilobytes) and computes its own rows.
+    Masks are drawn for the whole batch, so every rank gets all of it (a few kilobytes).
     """
 
     ids_GL: Tensor
     rows: slice
     maskable: tuple[int, ...]  # maskable positions in each of these rows
-    step: int
-    micro_batch: int
-    last_micro_batch: bool
 
-    def pin_memory(self) -> StepBatch:
+    def pin_memory(self) -> Self:
         return replace(self, ids_GL=self.ids_GL.pin_memory())
 
 
 @dataclass
-class ValidationBatch:
-    """One rank's share of a held-out batch, whose masks are also drawn for the whole batch."""
+class StepBatch(_Batch):
+    """One rank's share of one micro-batch of a step; the whole batch is the step's global one."""
 
-    ids_GL: Tensor
-    rows: slice
-    maskable: tuple[int, ...]
+    step: int
+    micro_batch: int
+    last_micro_batch: bool
+
+
+@dataclass
+class ValidationBatch(_Batch):
+    """One rank's share of a held-out batch."""
+
     index: int
 
-    def pin_memory(self) -> ValidationBatch:
-        return replace(self, ids_GL=self.ids_GL.pin_memory())
 
-
-def _row_counts(ids_RL: NDArray[np.int64], not_maskable: NDArray[np.int64]) -> tuple[int, ...]:
+def _row_counts(ids_RL: NDArray[np.int64], not_maskable: list[int]) -> tuple[int, ...]:
     return tuple((~np.isin(ids_RL, not_maskable)).sum(1).tolist())
 
 
+@dataclass(kw_only=True)
 class StepDataset(Dataset[StepBatch]):
     """Maps the index of a micro-batch, counted over the whole run, to its batch."""
 
-    def __init__(
-        self,
-        store: TokenStore,
-        plan: BatchPlan,
-        *,
-        not_maskable: list[int],
-        accumulate: int,
-        rank: int,
-        world_size: int,
-        overfit: bool,
-    ) -> None:
-        self.store = store
-        self.plan = plan
-        self.not_maskable = np.array(not_maskable)
-        self.accumulate = accumulate
-        self.rank = rank
-        self.world_size = world_size
-        self.overfit = overfit
+    store: TokenStore
+    plan: BatchPlan
+    not_maskable: list[int]
+    accumulate: int
+    rank: int
+    world_size: int
+    overfit: bool
 
     def __getitem__(self, index: int) -> StepBatch:
         step, micro_batch = divmod(index, self.accumulate)
@@ -118,7 +107,7 @@ class ValidationDataset(Dataset[ValidationBatch]):
         self.store = store
         self.length = length
         self.length_now = length_now or (lambda: length)
-        self.not_maskable = np.array(not_maskable)
+        self.not_maskable = not_maskable
         available = store.tokens("dev") // length
         if available == 0:
             raise InputError(
@@ -145,11 +134,12 @@ class ValidationDataset(Dataset[ValidationBatch]):
         return ValidationBatch(torch.from_numpy(ids_GL), slice(first, stop), maskable, index)
 
 
+@dataclass
 class _RemainingMicroBatches:
     """Indices of the remaining micro-batches; its length is that of the run, as Lightning needs."""
 
-    def __init__(self, start: int, stop: int) -> None:
-        self.start, self.stop = start, stop
+    start: int
+    stop: int
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(self.start, self.stop))
@@ -215,8 +205,8 @@ class TextDataModule(L.LightningDataModule):
         trainer = self.trainer
         assert trainer is not None
         dataset = StepDataset(
-            self.store,
-            self.plan,
+            store=self.store,
+            plan=self.plan,
             not_maskable=self.not_maskable,
             accumulate=self.accumulate,
             rank=trainer.global_rank,

@@ -1,9 +1,9 @@
 """BPE with byte fallback: trained with `tokenizers`, saved as a Hugging Face fast tokenizer.
 
 Ids: ``[PAD]`` 0, ``[CLS]`` 1, ``[SEP]`` 2, ``[UNK]`` 3, ``[MASK]`` 4, then the 256 bytes
-``<0x00>`` ... ``<0xFF>``, then characters and merges. A space is written as the word-boundary mark
-``▁`` in front of its word; a character outside the alphabet becomes its UTF-8 bytes. A literal
-``▁`` is escaped, so that any text comes back as it was.
+``<0x00>`` ... ``<0xFF>``, then characters and merges. A space becomes the word-boundary mark ``▁``
+before its word; a character outside the alphabet becomes its UTF-8 bytes. A literal ``▁`` is
+escaped, so that decoding restores any text exactly.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ BOUNDARY = "▁"
 SPECIAL_TOKENS = [names[0] for names in NAMES.values()]
 BYTE_TOKENS = [f"<0x{byte:02X}>" for byte in range(256)]
 RESERVED = len(SPECIAL_TOKENS) + len(BYTE_TOKENS)
-# Characters beyond this share of the vocabulary are left to the byte fallback.
+# Maximum share of characters in the vocabulary; rarer ones use the byte fallback.
 ALPHABET_SHARE = 0.05
 LINES_AT_ONCE = 8_192
-# A literal boundary mark would read as a space. A private-use character escapes it (and itself).
+# A literal boundary mark would decode to a space. A private-use character escapes it (and itself).
 ESCAPE = "\ue000"
 ESCAPES = [(ESCAPE, ESCAPE + "0"), (BOUNDARY, ESCAPE + "1")]
-# Clitics, digits one by one, runs of one punctuation mark, each with the boundary mark in front of
-# it if there is one; letters stay together with theirs.
+# Clitics, single digits, and runs of one punctuation mark, each with a preceding boundary mark;
+# letters stay together with theirs.
 PIECES = r"▁?(?:'(?i:s|t|re|ve|m|ll|d)(?![\p{L}\p{M}])|\p{N}|([^\p{L}\p{M}\p{N}▁])\1*)"
 
 
@@ -78,16 +78,16 @@ def _pipeline(tokenizer: Tokenizer) -> Tokenizer:
 
 
 def _alphabet(normalizer: normalizers.Normalizer, lines: Iterable[str], size: int) -> list[str]:
-    # The commonest characters; equally common ones by code point. The trainer's own choice among
-    # those is random. Each character is normalised by itself, as if it stood within a line.
+    # The most frequent characters; ties are broken by code point, which the trainer would break at
+    # random. Each character is normalised on its own, as within a line.
     counts = np.zeros(0x110000, dtype=np.int64)
     lines = iter(lines)
-    started = 0
+    nonempty_lines = 0
     while chunk := list(islice(lines, LINES_AT_ONCE)):
-        started += sum(map(bool, chunk))
+        nonempty_lines += sum(map(bool, chunk))
         points = np.frombuffer("".join(chunk).encode("utf-32-le"), "<u4")
         counts += np.bincount(points, minlength=len(counts))
-    written = Counter({BOUNDARY: started} if started else {})
+    written = Counter({BOUNDARY: nonempty_lines} if nonempty_lines else {})
     for point in np.flatnonzero(counts):
         for character in normalizer.normalize_str(chr(point)).removeprefix(BOUNDARY):
             written[character] += int(counts[point])
@@ -95,13 +95,11 @@ def _alphabet(normalizer: normalizers.Normalizer, lines: Iterable[str], size: in
 
 
 def train_tokenizer(lines: Callable[[], Iterable[str]], vocab_size: int) -> Tokenizer:
-    """Trains a BPE tokenizer; the same lines give the same tokenizer.
+    """Trains a BPE tokenizer deterministically; it adds ``[CLS] ... [SEP]``.
 
     Args:
         lines: opens the training text, which is read twice.
-        vocab_size: upper bound V of token types; a small corpus may have fewer merges to offer.
-
-    Returns: a tokenizer that adds ``[CLS] ... [SEP]`` and knows the special tokens.
+        vocab_size: upper bound of the number of types V; a small corpus can yield fewer merges.
     """
     learner = _pipeline(Tokenizer(models.BPE()))
     room = vocab_size - RESERVED
@@ -131,7 +129,7 @@ def train_tokenizer(lines: Callable[[], Iterable[str]], vocab_size: int) -> Toke
             )
         )
     )
-    # In a text written by hand, "the [MASK] sat", the spaces around the mark belong to no word.
+    # In handwritten text, "the [MASK] sat", the spaces around the mask belong to no word.
     *others, mask = SPECIAL_TOKENS
     spaced = AddedToken(mask, lstrip=True, rstrip=True, special=True)
     tokenizer.add_special_tokens([*others, spaced])
@@ -140,9 +138,9 @@ def train_tokenizer(lines: Callable[[], Iterable[str]], vocab_size: int) -> Toke
 
 
 def counts_words_by_type(tokenizer: Tokenizer) -> bool:
-    """Whether every word of a text has exactly one token whose piece begins with ``▁``.
+    """Whether every word certainly has exactly one token whose piece begins with ``▁``.
 
-    So it is with the tokenizers trained here. Of others it isn't known.
+    True of tokenizers trained here; unknown, thus False, of others.
     """
     ours = _pipeline(Tokenizer(models.BPE()))
     return all(
@@ -166,11 +164,11 @@ def hugging_face_tokenizer(tokenizer: Tokenizer, max_length: int) -> PreTrainedT
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path, max_length: int) -> None:
-    """Saves a Hugging Face fast tokenizer that every version of `transformers` from 4 on loads."""
+    """Saves a Hugging Face fast tokenizer that `transformers` from version 4 on loads."""
     try:
         hugging_face_tokenizer(tokenizer, max_length).save_pretrained(folder)
     except Exception as error:
-        # What the system answers comes through the library as bare text.
+        # The library turns errors of the operating system into plain text.
         if code := re.search(r"\(os error (\d+)\)", str(error)):
             raise OSError(int(code[1]), os.strerror(int(code[1])), str(folder)) from error
         raise
@@ -187,6 +185,6 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 
 def pieces_of(tokenizer: Tokenizer) -> list[str]:
-    """The vocabulary in the order of its ids."""
+    """The vocabulary, ordered by id."""
     vocab = tokenizer.get_vocab()
     return sorted(vocab, key=vocab.__getitem__)

@@ -1,7 +1,7 @@
-"""Tokenizers made by others: a ``tokenizer.json``, a folder with one, a SentencePiece model.
+"""Loads existing tokenizers: a ``tokenizer.json``, a folder with one, or a SentencePiece model.
 
-The ids of text stay those of the library that made the tokenizer. Roles that no token plays get a
-token of their own behind the vocabulary.
+Text gets the same ids as from the library that made the tokenizer. Roles without a token get a new
+one at the end of the vocabulary.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from amlm.tokenizers.special_tokens import NAMES, roles_among, set_roles
 from amlm.util.errors import InputError
 
 TOKENIZER_FILE = "tokenizer.json"
-# Where a Hugging Face folder says which token plays which role.
+# The files of a Hugging Face folder that assign tokens to roles.
 SETTINGS_FILES = ("tokenizer_config.json", "special_tokens_map.json")
 
 
 def existing_files(path: Path) -> list[Path]:
-    """The files whose content is the tokenizer at ``path``.
+    """The files that define the tokenizer at ``path``.
 
     Raises:
-        InputError: there is no such file, or the folder holds no ``tokenizer.json``.
+        InputError: there is no such file, or the folder has no ``tokenizer.json``.
     """
     if not path.is_dir():
         if not path.is_file():
@@ -33,8 +33,8 @@ def existing_files(path: Path) -> list[Path]:
         return [path]
     if not (path / TOKENIZER_FILE).is_file():
         raise InputError(
-            f"the folder {path} holds no {TOKENIZER_FILE}: name the file of a SentencePiece model "
-            f"itself, or save the tokenizer as a fast one"
+            f"the folder {path} has no {TOKENIZER_FILE}: give a SentencePiece model's file, or "
+            "save the tokenizer as a fast one"
         )
     return [path / name for name in (TOKENIZER_FILE, *SETTINGS_FILES) if (path / name).is_file()]
 
@@ -44,12 +44,12 @@ def _read_json(path: Path) -> dict[str, Any]:
         settings = json.loads(path.read_text(encoding="utf-8"))
         assert isinstance(settings, dict)
     except (ValueError, AssertionError) as error:
-        raise InputError(f"{path} is torn, or no such file: {error}: copy it again") from error
+        raise InputError(f"{path} is truncated or not JSON: {error}: copy it again") from error
     return settings
 
 
 def _declared(files: list[Path], suffixes: dict[str, str]) -> dict[str, list[str]]:
-    # By role, the tokens that the settings beside a tokenizer.json name under e.g. "cls_token".
+    # By role, the tokens that the settings next to a tokenizer.json name, e.g. as "cls_token".
     declared: dict[str, list[str]] = {role: [] for role in suffixes}
     for settings in map(_read_json, files):
         for role, name in suffixes.items():
@@ -71,7 +71,7 @@ def _hugging_face(files: list[Path]) -> tuple[Tokenizer, dict[str, str]]:
     settings = _read_json(path)
     settings |= {"truncation": None, "padding": None, "post_processor": None}
     try:
-        settings["model"].pop("dropout", None)  # would draw other ids every time
+        settings["model"].pop("dropout", None)  # would make ids random
         tokenizer = Tokenizer.from_str(json.dumps(settings))
         declared = _declared(settings_files, {role: role for role in NAMES})
         declared["unk"] += _unknown(settings["model"])
@@ -82,22 +82,22 @@ def _hugging_face(files: list[Path]) -> tuple[Tokenizer, dict[str, str]]:
         tokenizer = Tokenizer.from_str(json.dumps(settings))
     except InputError:
         raise
-    except Exception as error:  # the library has but one kind
-        raise InputError(f"{path} is no tokenizer of the `tokenizers` library: {error}") from error
+    except Exception as error:  # the library raises nothing more specific
+        raise InputError(
+            f"{path} is not a tokenizer of the `tokenizers` library: {error}"
+        ) from error
     return tokenizer, roles
 
 
 def load_existing(path: Path) -> Tokenizer:
-    """Loads a tokenizer made elsewhere and makes sure of its special tokens.
+    """Loads a tokenizer made elsewhere, with all special tokens; it adds ``[CLS] ... [SEP]``.
 
-    A token plays a role if the folder's settings say so, else by a common name (``[CLS]``, ``<s>``,
-    ...); a role that none plays gets the last ids of the vocabulary. Text is given the ids that its
-    own library gives it, as long as it doesn't spell a special token.
+    A token has a role by the folder's settings, or else by a common name (``[CLS]``, ``<s>``, ...);
+    missing roles get new ids at the end of the vocabulary. Text without special tokens gets the
+    same ids as from the tokenizer's own library.
 
     Args:
-        path: a ``tokenizer.json``, a folder that holds one, or a SentencePiece model.
-
-    Returns: a tokenizer that adds ``[CLS] ... [SEP]`` and knows its roles (see `roles`).
+        path: a ``tokenizer.json``, a folder with one, or a SentencePiece model.
 
     Raises:
         InputError: there is none, it is damaged, or its ids can't be reproduced.
@@ -120,6 +120,6 @@ def load_existing(path: Path) -> Tokenizer:
     )
     ids = sorted(tokenizer.get_vocab().values())
     if ids != list(range(len(ids))):
-        raise InputError(f"{path} leaves out some ids below {ids[-1] + 1}: use another tokenizer")
+        raise InputError(f"{path} lacks some ids below {ids[-1] + 1}: use another tokenizer")
     set_roles(tokenizer, {role: roles[role] for role in NAMES})
     return tokenizer

@@ -1,9 +1,9 @@
 """Converts a SentencePiece model to a tokenizer of the `tokenizers` library with the same ids.
 
-`sentencepiece` reads the file and gives the ids that the conversion is checked against. One thing
-can't be the same: SentencePiece adds up the scores of a Unigram model in single precision and
-`tokenizers` in double, so that of two segmentations whose scores agree to seven digits (runs of one
-character, cut at other places) either may win. `notes.md` says how often, in real text.
+`sentencepiece` reads the file and provides the reference ids for a check of the conversion. Only
+ties can differ: SentencePiece sums the scores of a Unigram model in single precision, `tokenizers`
+in double, so either of two segmentations whose scores agree to seven digits may win (such as runs
+of one character, split at different positions). `notes.md` has their frequency in real text.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from amlm.util.errors import InputError
 UNIGRAM, BPE = 1, 2  # kinds of models
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED = 1, 2, 3, 4  # types of pieces
 NAMED_RULES = ["identity", "nfkc", "nmt_nfkc", "nfkc_cf", "nmt_nfkc_cf"]
-# A user-defined symbol is one token wherever it stands. The model knows it under a character for
-# private use, into which the normalizer turns it.
+# A user-defined symbol is always one token: the normalizer replaces it by a private-use character,
+# its name in the converted model.
 FIRST_SYMBOL = 0xF0000
-# Texts that are easily got wrong: each line, and all of it.
+# Difficult texts: each line, and the whole.
 PROBES = """  two  spaces \x01\r
 Don't  stop -- 1,234.50 (e.g.) 2nd A1b
 ▁a▁ ▁b▁\t\u200bda a\u00ad b 日本é 🙂🙂
@@ -39,7 +39,7 @@ def _read(path: Path) -> tuple[Any, Any, list[str]]:
     try:
         import sentencepiece
         from sentencepiece.sentencepiece_model_pb2 import ModelProto
-    except Exception as error:  # a version of protobuf that doesn't fit has an error of its own
+    except Exception as error:  # an incompatible protobuf raises its own type of error
         raise InputError(
             f"{path}: reading a SentencePiece model needs `sentencepiece` and `protobuf` "
             f"({error}): pip install --upgrade sentencepiece protobuf"
@@ -52,7 +52,7 @@ def _read(path: Path) -> tuple[Any, Any, list[str]]:
             rules = sentencepiece.SentencePieceNormalizer(model_proto=content).decompile()
     except Exception as error:
         raise InputError(
-            f"{path} is neither a tokenizer.json nor a whole SentencePiece model: copy it again"
+            f"{path} is neither a tokenizer.json nor a complete SentencePiece model: copy it again"
         ) from error
     return model, processor, [source for source, _ in rules]
 
@@ -62,7 +62,7 @@ def _pieces(model: Any, *types: int) -> list[str]:
 
 
 def _merges(model: Any) -> list[tuple[str, str]]:
-    # Two neighbours are merged if together they are a piece, the piece with the best score first.
+    # Neighbours are merged if together they are a piece, in the order of the pieces' scores.
     scores = {each.piece: each.score for each in model.pieces if each.type == NORMAL}
     return [
         (piece[:cut], piece[cut:])
@@ -83,9 +83,8 @@ def _converted(model: Any, names: list[str]) -> models.Model:
             fuse_unk=True,
             byte_fallback=byte_fallback,
         )
-    # `tokenizers` finds every piece in text, SentencePiece none that is reserved. With this score
-    # a reserved piece loses against the characters it is written with. (A user-defined symbol under
-    # another name has no rival, whatever its score.)
+    # `tokenizers` finds all pieces in text, SentencePiece no reserved ones. With this score a
+    # reserved piece loses to its characters. (A renamed user-defined symbol has no rival.)
     worst = min([0.0, *(each.score for each in model.pieces if each.type == NORMAL)])
     reserved = worst * max(len(each.piece) for each in model.pieces) - 1
     scores = [each.score if each.type == NORMAL else reserved for each in model.pieces]
@@ -98,7 +97,7 @@ def _normalizers(
     model: Any, sources: list[str], symbols: dict[str, str]
 ) -> list[normalizers.Normalizer]:
     spec = model.normalizer_spec
-    # A longer symbol goes before one that is part of it.
+    # A longer symbol before one that is part of it.
     marks = [
         normalizers.Replace(symbol, symbols[symbol])
         for symbol in sorted(symbols, key=len, reverse=True)
@@ -106,7 +105,7 @@ def _normalizers(
     prefix = [normalizers.Prepend(BOUNDARY)] if spec.add_dummy_prefix else []
     rules = charsmap_normalizers(spec.precompiled_charsmap, sources) if sources else []
     space = normalizers.Replace(" ", BOUNDARY)
-    # The rules may make a symbol of what was none: symbols are replaced again at the end.
+    # The rules can produce a symbol, so symbols are replaced again at the end.
     if not spec.remove_extra_whitespaces:
         return [*marks, *prefix, *rules, space, *marks]
     extra = normalizers.Replace(Regex(r"\A +| +\z| +(?= )"), "")
@@ -121,10 +120,10 @@ def _set_pipeline(
     cuts = []
     pieces = _pieces(model, NORMAL)
     if BOUNDARY in pieces and not any(BOUNDARY in piece[1:] for piece in pieces):
-        # Exact, since no piece lies across words, and many times as fast: words are remembered.
+        # Exact, since no piece crosses words, and much faster, since words are cached.
         cuts.append(pre_tokenizers.Split(BOUNDARY, "merged_with_next"))
     if model.trainer_spec.model_type == UNIGRAM:
-        # Unknown characters score still worse than a reserved piece that they spell.
+        # Unknown characters score even worse than a reserved piece that they spell.
         unknown = Regex(f"[^{class_of({*''.join(pieces), *symbols.values()})}]")
         if model.trainer_spec.byte_fallback:
             cuts.append(pre_tokenizers.Split(unknown, "isolated"))
@@ -144,7 +143,7 @@ def _set_pipeline(
 
 
 def _tie(model: Any, *segmentations: list[int]) -> bool:
-    # Whether a Unigram model's scores of two ways to cut a text can't be told in single precision.
+    # Whether a Unigram model's scores of two segmentations are equal in single precision.
     one, other = ([model.pieces[v] for v in ids] for ids in segmentations)
     return (
         model.trainer_spec.model_type == UNIGRAM
@@ -156,15 +155,15 @@ def _tie(model: Any, *segmentations: list[int]) -> bool:
 def _differences(
     model: Any, symbols: Collection[str], tokenizer: Tokenizer, processor: Any
 ) -> Iterator[str]:
-    # Why the conversion gives other ids: what is known not to work, and what is seen of the ids of
+    # Reasons why the conversion gives other ids: known limitations, then differences in the ids of
     # every piece, alone and between letters.
     trainer, rules = model.trainer_spec, model.normalizer_spec
     if trainer.model_type not in (UNIGRAM, BPE):
         yield "it is a model of whole words or single characters"
     if rules.precompiled_charsmap and rules.name not in NAMED_RULES:
-        yield f"its normalization rules are none of {', '.join(NAMED_RULES)}"
-    # A Unigram model weighs overlapping symbols against each other by their lengths and what comes
-    # behind them; BPE takes the leftmost. Replacing one after the other does neither.
+        yield f"its normalization rules are not among {', '.join(NAMED_RULES)}"
+    # Of overlapping symbols, a Unigram model chooses by their lengths and what follows, BPE takes
+    # the leftmost. Replacing one after the other does neither.
     for one, other in permutations(symbols, 2):
         overlap = any(one.endswith(other[:n]) for n in range(1, min(len(one), len(other))))
         if overlap or (trainer.model_type == UNIGRAM and one in other):
@@ -179,19 +178,20 @@ def _differences(
     tokenizer.encode_special_tokens = False
     for text, encoding, ids in zip(texts, encodings, processor.encode(texts), strict=True):
         if encoding.ids != ids and not _tie(model, encoding.ids, ids):
-            theirs = processor.id_to_piece(ids)
-            yield f"{text!r} would be cut into {encoding.tokens}, by SentencePiece into {theirs}"
+            reference = processor.id_to_piece(ids)
+            yield f"{text!r} would become {encoding.tokens}, in SentencePiece {reference}"
 
 
 def sentencepiece_tokenizer(path: Path) -> tuple[Tokenizer, dict[str, str]]:
-    """A tokenizer with the ids of a SentencePiece model, and which tokens have which roles.
+    """Loads a SentencePiece model as a tokenizer with the same ids, and the token of each role.
 
-    Reserved pieces (control symbols, the unknown piece) become special tokens. So does a
-    user-defined symbol with a role, ``[MASK]`` say: where text spells it, it is text here.
+    Reserved pieces (control symbols, the unknown piece) become special tokens, and so do
+    user-defined symbols with a role, such as ``[MASK]``, which are ordinary text where text spells
+    them.
 
     Raises:
-        InputError: the file is damaged or no SentencePiece model, `sentencepiece` is missing, or
-            the model is of a kind whose ids can't be reproduced.
+        InputError: the file is damaged or not a SentencePiece model, `sentencepiece` is not
+            installed, or the model's ids can't be reproduced.
     """
     model, processor, sources = _read(path)
     trainer = model.trainer_spec
@@ -217,7 +217,7 @@ def sentencepiece_tokenizer(path: Path) -> tuple[Tokenizer, dict[str, str]]:
     )
     for difference in _differences(model, symbols, tokenizer, processor):
         raise InputError(
-            f"{path}: {difference}, so that its ids can't be reproduced: train a BPE or Unigram "
-            "model with SentencePiece's defaults"
+            f"{path}: {difference}, so its ids can't be reproduced: train a BPE or Unigram model "
+            "with SentencePiece's defaults"
         )
     return tokenizer, roles

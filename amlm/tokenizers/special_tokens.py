@@ -1,6 +1,6 @@
-"""Which tokens of a tokenizer play the roles of ``[PAD] [CLS] [SEP] [UNK] [MASK]``.
+"""The special tokens of a tokenizer: the roles ``[PAD] [CLS] [SEP] [UNK] [MASK]``.
 
-The post-processor is where a tokenizer keeps this: its template names the roles, each with a token.
+They are kept in the template of the tokenizer's post-processor, which maps each role to a token.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class SpecialIds:
         return [self.pad] if mask_special_tokens else [self.pad, self.cls, self.sep, self.mask]
 
 
-# What tokens with a role are called, ours first.
+# Common names of the tokens of each role, ours first.
 NAMES = {
     "pad": ["[PAD]", "<pad>"],
     "cls": ["[CLS]", "<cls>", "<s>", "<bos>"],
@@ -46,12 +46,12 @@ def roles_among(
     declared: Mapping[str, Sequence[str]],
     otherwise: Mapping[str, Sequence[str]],
 ) -> dict[str, str]:
-    """The token of each role that one of the tokens can play; no token plays two.
+    """Assigns tokens to roles, as far as possible; no token has two roles.
 
     Args:
-        tokens: those to choose from.
-        declared: by role, tokens that go before those with a common name.
-        otherwise: by role, tokens that come after them.
+        tokens: the tokens to choose from.
+        declared: by role, tokens that take precedence over those with a common name.
+        otherwise: by role, tokens to use if there are none of those.
     """
     roles: dict[str, str] = {}
     for role in ("mask", "pad", "cls", "sep", "unk"):
@@ -65,9 +65,7 @@ def roles_among(
 def set_roles(tokenizer: Tokenizer, roles: Mapping[str, str]) -> None:
     """Makes a tokenizer add ``[CLS] ... [SEP]``, or ``[CLS] ... [SEP] ... [SEP]`` to a pair.
 
-    Args:
-        tokenizer: whose post-processor is set.
-        roles: the token of each of the five roles.
+    ``roles`` maps each of the five roles to a token.
     """
     tokenizer.post_processor = TemplateProcessing(
         single="cls $A sep",
@@ -84,17 +82,17 @@ def _template(tokenizer: Tokenizer) -> dict[str, Any]:
     state = "{}" if processor is None else processor.__getstate__()
     template: dict[str, Any] = json.loads(state).get("special_tokens", {})
     if not NAMES.keys() <= template.keys():
-        raise ValueError("the tokenizer does not say which tokens play which roles: set them first")
+        raise ValueError("the tokenizer has no roles for its special tokens: call set_roles first")
     return template
 
 
 def special_tokens(tokenizer: Tokenizer) -> dict[str, str]:
-    """The token of each role, as `set_roles` was told."""
+    """The token of each role, from `set_roles`."""
     template = _template(tokenizer)
     return {role: template[role]["tokens"][0] for role in NAMES}
 
 
 def special_ids(tokenizer: Tokenizer) -> SpecialIds:
-    """The id of each role's token, as `set_roles` was told."""
+    """The id of each role's token, from `set_roles`."""
     template = _template(tokenizer)
     return SpecialIds(**{role: template[role]["ids"][0] for role in NAMES})

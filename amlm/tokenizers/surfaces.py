@@ -1,4 +1,4 @@
-"""What the pieces of a vocabulary look like in a text, whatever made the vocabulary."""
+"""Surface forms of the types of any vocabulary."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ BYTE_TOKEN = re.compile(r"<0x[0-9A-F]{2}>")
 
 
 def _byte_of() -> dict[str, int]:
-    # Byte-level vocabularies spell a byte as the character of that number if it can be seen, and
-    # the others as the characters from 256 on, in their order.
-    seen = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), 256)]
-    hidden = [byte for byte in range(256) if byte not in seen]
-    return {chr(byte): byte for byte in seen} | {chr(256 + i): b for i, b in enumerate(hidden)}
+    # Byte-level vocabularies write a byte as the character of that number if it is visible, and all
+    # others as the characters from 256 on, in order.
+    visible = [
+        *range(ord("!"), ord("~") + 1),
+        *range(ord("¡"), ord("¬") + 1),
+        *range(ord("®"), 256),
+    ]
+    hidden = [byte for byte in range(256) if byte not in visible]
+    return {chr(byte): byte for byte in visible} | {chr(256 + i): b for i, b in enumerate(hidden)}
 
 
 def _decoded(piece: str, byte_of: dict[str, int]) -> str | None:
     if not all(character in byte_of for character in piece):
-        return piece  # added later, as it is
+        return piece  # an added token
     try:
         text = bytes(byte_of[character] for character in piece).decode()
     except UnicodeDecodeError:  # part of a character
@@ -40,17 +44,17 @@ def _is_byte_level(settings: dict[str, Any]) -> bool:
 
 
 def special_types(tokenizer: Tokenizer) -> set[int]:
-    """Ids of all special tokens, those without a role included."""
+    """Ids of all special tokens, including those without a role."""
     return {v for v, token in tokenizer.get_added_tokens_decoder().items() if token.special}
 
 
 def surfaces_of(tokenizer: Tokenizer | PreTrainedTokenizerFast) -> list[str | None]:
     """Surface form of each id 0 ... V-1; None for special tokens, bytes and unused ids.
 
-    A surface form is the text of the type, with the word-boundary mark ``▁`` where a space is and
-    in front of a piece that begins a word. The pieces of our BPE and of SentencePiece are that
-    already; a byte-level vocabulary spells bytes as other characters, and a piece of it that is no
-    whole characters has no surface; WordPiece marks what begins no word instead.
+    A surface form is the text of the type, with the word-boundary mark ``▁`` for a space and before
+    a piece that begins a word. Pieces of our BPE and of SentencePiece are surface forms. Byte-level
+    pieces are decoded, and have none if they are not whole characters. WordPiece marks pieces that
+    do not begin a word instead.
     """
     backend: Tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
     ids = backend.get_vocab(with_added_tokens=True)

@@ -1,7 +1,4 @@
-"""Which tokens begin the words of a line, for a tokenizer of any kind.
-
-Shapes: N tokens of a line.
-"""
+"""Finds the tokens at which the words of a line begin. Shapes: N tokens of a line."""
 
 from __future__ import annotations
 
@@ -15,19 +12,18 @@ WORD = re.compile(r"\S+")
 
 
 def word_starts(line: str, encoding: Encoding) -> NDArray[np.uint8]:
-    """How many words of ``line.split()`` begin at each token: ``[N]``, with the sum of the words.
+    """How many words of ``line.split()`` begin at each token: ``[N]``; sums to the number of words.
 
-    A word counts at the first token that ends behind its first character: the token that holds
-    that character or, if the tokenizer dropped it, the next one that there is, which is ``[SEP]``
-    after the last. A token that begins two words counts two.
+    A word begins at the first token that ends after the word's first character: the token that
+    contains it or, if the tokenizer dropped it, the next one (at the latest ``[SEP]``).
 
     Args:
         line: the text.
-        encoding: its encoding, with special tokens and with offsets (`encode_batch`, not
+        encoding: its encoding with special tokens and offsets (`encode_batch`, not
             `encode_batch_fast`).
 
     Raises:
-        ValueError: the encoding ends with no special token.
+        ValueError: the encoding does not end with a special token.
     """
     if not encoding.special_tokens_mask or not encoding.special_tokens_mask[-1]:
         raise ValueError("word starts need an encoding with its special tokens")

@@ -233,10 +233,10 @@ def test_an_added_token_with_a_role_becomes_a_special_one(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, "holds no tokenizer.json"),
-        ({"tokenizer.json": b"{"}, "torn"),
-        ({"tokenizer.json": b"{}"}, "no tokenizer of the"),
-        ({"tokenizer.json": b'{"model": {"type": "Other"}}'}, "no tokenizer of the"),
+        ({}, "has no tokenizer.json"),
+        ({"tokenizer.json": b"{"}, "is truncated or not JSON"),
+        ({"tokenizer.json": b"{}"}, "is not a tokenizer of the"),
+        ({"tokenizer.json": b'{"model": {"type": "Other"}}'}, "is not a tokenizer of the"),
         ({"tokenizer.json": b""}, "neither a tokenizer.json nor"),
         ({"tokenizer.json": b"\x0a\xff"}, "neither a tokenizer.json nor"),
     ],
@@ -254,5 +254,5 @@ def test_a_path_to_nothing_and_missing_ids_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no tokenizer at"):
         load_existing(tmp_path / "none.model")
     small(c=9).save(str(tmp_path / "tokenizer.json"))
-    with pytest.raises(InputError, match="leaves out some ids"):
+    with pytest.raises(InputError, match="lacks some ids"):
         load_existing(tmp_path)
