@@ -59,7 +59,7 @@ def _row_counts(ids_RL: NDArray[np.int64], not_maskable: list[int]) -> tuple[int
     return tuple((~np.isin(ids_RL, not_maskable)).sum(1).tolist())
 
 
-@dataclass(kw_only=True)
+@dataclass
 class StepDataset(Dataset[StepBatch]):
     """Maps the index of a micro-batch, counted over the whole run, to its batch."""
 
@@ -205,8 +205,8 @@ class TextDataModule(L.LightningDataModule):
         trainer = self.trainer
         assert trainer is not None
         dataset = StepDataset(
-            store=self.store,
-            plan=self.plan,
+            self.store,
+            self.plan,
             not_maskable=self.not_maskable,
             accumulate=self.accumulate,
             rank=trainer.global_rank,

@@ -103,7 +103,7 @@ def test_sample_has_a_tenth_held_out() -> None:
     ],
     ids=["no train", "no dev", "train twice", "dev twice"],
 )
-def test_folder_that_does_not_do_is_named(
+def test_unusable_folders_are_refused(
     tmp_path: Path, write_text: Write, data_config: MakeConfig, files: dict[str, str], message: str
 ) -> None:
     write_text(tmp_path, files)
@@ -241,7 +241,7 @@ def test_what_is_held_out_is_not_trained_on(tmp_path: Path, write_text: Write) -
         ({"sources": SAMPLE, "shares": {"sampel": 1.0}}, r"sampel is no source.*sample"),
     ],
 )
-def test_sources_that_do_not_do_are_named(
+def test_unusable_sources_are_refused(
     tmp_path: Path, write_text: Write, config: dict[str, Any], message: str
 ) -> None:
     write_text(tmp_path, {"a.txt": "a\n", "twin/sample.train": "a\n", "twin/sample.dev": "b\n"})
@@ -296,7 +296,7 @@ def test_fingerprint_is_of_text_and_names_alone(tmp_path: Path, write_text: Writ
     assert len({print_of(folder) for folder in (one, backwards, nested, more, copied)}) == 1
 
 
-def test_fingerprint_tells_apart_what_differs(tmp_path: Path, write_text: Write) -> None:
+def test_different_text_has_a_different_fingerprint(tmp_path: Path, write_text: Write) -> None:
     a, b = {"a.train": "x\n", "a.dev": "p\n"}, {"b.train": "y\n", "b.dev": "q\n"}
     variants = [
         TEXT,

@@ -241,7 +241,7 @@ def test_an_added_token_with_a_role_becomes_a_special_one(tmp_path: Path) -> Non
         ({"tokenizer.json": b"\x0a\xff"}, "neither a tokenizer.json nor"),
     ],
 )
-def test_what_is_no_tokenizer_is_refused(
+def test_files_that_are_no_tokenizer_are_refused(
     tmp_path: Path, files: dict[str, bytes], message: str
 ) -> None:
     for name, content in files.items():

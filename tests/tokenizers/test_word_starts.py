@@ -53,7 +53,7 @@ def test_a_token_of_two_words_counts_two() -> None:
     assert starts(tokenizer, "a b c") == [("<", 0), ("a b", 2), ("c", 1), (">", 0)]
 
 
-def test_what_vanished_counts_on_what_comes_next() -> None:
+def test_a_dropped_word_counts_at_the_next_token() -> None:
     tokenizer = of_words(["a", "b"], pre_tokenizers.WhitespaceSplit())
     tokenizer.normalizer = normalizers.Replace("x", "")
     # The first character of "xb", all of "x", and the last two words are gone.

@@ -1,13 +1,13 @@
 """Splitting a line into sentences, by regular expressions and a list of abbreviations.
 
-A line is only cut at spaces, so that its sentences have its words. In doubt it is not cut.
+A line is only split at spaces, which preserves its words, and in doubt it is not split.
 """
 
 from __future__ import annotations
 
 import re
 
-# A stop, what may close after it, a space, and what may open before a capital letter or a figure.
+# A stop, closing marks, a space, and opening marks before a capital letter or a digit.
 BOUNDARY = re.compile(r"(?P<stop>[.!?…]+)[\"'”’»)\]_*]* (?=[\"'“‘«(\[_*¿¡—–-]*(?P<next>\w[\w'’]*))")
 LAST_WORD = re.compile(r"[\w.'’]*$")
 DOTTED = re.compile(r"(?:\w\.)*[^\W\d]")  # with the last stop: J. or U.S.
@@ -24,12 +24,12 @@ TITLES = _set(
     "Mr Mrs Ms Messrs Dr Drs Prof Rev Hon St Ste Mt Ft Capt Col Gen Lt Maj Sgt Cpl Cmdr Adm Gov Sen"
     " Rep Pres Supt Mme Mlle Mons Msgr Fr Esq vs cf viz approx incl esp"
 )
-# Not the end before a figure.
+# Not the end before a number.
 BEFORE_NUMBERS = _set(
     "No no Nos nos p pp Fig fig Figs figs Vol vol Vols vols Ch ch Chap chap Sec sec Art art c ca v"
     " Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec"
 )
-# The end only before a word that begins sentences.
+# The end only before a word that often begins sentences.
 OFTEN_WITHIN = _set("Jr Sr Co Cos Corp Inc Ltd Bros etc al ed eds Ave Blvd Rd dept Dept")
 STARTERS = _set(
     "A After All Although An And As At Because Before But By During Each For From He Her His How"
@@ -40,12 +40,12 @@ STARTERS = _set(
 
 
 def _within(before: str, stop: str, after: str) -> bool:
-    """Whether a stop that a space follows is within a sentence.
+    """Whether a stop before a space is within a sentence.
 
     Args:
         before: the sentence up to the stop.
         stop: ``.``, ``?!``, ``...``
-        after: the next word, without marks.
+        after: the next word, without punctuation.
     """
     if not (after[0].isupper() or after[0].isdigit()):
         return True
@@ -54,7 +54,7 @@ def _within(before: str, stop: str, after: str) -> bool:
     if stop != ".":
         return False
     found = LAST_WORD.search(before[-LONGEST:])
-    assert found is not None, "it matches nothing, too"
+    assert found is not None, "the pattern also matches nothing"
     last = found[0]
     if last in TITLES or NUMBER.fullmatch(before):  # the number of a chapter or in a list
         return True
@@ -66,7 +66,7 @@ def _within(before: str, stop: str, after: str) -> bool:
 
 
 def sentences(line: str) -> list[str]:
-    """The sentences of a line with single spaces; joined by spaces they are the line."""
+    """Splits a line into sentences; joined by spaces they are the line."""
     found = []
     start = 0
     for match in BOUNDARY.finditer(line):

@@ -92,7 +92,7 @@ def test_real_text_once_cleaned_by_a_rule_is_clean(shared_data: Path, source: st
         assert list(clean(once, [rule], {})) == once, rule
 
 
-def test_debris_is_gone_from_real_text(shared_data: Path) -> None:
+def test_debris_is_removed_from_real_text(shared_data: Path) -> None:
     left = {
         source: "\n".join(
             clean(
@@ -126,7 +126,7 @@ def test_rules_of_a_source_are_its_own_over_those_for_all_in_the_order_of_the_ta
     assert rules_for({}, "gutenberg") == []
 
 
-def test_an_unknown_rule_is_named_with_the_nearest_and_all() -> None:
+def test_an_unknown_rule_is_reported_with_the_nearest_and_all() -> None:
     with pytest.raises(InputError, match=r"data\.cleaning\.childes\.anotations: .*annotations\?"):
         check_rules({"childes": {"tiers": True, "anotations": False}})
     with pytest.raises(InputError, match=", ".join(RULES)):
@@ -146,7 +146,7 @@ def test_shipped_presets_name_rules_that_exist_and_the_same_ones() -> None:
     assert {rule for rules in named["full"].values() for rule in rules} == set(RULES)
 
 
-def test_the_count_goes_on_over_several_files_of_a_source() -> None:
+def test_counts_accumulate_over_the_files_of_a_source() -> None:
     removed: dict[str, Removed] = {}
     for line in ("*MOT: hm [laughs].", "*MOT: [laughs]."):
         list(clean([line], ["speaker_codes", "annotations"], removed))

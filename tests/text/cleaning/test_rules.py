@@ -222,12 +222,12 @@ def left_of(rule: str, line: str) -> str:
 
 
 @pytest.mark.parametrize(("rule", "line", "left"), EDITED)
-def test_takes_out(rule: str, line: str, left: str) -> None:
+def test_rule_edits(rule: str, line: str, left: str) -> None:
     assert left_of(rule, line) == left
 
 
 @pytest.mark.parametrize(("rule", "line"), LEFT_ALONE)
-def test_leaves_alone(rule: str, line: str) -> None:
+def test_rule_keeps(rule: str, line: str) -> None:
     assert left_of(rule, line) == line
 
 

@@ -250,7 +250,9 @@ ARCHIVE = "text/train_10M.zip"
 Get = Callable[[str], list[str]]
 
 
-def test_text_is_fetched_unpacked_and_led_on_from(server: Osf, get: Get, tmp_path: Path) -> None:
+def test_text_is_downloaded_and_unpacked_with_a_next_step(
+    server: Osf, get: Get, tmp_path: Path
+) -> None:
     said = get("strict_small")
     out = tmp_path / "out"
     assert set(tree(out)) == {"train_10M.zip", "train_10M/a.train", "train_10M/b.train"}
@@ -283,7 +285,7 @@ def test_a_listing_that_lacks_files_is_not_taken_for_all(server: Osf, get: Get) 
         get("eval_fast")
 
 
-def test_what_is_there_is_not_fetched_again(server: Osf, get: Get, tmp_path: Path) -> None:
+def test_existing_files_are_not_downloaded_again(server: Osf, get: Get, tmp_path: Path) -> None:
     get("eval_fast")
     (tmp_path / "out" / "fast_eval" / "blimp_fast" / "c.jsonl").unlink()
     server.asked.clear()
@@ -291,7 +293,7 @@ def test_what_is_there_is_not_fetched_again(server: Osf, get: Get, tmp_path: Pat
     assert server.asked == [(f"{BLIMP}/c.jsonl", None)]
 
 
-def test_a_file_of_the_users_is_never_overwritten(server: Osf, get: Get, tmp_path: Path) -> None:
+def test_an_existing_file_is_never_overwritten(server: Osf, get: Get, tmp_path: Path) -> None:
     mine = tmp_path / "out" / "fast_eval" / "blimp_fast" / "h.jsonl"
     mine.parent.mkdir(parents=True)
     mine.write_bytes(b"H" * 9)  # of the right size
@@ -327,7 +329,7 @@ def test_a_cut_connection_is_resumed_and_no_byte_sent_twice(
     assert (tmp_path / "out" / "train_10M.zip").read_bytes() == server.files[ARCHIVE]
 
 
-def test_a_stopped_download_goes_on_with_the_same_command(
+def test_an_interrupted_download_resumes(
     server: Osf, get: Get, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     part = tmp_path / "out" / "train_10M.zip.part"
@@ -354,7 +356,7 @@ def test_a_whole_part_is_only_verified(server: Osf, get: Get, tmp_path: Path) ->
     assert not server.asked
 
 
-def test_a_part_longer_than_the_file_is_begun_anew(server: Osf, get: Get, tmp_path: Path) -> None:
+def test_a_part_longer_than_the_file_is_restarted(server: Osf, get: Get, tmp_path: Path) -> None:
     part = tmp_path / "out" / "train_10M.zip.part"
     part.parent.mkdir()
     part.write_bytes(bytes(len(server.files[ARCHIVE]) + 1))
@@ -362,14 +364,14 @@ def test_a_part_longer_than_the_file_is_begun_anew(server: Osf, get: Get, tmp_pa
     assert server.asked == [(ARCHIVE, None)]
 
 
-def test_a_server_without_ranges_begins_anew(server: Osf, get: Get, tmp_path: Path) -> None:
+def test_a_server_without_ranges_restarts_the_file(server: Osf, get: Get, tmp_path: Path) -> None:
     server.faults[ARCHIVE] = ["cut:1000", "plain"]
     get("strict_small")
     assert [asked for _, asked in server.asked] == [None, "bytes=1000-"]
     assert (tmp_path / "out" / "train_10M.zip").read_bytes() == server.files[ARCHIVE]
 
 
-def test_another_content_is_removed_again(server: Osf, get: Get, tmp_path: Path) -> None:
+def test_wrong_contents_are_deleted(server: Osf, get: Get, tmp_path: Path) -> None:
     server.hashes[ARCHIVE] = "0" * 64
     with pytest.raises(InputError) as error:
         get("strict_small")
@@ -379,7 +381,7 @@ def test_another_content_is_removed_again(server: Osf, get: Get, tmp_path: Path)
     assert tree(tmp_path / "out") == {}
 
 
-def test_md5_serves_where_there_is_no_sha256(server: Osf, get: Get, tmp_path: Path) -> None:
+def test_md5_is_used_without_sha256(server: Osf, get: Get, tmp_path: Path) -> None:
     server.kinds = ["md5"]
     get("strict_small")
     (tmp_path / "out" / "train_10M.zip").unlink()
@@ -388,13 +390,13 @@ def test_md5_serves_where_there_is_no_sha256(server: Osf, get: Get, tmp_path: Pa
         get("strict_small")
 
 
-def test_a_passing_failure_is_waited_out(server: Osf, get: Get, waits: list[float]) -> None:
+def test_a_transient_failure_is_retried(server: Osf, get: Get, waits: list[float]) -> None:
     server.faults = {"y7djq": ["503", "502"], ARCHIVE: ["503", "429:7", "500"]}
     get("strict_small")
     assert waits == [1, 2, 1, 7, 4]
 
 
-def test_a_lasting_failure_says_what_to_do(server: Osf, get: Get, waits: list[float]) -> None:
+def test_a_permanent_failure_gives_advice(server: Osf, get: Get, waits: list[float]) -> None:
     server.faults["y7djq"] = ["503"] * 99
     with pytest.raises(InputError) as error:
         get("strict_small")
@@ -403,9 +405,7 @@ def test_a_lasting_failure_says_what_to_do(server: Osf, get: Get, waits: list[fl
         assert text in str(error.value)
 
 
-def test_a_wait_of_more_than_an_hour_is_left_to_the_user(
-    server: Osf, get: Get, waits: list[float]
-) -> None:
+def test_a_wait_of_more_than_an_hour_is_an_error(server: Osf, get: Get, waits: list[float]) -> None:
     server.faults["y7djq"] = ["429:3601"]
     with pytest.raises(InputError, match="429"):
         get("strict_small")
@@ -426,14 +426,14 @@ def test_a_refusal_names_the_address_and_the_way_by_hand(
     assert not waits
 
 
-def test_no_server_at_all_is_said(server: Osf, tmp_path: Path) -> None:
+def test_an_unreachable_server_is_reported(server: Osf, tmp_path: Path) -> None:
     gone = Osf()
     gone.server_close()
     with pytest.raises(InputError, match=rf"^{gone.api}/files/uyd7v/: .* \(6 attempts\)"):
         download(Download("dev", str(tmp_path)), api=gone.api)
 
 
-def test_a_file_or_folder_of_another_name_is_noticed(server: Osf, get: Get) -> None:
+def test_a_renamed_file_or_folder_is_reported(server: Osf, get: Get) -> None:
     server.guids["y7djq"] = "text/dev.zip"
     with pytest.raises(InputError, match=r"is now dev\.zip instead of train_10M\.zip"):
         get("strict_small")
@@ -442,7 +442,7 @@ def test_a_file_or_folder_of_another_name_is_noticed(server: Osf, get: Get) -> N
         get("eval_fast")
 
 
-def test_a_strange_answer_is_not_followed(server: Osf, get: Get) -> None:
+def test_a_malformed_response_is_refused(server: Osf, get: Get) -> None:
     server.kinds = []
     with pytest.raises(InputError, match=r"does not respond like OSF's API \("):
         get("strict_small")
@@ -459,13 +459,13 @@ def test_no_archive_writes_outside_its_folder(
     assert set(tree(tmp_path / "out")) == {"train_10M.zip"}, "nothing of it is unpacked"
 
 
-def test_a_broken_archive_is_named(server: Osf, get: Get) -> None:
+def test_a_damaged_archive_is_refused(server: Osf, get: Get) -> None:
     server.files[ARCHIVE] = server.files[ARCHIVE][:-30]  # with the right checksum
     with pytest.raises(InputError, match=r"train_10M\.zip is damaged or not a zip archive"):
         get("strict_small")
 
 
-def test_a_protected_archive_is_left_packed(server: Osf, get: Get, tmp_path: Path) -> None:
+def test_a_protected_archive_is_not_unpacked(server: Osf, get: Get, tmp_path: Path) -> None:
     packed = bytearray(zipped({"evaluation_data/fast_eval/ewok_fast/a.jsonl": b"{}\n"}))
     packed[6] |= 1  # the flag in the member's header ...
     packed[packed.index(b"PK\x01\x02") + 8] |= 1  # ... and in the directory
@@ -478,7 +478,7 @@ def test_a_protected_archive_is_left_packed(server: Osf, get: Get, tmp_path: Pat
     assert not list((tmp_path / "out").rglob("ewok_fast/*"))
 
 
-def test_too_little_room_is_said_first(
+def test_too_little_space_is_reported_first(
     server: Osf, get: Get, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = len(server.files[ARCHIVE])
@@ -500,7 +500,7 @@ def test_too_little_room_is_said_first(
     assert [asked for _, asked in server.asked] == ["bytes=1000-"]
 
 
-def test_a_disk_that_fills_up_keeps_what_has_come(
+def test_a_full_disk_keeps_the_partial_file(
     server: Osf, get: Get, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     received: list[bytes] = []

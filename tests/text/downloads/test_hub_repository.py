@@ -121,16 +121,14 @@ def test_all_files_come_once(hub: Hub, tmp_path: Path) -> None:
     assert sorted(hub.got) == sorted(hub.files)
 
 
-def test_a_revision_is_asked_for(hub: Hub, tmp_path: Path) -> None:
+def test_the_revision_is_requested(hub: Hub, tmp_path: Path) -> None:
     get(hub, tmp_path, "hub:owner/name@v2")
     assert hub.asked == ["/api/datasets/owner/name/revision/v2"]
     assert (tmp_path / LARGE).read_bytes() == hub.files[LARGE]
 
 
 @pytest.mark.parametrize("name", ["README.md", LARGE])
-def test_content_of_the_right_size_only_is_removed_again(
-    hub: Hub, tmp_path: Path, name: str
-) -> None:
+def test_wrong_contents_of_the_right_size_are_deleted(hub: Hub, tmp_path: Path, name: str) -> None:
     hub.sent[name] = bytes(len(hub.files[name]))
     with pytest.raises(InputError, match="1 files with wrong contents"):
         get(hub, tmp_path)
@@ -141,7 +139,7 @@ def test_content_of_the_right_size_only_is_removed_again(
 
 
 @pytest.mark.parametrize("name", ["README.md", LARGE])
-def test_a_file_of_the_users_is_never_overwritten(hub: Hub, tmp_path: Path, name: str) -> None:
+def test_an_existing_file_is_never_overwritten(hub: Hub, tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_bytes(b"mine")
     with pytest.raises(InputError, match="exists already, with other contents"):
@@ -158,7 +156,7 @@ def test_a_file_of_the_users_is_never_overwritten(hub: Hub, tmp_path: Path, name
         (404, "RevisionNotFound", "has no revision v9"),
     ],
 )
-def test_a_refusal_says_what_to_do(
+def test_a_refusal_gives_advice(
     hub: Hub, tmp_path: Path, status: int, code: str, text: str
 ) -> None:
     hub.error = (status, code)
@@ -167,7 +165,7 @@ def test_a_refusal_says_what_to_do(
     assert "https://huggingface.co/datasets/owner/name" in str(error.value)
 
 
-def test_no_hub_at_all_is_said(hub: Hub, tmp_path: Path) -> None:
+def test_an_unreachable_hub_is_reported(hub: Hub, tmp_path: Path) -> None:
     gone = Hub()
     gone.server_close()
     with pytest.raises(InputError, match="owner/name: "):
@@ -175,6 +173,6 @@ def test_no_hub_at_all_is_said(hub: Hub, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["hub:", "hub:a/b/c", "hub:a b/c"])
-def test_a_name_of_another_form_is_said(hub: Hub, tmp_path: Path, what: str) -> None:
+def test_a_malformed_name_is_refused(hub: Hub, tmp_path: Path, what: str) -> None:
     with pytest.raises(InputError, match="is not of the form"):
         get(hub, tmp_path, what)

@@ -264,7 +264,7 @@ def test_without_a_connection(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["texts", "kind/", "kind/texts/a/b", "kind/texts@", "a b/c", ""])
-def test_name_of_another_form_is_refused(name: str) -> None:
+def test_malformed_name_is_refused(name: str) -> None:
     with pytest.raises(InputError, match=r"is not of the form hub:owner/name\[/config\]"):
         hub_revision(name)
     with pytest.raises(InputError, match="is not of the form"):

@@ -69,7 +69,7 @@ def test_texts_of_a_column(
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_rows_are_of_the_columns_in_the_order_asked_for(tmp_path: Path, suffix: str) -> None:
+def test_rows_have_the_columns_in_the_requested_order(tmp_path: Path, suffix: str) -> None:
     path = table(
         tmp_path, suffix, {"a": ["1", "2 "], "b": ["x", "y\nz"], "c": [" é  è", '"quoted"']}
     )
@@ -104,7 +104,7 @@ def test_null_and_blank_are_no_text_but_no_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_column_that_is_empty_everywhere_is_no_text(tmp_path: Path, suffix: str) -> None:
+def test_empty_column_is_no_text(tmp_path: Path, suffix: str) -> None:
     path = table(tmp_path, suffix, {"text": ["", " \n", ""], "id": ["1", "2", "3"]})
     with pytest.raises(InputError, match=rf"a{suffix} contains no text"):
         list(read_texts(path))
@@ -120,7 +120,7 @@ def test_empty_file_has_no_text(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_missing_column_is_answered_with_those_there(tmp_path: Path, suffix: str) -> None:
+def test_missing_column_is_reported_with_the_existing_ones(tmp_path: Path, suffix: str) -> None:
     path = table(tmp_path, suffix, {"id": ["1"], "": ["2"], "sentence": ["one"]})
     message = r"no column sentense \(did you mean sentence\?\): there is id, sentence$"
     with pytest.raises(InputError, match=message) as caught:
@@ -132,9 +132,7 @@ def test_missing_column_is_answered_with_those_there(tmp_path: Path, suffix: str
 
 @pytest.mark.parametrize("value", [3, 0.5, True, ["one"], {"en": "one"}])
 @pytest.mark.parametrize(("suffix", "place"), [(".jsonl", "line 1"), (".parquet", "row 1")])
-def test_value_that_is_no_text_is_named(
-    tmp_path: Path, suffix: str, place: str, value: Any
-) -> None:
+def test_non_text_value_is_refused(tmp_path: Path, suffix: str, place: str, value: Any) -> None:
     path = table(tmp_path, suffix, {"text": [value], "id": ["1"]})
     for found in (read_texts(path), read_rows(path, ["id", "text"])):
         with pytest.raises(InputError) as caught:
@@ -144,7 +142,7 @@ def test_value_that_is_no_text_is_named(
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("value", ["", " \t"])
-def test_row_with_an_empty_value_is_named(tmp_path: Path, suffix: str, value: str) -> None:
+def test_row_with_an_empty_value_is_refused(tmp_path: Path, suffix: str, value: str) -> None:
     path = table(tmp_path, suffix, {"a": ["1", "2"], "b": ["x", value]})
     place = {".parquet": "row 2", ".jsonl": "line 2"}.get(suffix.removesuffix(".gz"), "line 3")
     with pytest.raises(InputError, match=f"{path}, {place}: column b is empty"):
@@ -169,7 +167,7 @@ def test_row_with_an_empty_value_is_named(tmp_path: Path, suffix: str, value: st
         ('{"text": "two\0"}', "a NUL byte"),
     ],
 )
-def test_broken_json_is_named_with_its_line(tmp_path: Path, line: str, message: str) -> None:
+def test_broken_json_is_reported_with_its_line(tmp_path: Path, line: str, message: str) -> None:
     path = written(tmp_path, f'{{"text": "one"}}\n\n{line}\n{{"text": "last"}}\n', "a.jsonl")
     found = read_texts(path)
     assert next(found) == "one"
@@ -189,7 +187,7 @@ def test_broken_json_is_named_with_its_line(tmp_path: Path, line: str, message: 
     ],
     ids=["too few", "too many", "quotes", "open quotes", "NUL", "endless cell"],
 )
-def test_broken_row_is_named_with_the_line_it_begins_in(
+def test_broken_row_is_reported_with_its_first_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: str, message: str
 ) -> None:
     monkeypatch.setattr("amlm.text.readers.records.LINE_LIMIT", 200)
@@ -198,7 +196,7 @@ def test_broken_row_is_named_with_the_line_it_begins_in(
         list(read_texts(path))
 
 
-def test_column_that_is_there_twice_is_named(tmp_path: Path) -> None:
+def test_duplicate_column_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, "text,id,text\none,1,two\n", "a.csv")
     with pytest.raises(InputError, match=r"a\.csv, line 1: several columns are named text"):
         list(read_texts(path))
@@ -218,7 +216,7 @@ def test_plain_text_has_no_columns(tmp_path: Path) -> None:
     assert list(read_texts(path)) == ["anchor other"]
 
 
-def test_format_that_is_given_goes_before_the_suffix(tmp_path: Path) -> None:
+def test_given_format_takes_precedence_over_the_suffix(tmp_path: Path) -> None:
     path = written(tmp_path, "anchor\tother\none\ttwo\n", "triplets.txt")
     assert list(read_rows(path, ["anchor", "other"], format="tsv")) == [("one", "two")]
 
@@ -232,7 +230,7 @@ def test_format_that_is_given_goes_before_the_suffix(tmp_path: Path) -> None:
         ("changed", r"damaged after row \d+, or not a Parquet file"),
     ],
 )
-def test_damaged_parquet_is_named(tmp_path: Path, damage: str, message: str) -> None:
+def test_damaged_parquet_is_refused(tmp_path: Path, damage: str, message: str) -> None:
     path = table(tmp_path, ".parquet", {"text": [f"line {i * i}" for i in range(20_000)]})
     raw = path.read_bytes()
     at = len(raw) // 3

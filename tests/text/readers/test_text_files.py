@@ -78,7 +78,7 @@ def test_lines_of_a_file(tmp_path: Path, raw: bytes, expected: list[str]) -> Non
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 13, 1_000])
-def test_any_size_of_block_reads_what_a_text_file_of_python_does(
+def test_blocks_of_any_size_match_text_files_of_python(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     text = "\ufeffüno\r\n\r\n\rtwo 日本\r\r\nthree\n\n\nfour\n\rfive\r" + "x" * 40 + "\r\nlast"
@@ -142,7 +142,7 @@ def test_real_text_is_as_python_splits_it(shared_data: Path) -> None:
         "zip",
     ],
 )
-def test_bad_file_is_named_with_its_line(tmp_path: Path, raw: bytes, message: str) -> None:
+def test_bad_file_is_reported_with_its_line(tmp_path: Path, raw: bytes, message: str) -> None:
     path = written(tmp_path, raw)
     with pytest.raises(InputError, match=message) as caught:
         list(read_texts(path))
@@ -199,7 +199,7 @@ def test_long_file_takes_no_more_memory_than_a_few_blocks(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("suffix", PACKERS)
 @pytest.mark.parametrize("damage", ["cut", "changed", "none of it"])
-def test_damaged_compression_is_named(tmp_path: Path, suffix: str, damage: str) -> None:
+def test_damaged_compression_is_refused(tmp_path: Path, suffix: str, damage: str) -> None:
     packed = PACKERS[suffix](b"".join(b"line %d\n" % (i * i) for i in range(20_000)))
     half = len(packed) // 2
     raw = {
@@ -216,7 +216,7 @@ def test_damaged_compression_is_named(tmp_path: Path, suffix: str, damage: str) 
     assert str(path) in str(caught.value)
 
 
-def test_what_is_no_file_is_named(tmp_path: Path) -> None:
+def test_folders_and_missing_files_are_refused(tmp_path: Path) -> None:
     for path, message in [
         (tmp_path, "is a folder, not a file"),
         (tmp_path / "nowhere", "does not exist"),
@@ -227,9 +227,7 @@ def test_what_is_no_file_is_named(tmp_path: Path) -> None:
                 list(read(path))
 
 
-def test_closed_file_is_an_error_of_the_system(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreadable_file_is_an_os_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(path: Path, *_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
@@ -239,7 +237,7 @@ def test_closed_file_is_an_error_of_the_system(
         list(read_texts(path))
 
 
-def test_trouble_of_the_system_while_unpacking_stays_that(
+def test_os_errors_while_decompressing_are_not_wrapped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> bytes:
@@ -258,7 +256,7 @@ def test_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             list(read_texts(written(tmp_path, b"one", name)))
 
 
-def test_format_is_of_the_name_unless_it_is_given() -> None:
+def test_format_is_by_name_unless_given() -> None:
     names = {
         "childes.train": "text",
         "notes": "text",

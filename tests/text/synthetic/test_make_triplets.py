@@ -66,7 +66,7 @@ def test_sources_take_turns(tmp_path: Path, text: Path, capsys: pytest.CaptureFi
     assert "passive/roles" in said  # the grammar's first
 
 
-def test_a_text_that_is_too_short_is_told(
+def test_a_text_that_is_too_short_is_reported(
     tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make(f"out={tmp_path / 't.jsonl'}", f"source={text}", "count=10")

@@ -133,7 +133,7 @@ def test_is_changed(change: str, sentence: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(("change", "sentence"), rows(LEFT_ALONE))
-def test_is_left_alone(change: str, sentence: str) -> None:
+def test_sentence_is_unchanged(change: str, sentence: str) -> None:
     assert outcomes(CHANGES[change], sentence) == set()
 
 
@@ -208,7 +208,7 @@ def test_a_list_is_read_alike_from_both_forms(written: Callable[[str, str], Path
     assert read_exchange(rows) == read_exchange(tree) == expected
 
 
-def test_a_given_list_goes_one_way_and_keeps_capitals_and_articles(
+def test_a_custom_list_works_one_way_and_keeps_capitals_and_articles(
     written: Callable[[str, str], Path],
 ) -> None:
     own = by(read_exchange(written("a.tsv", "expert\tspecialist\nhumans\tpeople\n")))
@@ -263,7 +263,7 @@ def test_a_triplet_depends_on_its_sentence_and_the_seed_alone() -> None:
     assert any(list(corpus_triplets(LINES, seed)) != all_of_them for seed in range(1, 5))
 
 
-def test_the_kind_says_what_was_done_and_each_kind_is_drawn() -> None:
+def test_kinds_match_the_changes_and_all_occur() -> None:
     drawn = set()
     for seed in range(30):
         for anchor, positive, negative, kind in corpus_triplets(LINES, seed):

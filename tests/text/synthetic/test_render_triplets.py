@@ -24,6 +24,6 @@ def test_words_are_the_same_whether_separate_or_joined() -> None:
     assert joined.split() == " ".join(render(TRIPLET, "separate")).split()
 
 
-def test_another_rendering_is_refused() -> None:
+def test_an_unknown_rendering_is_refused() -> None:
     with pytest.raises(ValueError, match="'pairs' is not one of separate, pair, joined"):
         render(TRIPLET, "pairs")

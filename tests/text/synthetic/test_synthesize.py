@@ -183,7 +183,7 @@ def test_rows_come_in_the_order_of_the_prompts(
     assert all(headers["Authorization"] == "Bearer secret" for headers in stub.headers)
 
 
-def test_busy_and_failing_servers_are_asked_again(stub: Stub) -> None:
+def test_requests_to_busy_and_failing_servers_are_retried(stub: Stub) -> None:
     troubles: list[Answer] = [
         (429, {"Retry-After": "3"}, b""),
         (503, {}, b""),
@@ -221,7 +221,7 @@ def test_a_server_that_asks_for_more_than_an_hour_is_not_waited_for(stub: Stub) 
     assert pauses == []
 
 
-def test_nobody_waits_or_asks_after_the_end(stub: Stub) -> None:
+def test_no_request_or_wait_after_the_end(stub: Stub) -> None:
     waiting = threading.Event()
 
     def busy(number: int, body: dict[str, Any]) -> Answer:
@@ -241,7 +241,7 @@ def test_nobody_waits_or_asks_after_the_end(stub: Stub) -> None:
     assert len(stub.bodies) == 2
 
 
-def test_a_silent_server_is_asked_again(stub: Stub) -> None:
+def test_requests_to_a_silent_server_are_retried(stub: Stub) -> None:
     heard = threading.Event()
 
     def silent(number: int, body: dict[str, Any]) -> Answer:
@@ -329,7 +329,7 @@ def test_a_server_that_dies_and_comes_back(
     assert not asked & {row_seed(0, index) for index in range(done)}  # what is there is not bought
 
 
-def test_a_truncated_last_line_is_made_again(
+def test_a_truncated_last_line_is_replaced(
     stub: Stub, prompts: Path, tmp_path: Path, uninterrupted: bytes
 ) -> None:
     out = tmp_path / "out.jsonl"
@@ -487,7 +487,7 @@ def test_a_local_model_is_seeded(tiny_model: Path, prompts: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("share", [0.3, 0.55, 0.9])
-def test_a_local_model_goes_on_with_the_same_text(
+def test_a_local_model_resumes_with_the_same_text(
     tiny_model: Path, prompts: Path, tmp_path: Path, share: float
 ) -> None:
     out = tmp_path / "a.jsonl"
