@@ -40,28 +40,28 @@ def open_rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[BinaryIO
     """
     if not path.parent.is_dir():
         raise InputError(f"out={path}: there is no folder {path.parent}: create it first")
-    beside = path.with_name(f"{path.name}.json")
+    options_file = path.with_name(f"{path.name}.json")
     if path.exists() and path.stat().st_size:
-        _check_options(path, beside, options)
+        _check_options(path, options_file, options)
         progress = _whole_rows(path)
     else:
-        beside.write_text(json.dumps(options, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        options_file.write_text(json.dumps(options, indent=2, ensure_ascii=False) + "\n", "utf-8")
         progress = Progress()
     with path.open("ab") as file:
         yield file, progress
 
 
-def _check_options(path: Path, beside: Path, options: Mapping[str, Any]) -> None:
+def _check_options(path: Path, options_file: Path, options: Mapping[str, Any]) -> None:
     try:
-        kept = json.loads(beside.read_text("utf-8"))
+        kept = json.loads(options_file.read_text("utf-8"))
         other = [name for name in {**kept, **options} if kept.get(name) != options.get(name)]
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
-            f"{path} exists, but its options are not in {beside}: choose another out=..."
+            f"{path} exists, but its options are not in {options_file}: choose another out=..."
         ) from error
     if other:
         raise InputError(
-            f"{path} was made with other options ({', '.join(sorted(other))}; see {beside}): use "
+            f"{path} was made with other options ({', '.join(sorted(other))}; see {options_file}): use "
             "the same ones to resume it, or choose another out=..."
         )
 
