@@ -61,8 +61,8 @@ def _check_options(path: Path, options_file: Path, options: Mapping[str, Any]) -
         ) from error
     if other:
         raise InputError(
-            f"{path} was made with other options ({', '.join(sorted(other))}; see {options_file}): use "
-            "the same ones to resume it, or choose another out=..."
+            f"{path} was made with other options ({', '.join(sorted(other))}; see {options_file}): "
+            "use the same ones to resume it, or choose another out=..."
         )
 
 
