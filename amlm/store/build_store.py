@@ -118,15 +118,7 @@ def build_store(
     folder: Path,
     say: Callable[[str], None],
 ) -> None:
-    """Builds a store in an empty folder.
-
-    Args:
-        corpora: the text of each split.
-        config: how to clean and mix it.
-        tokenizer_config: the tokenizer to train or to load.
-        key: everything that the store depends on; saved in its metadata.
-        folder: the folder to build it in.
-        say: receives progress messages.
+    """Builds a store in an empty folder; ``key`` is saved in its metadata.
 
     Raises:
         InputError: the text can't be read, cleaned or mixed as configured.

@@ -185,13 +185,7 @@ def open_store(
     cache: Path,
     say: Callable[[str], None] = lambda text: None,
 ) -> TokenStore:
-    """Opens the store of a configuration, building it first if necessary.
-
-    Args:
-        config: the text.
-        tokenizer: the tokenizer to train or to load.
-        cache: folder that holds the stores.
-        say: receives progress messages.
+    """Opens the store of a configuration; builds it in the cache folder first if necessary.
 
     Raises:
         InputError: the text is missing or can't be read, cleaned or mixed as configured, or the

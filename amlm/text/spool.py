@@ -60,12 +60,7 @@ class Spooled:
 
 
 def spool(corpus: Corpus, rules: Sequence[str], path: Path) -> Spooled:
-    """Reads and cleans a corpus into a file.
-
-    Args:
-        corpus: the text.
-        rules: cleaning rules to apply if the corpus is raw.
-        path: the file to write.
+    """Reads a corpus, applies the cleaning rules if it is raw, and writes it to a file.
 
     Raises:
         InputError: the corpus can't be read (see `amlm.text.readers`), or cleaning removes it all.

@@ -84,11 +84,7 @@ RULES: dict[str, Rule] = {
 
 
 def check_rules(cleaning: Mapping[str, Mapping[str, bool]]) -> None:
-    """Checks the names of rules in a ``data.cleaning`` section.
-
-    Raises:
-        InputError: a rule does not exist.
-    """
+    """Raises InputError if a ``data.cleaning`` section names a rule that does not exist."""
     for source, rules in cleaning.items():
         for name in rules:
             if name not in RULES:

@@ -87,11 +87,7 @@ def download(
 ) -> None:
     """Downloads and verifies what the folder lacks, unpacks archives, prints the next command.
 
-    Args:
-        options: what to download, and where to.
-        api: address of OSF's API.
-        hub: address of the Hugging Face Hub; None: the default.
-        say: receives messages.
+    ``api`` and ``hub`` are the addresses of OSF's API and of the Hub (None: the default).
 
     Raises:
         InputError: the name is unknown, the server can't be reached, a file exists with other

@@ -24,15 +24,9 @@ ADVICE = {
 
 
 def fetch_repository(name: str, folder: Path, endpoint: str | None = None) -> list[int]:
-    """Downloads the files of a dataset repository that an existing folder lacks.
+    """Downloads what a folder lacks of a dataset repository; returns all files' sizes in bytes.
 
-    Args:
-        name: ``<owner>/<name>``, or ``<owner>/<name>@<branch, tag or commit>``.
-        folder: the folder.
-        endpoint: address of the Hub; None: the default.
-
-    Returns:
-        The sizes of all files in bytes.
+    The name is ``<owner>/<name>[@<branch, tag or commit>]``.
 
     Raises:
         Unreachable: the Hub refuses, or serves other contents, which are deleted.

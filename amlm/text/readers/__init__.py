@@ -39,11 +39,7 @@ def format_of(path: Path, format: str = "auto") -> str:
 
 
 def digest(path: Path) -> str:
-    """Hashes the bytes of a file (BLAKE2b, 32 hexadecimal digits).
-
-    Raises:
-        InputError: there is no such file.
-    """
+    """Hashes a file's bytes (BLAKE2b, 32 hexadecimal digits); InputError if there is none."""
     with opened(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 

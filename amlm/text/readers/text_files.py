@@ -37,11 +37,7 @@ LOOKALIKES = {
 
 
 def optional(module: str, purpose: str, extra: str = "data") -> Any:
-    """Imports a module that one of the package's extras installs.
-
-    Raises:
-        InputError: it is not installed.
-    """
+    """Imports a module of one of the package's extras; InputError if it is not installed."""
     try:
         return importlib.import_module(module)
     except ImportError as error:

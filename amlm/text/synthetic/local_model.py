@@ -19,12 +19,8 @@ class LocalModel:
 
     A batch is sampled with the seed of its first request, so the same batch gives the same text.
 
-    Args:
-        name: folder or Hub id.
-        sampling: how to sample.
-
     Raises:
-        InputError: there is no such model, or it is not a causal one.
+        InputError: there is no such folder or Hub id, or its model is not a causal one.
     """
 
     def __init__(self, name: str, sampling: Sampling) -> None:

@@ -40,13 +40,8 @@ def corpus_triplets(
 ) -> Iterator[Triplet]:
     """Yields at most one triplet of distinct, normalised texts per sentence.
 
-    The choices depend only on the seed and the sentence, not on other lines.
-
-    Args:
-        sentences: lines; those that are not one plain sentence of 3 to 30 words are skipped.
-        seed: seed of the choices.
-        synonyms: replacements that keep the meaning.
-        antonyms: replacements that change it.
+    The choices depend only on the seed and the sentence, not on other lines. Lines that are not one
+    plain sentence of 3 to 30 words are skipped.
     """
     for sentence in filter(is_plain, map(normalised, sentences)):
         dice = Dice(f"{seed} {sentence}")
