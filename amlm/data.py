@@ -46,7 +46,7 @@ def _work_on_store(name: str, arguments: list[str]) -> None:
     from amlm.config.command import Command
     from amlm.config.command_line import run
     from amlm.config.schema import Config
-    from amlm.training.checks import check_run
+    from amlm.training.check_run import check_run
 
     def task(config: Config) -> None:
         from amlm.store import prepare

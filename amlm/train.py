@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from amlm.config.command import Command
 from amlm.config.command_line import run
 from amlm.config.schema import Config
-from amlm.training.checks import check_run
+from amlm.training.check_run import check_run
 from amlm.util.errors import RunFinished
 from amlm.util.terminal import say
 

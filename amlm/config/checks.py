@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
+from operator import attrgetter
 
 from amlm.config.options import check_ranges
-from amlm.config.run_schema import LoggerConfig
-from amlm.config.schema import Config, DataConfig, MaskingConfig
+from amlm.config.schema import Config, DataConfig
 from amlm.util.errors import InputError
 
 
 def check_division(config: Config, devices: int) -> None:
-    """Raises InputError if a step can't be divided over devices and accumulation parts."""
+    """Raises InputError if a step cannot be divided over devices and micro-batches."""
     tokens, accumulate = config.data.tokens_per_step, config.trainer.accumulate
     for length in config.data.sequence_length.values():
         if tokens % (length * accumulate * devices):
@@ -24,63 +24,57 @@ def check_division(config: Config, devices: int) -> None:
 def check(config: Config) -> None:
     """Raises InputError if an option is out of range or two options contradict each other."""
     check_ranges(config)
-    model, data, trainer = config.model, config.data, config.trainer
+    model, lengths = config.model, config.data.sequence_length
     if model.hidden_size % model.heads:
         raise InputError(
-            f"model.hidden_size={model.hidden_size} is not a multiple of "
-            f"model.heads={model.heads}: every head has the same width"
+            f"model.hidden_size={model.hidden_size} is not a multiple of model.heads={model.heads}"
         )
-    lengths = data.sequence_length
     if not lengths or min(lengths) != 0:
         raise InputError(
-            f"data.sequence_length={dict(lengths)} must say the length from epoch 0 on, "
+            f"data.sequence_length={dict(lengths)} must give the length from epoch 0 on, "
             "e.g. {0: 64}"
         )
     for epoch, length in lengths.items():
         if not 4 <= length <= model.max_positions:
             raise InputError(
-                f"data.sequence_length={{{epoch}: {length}}} is out of range: a block has at least "
-                f"4 and at most model.max_positions={model.max_positions} tokens"
+                f"data.sequence_length={{{epoch}: {length}}} is out of range: a length must be at "
+                f"least 4 and at most model.max_positions={model.max_positions}"
             )
-    check_division(config, devices=max(trainer.devices, 1))
-    _check_shares(data)
+    check_division(config, devices=max(config.trainer.devices, 1))
+    _check_shares(config.data)
     _check_effects(config)
-    if config.masking.counters == "bfloat16" and (trainer.devices != 1 or trainer.accumulate != 1):
+    devices, accumulate = config.trainer.devices, config.trainer.accumulate
+    if config.masking.counters == "bfloat16" and (devices, accumulate) != (1, 1):
         raise InputError(
-            "masking.counters=bfloat16 adds each step's whole batch at once, as the authors' "
-            f"script does on one device: trainer.devices={trainer.devices} and "
-            f"trainer.accumulate={trainer.accumulate} must both be 1"
+            "masking.counters=bfloat16 adds the whole batch of a step at once, as the authors' "
+            f"script does on one device: trainer.devices={devices} and "
+            f"trainer.accumulate={accumulate} must both be 1"
         )
 
 
 def _check_effects(config: Config) -> None:
-    """Raises InputError for an option that changes nothing in the chosen setting."""
-    nhot, masking, logger = config.model.nhot, config.masking, config.logger
-    if nhot.fusion == "none" and nhot.dim is not None:
-        raise InputError(f"model.nhot.dim={nhot.dim} has no effect without model/nhot=add")
-    default = MaskingConfig()
-    signal = masking.signal["_target_"] if isinstance(masking.signal, dict) else ""
-    if signal.endswith(".Uniform"):
-        for name in ("smoothing", "floor"):
-            if getattr(masking, name) != getattr(default, name):
-                raise InputError(
-                    f"masking.{name}={getattr(masking, name)} has no effect with "
-                    "masking/signal=uniform: the table never changes"
-                )
-    if logger.name != "wandb":
-        for name in ("project", "entity", "mode"):
-            if getattr(logger, name) != getattr(LoggerConfig(), name):
-                raise InputError(
-                    f"logger.{name}={getattr(logger, name)} has no effect without logger=wandb"
-                )
+    """Raises InputError for an option that has no effect with the chosen components."""
+    signal = config.masking.signal
+    unused: list[tuple[str, tuple[str, ...], str]] = []
+    if config.model.nhot.fusion == "none":
+        unused.append(("model.nhot", ("dim",), "without model/nhot=add"))
+    if isinstance(signal, dict) and signal["_target_"].endswith(".Uniform"):
+        reason = "with masking/signal=uniform: the table never changes"
+        unused.append(("masking", ("smoothing", "floor"), reason))
+    if config.logger.name != "wandb":
+        unused.append(("logger", ("project", "entity", "mode"), "without logger=wandb"))
+    for section, names, reason in unused:
+        given, default = attrgetter(section)(config), attrgetter(section)(Config())
+        for name in names:
+            value = getattr(given, name)
+            if value != getattr(default, name):
+                raise InputError(f"{section}.{name}={value} has no effect {reason}")
 
 
 def _check_shares(data: DataConfig) -> None:
     for name, share in data.shares.items():
         if not 0 <= share <= 1:
-            raise InputError(f"data.shares.{name}={share} is out of range: a share is 0 to 1")
+            raise InputError(f"data.shares.{name}={share} is out of range: it must be 0 to 1")
     total = math.fsum(data.shares.values())
     if data.shares and abs(total - 1) > 1e-6:
-        raise InputError(
-            f"data.shares={dict(data.shares)} add up to {total:g}: they must add up to 1"
-        )
+        raise InputError(f"data.shares={dict(data.shares)} sum to {total:g}: they must sum to 1")

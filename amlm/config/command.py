@@ -1,4 +1,4 @@
-"""What a command is: its options, what it does with them, what can be checked beforehand."""
+"""What a command is: its options, its task, and its checks before it starts."""
 
 from __future__ import annotations
 
@@ -10,38 +10,34 @@ from amlm.config.schema import Config
 
 Options = TypeVar("Options")
 
-RUN_CONFIG = "config"  # name of the YAML that a run's configuration starts from
+RUN_CONFIG = "config"  # the YAML file that is the root of a run's configuration
 
 
 def root_of(schema: type[Any], program: str = "options") -> str:
-    """The name of the configuration that Hydra starts from."""
+    """Name of the root configuration that Hydra composes."""
     return RUN_CONFIG if schema is Config else program.replace(".", " ").split()[-1]
-
-
-def _nothing(options: Any, in_sweep: bool) -> None:
-    pass
 
 
 @dataclass(frozen=True)
 class Command(Generic[Options]):
-    """A command of the package; `amlm.config.command_line.run` runs it.
+    """A command of the package, run by `amlm.config.command_line.run`.
 
     Attributes:
         program: how it is called, e.g. ``amlm.data download``.
         about: what it does, for ``--help``.
-        schema: a dataclass whose fields are made with `amlm.config.options.option`; one with the
-            default `NEEDED` has to be given.
-        task: gets the options, once per run of a sweep. What it returns, if it is a number, is
-            what a sweeper optimises.
-        check: raises InputError for what is wrong beside types and ranges, e.g. missing data;
-            called for every run of a sweep before the first one starts.
+        schema: a dataclass with fields made by `amlm.config.options.option`; the default `NEEDED`
+            marks a required one.
+        task: called with the options, once per run of a sweep. A float that it returns is the
+            objective of a sweeper.
+        check: raises InputError for what types and ranges cannot show, e.g. missing data. Called
+            with the options and whether they belong to a sweep, for all runs before the first.
     """
 
     program: str
     about: str
     schema: type[Options]
     task: Callable[[Options], object]
-    check: Callable[[Options, bool], None] = _nothing
+    check: Callable[[Options, bool], None] = lambda options, in_sweep: None
 
     @property
     def root(self) -> str:

@@ -1,8 +1,8 @@
-"""The command line of every command: reads the options, checks all of them, then starts.
+"""The command line of every command: checks all options, then starts.
 
-All commands take Hydra's overrides and flags. Everything that can be wrong with the options of a
-run, or of any run of a sweep, is found before the first one starts, and an unknown option is
-answered with the nearest valid one. Nothing heavy is imported until then: ``--help`` must be quick.
+All commands take Hydra's overrides and flags. Whatever is wrong with the options of a run, or of
+any run of a sweep, is reported before the first one starts, and an unknown option is answered with
+the nearest valid one. Nothing heavy is imported for a plain ``--help``, which must be fast.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from amlm.util.terminal import fail, say
 
 
 @contextmanager
-def _answer_errors(in_sweep: bool = False) -> Iterator[None]:
-    """Ends the program with one line for what a user can put right, and quietly with Ctrl-C."""
+def _report_errors(in_sweep: bool = False) -> Iterator[None]:
+    """Reports an error that a user can fix in one line and exits; exits silently on Ctrl-C."""
     try:
         yield
     except KeyboardInterrupt:
@@ -47,27 +47,20 @@ def _parse_flags(arguments: Sequence[str]) -> argparse.Namespace:
     from hydra._internal.utils import get_args_parser
 
     def refuse(message: str) -> NoReturn:
-        raise InputError(f"{message} (an option is given as option=value, without dashes)")
+        raise InputError(f"{message} (options are written option=value, without dashes)")
 
     parser = get_args_parser()
     parser.error = refuse
     flags = parser.parse_args(list(arguments))
     if flags.config_path:
-        raise InputError("--config-path is not used here: --config-dir adds a folder of yours")
+        raise InputError("--config-path is not supported: use --config-dir to add your own folder")
     assert isinstance(flags, argparse.Namespace)
     return flags
 
 
-def _to_overrides(command: Command[Any], arguments: Sequence[str]) -> list[str]:
-    from amlm.config.overrides import to_override
-
-    known = [name for name, *_ in options(command.schema())]
-    return [to_override(each, known) for each in arguments]
-
-
 def check_command(
     command: Command[Any],
-    overrides: Sequence[str],
+    arguments: Sequence[str],
     *,
     multirun: bool = False,
     config_dir: str | None = None,
@@ -77,11 +70,11 @@ def check_command(
     """Composes and checks every run that a command would start.
 
     Args:
-        command: which one.
-        overrides: as a user types them.
+        command: the command.
+        arguments: overrides as typed by a user.
         multirun: whether it is a sweep.
         config_dir, config_name: see `amlm.config.composition.composer`.
-        only_compose: whether the configuration is only to be shown.
+        only_compose: do not check values, since the configuration is only shown.
 
     Raises:
         InputError: an unknown option or choice, a wrong type, a value out of range, missing data.
@@ -89,16 +82,17 @@ def check_command(
     from hydra.types import RunMode
 
     from amlm.config.composition import composer
+    from amlm.config.overrides import to_overrides
     from amlm.config.sweeps import check_sweep, runs
 
-    overrides = _to_overrides(command, overrides)
+    overrides = to_overrides(arguments, command.schema)
     with composer(command.schema, command.root, config_dir, config_name) as made:
         parsed = made.parse(overrides)
         hydra = made.compose(next(runs(parsed))).hydra
         if only_compose:
             return
         multirun = multirun or hydra.mode == RunMode.MULTIRUN
-        if multirun:  # a YAML file may say what to sweep over
+        if multirun:  # a YAML file may define the sweep
             given = hydra.sweeper.get("params") or {}
             parsed = made.parse([*(f"{key}={value}" for key, value in given.items()), *overrides])
         check_sweep(parsed, multirun, hydra.runtime.choices["hydra/sweeper"])
@@ -114,7 +108,7 @@ def _show(text: str) -> None:
 
 
 def _help(command: Command[Any], flags: argparse.Namespace, overrides: Sequence[str]) -> str:
-    """The help text with the values of some overrides and the chosen components' options."""
+    """The help text with the values that overrides give and the options of chosen components."""
     from omegaconf import OmegaConf
 
     from amlm.config.components import describe_components
@@ -131,7 +125,7 @@ def _help(command: Command[Any], flags: argparse.Namespace, overrides: Sequence[
 
 
 def _run_task(command: Command[Options], cfg: Any) -> float | None:
-    """One run: what Hydra calls, once per run of a sweep."""
+    """One run: called by Hydra, once per run of a sweep."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
@@ -140,7 +134,7 @@ def _run_task(command: Command[Options], cfg: Any) -> float | None:
 
     job = HydraConfig.get()
     in_sweep = job.mode == RunMode.MULTIRUN
-    with _answer_errors(in_sweep):
+    with _report_errors(in_sweep):
         made = build_options(cfg, command.schema)
         if isinstance(made, Config):
             place(made, job, in_sweep)
@@ -148,26 +142,15 @@ def _run_task(command: Command[Options], cfg: Any) -> float | None:
         return result if isinstance(result, float) else None
 
 
-@contextmanager
-def _replace_argv(arguments: Sequence[str]) -> Iterator[None]:
-    """Hydra, and Lightning's further processes, read the command line for themselves."""
-    before = sys.argv
-    sys.argv = [before[0], *arguments]
-    try:
-        yield
-    finally:
-        sys.argv = before
-
-
 def run(command: Command[Options], arguments: Sequence[str]) -> None:
-    """Runs a command with the arguments of its command line, or answers ``--help``.
+    """Runs a command with the arguments of its command line, or prints its help.
 
-    What a user can put right is said in one line on standard error, with exit status 2.
+    Errors that a user can fix end the program with status 2 and one line on standard error.
     """
     if arguments and {*arguments} <= {"-h", "--help"}:
         _show(help_text(command, groups_of(command.root)))
         return
-    with _answer_errors():
+    with _report_errors():
         _run(command, arguments)
 
 
@@ -175,16 +158,17 @@ def _run(command: Command[Options], arguments: Sequence[str]) -> None:
     import hydra
 
     from amlm.config.composition import VERSION_BASE, config_path, register
+    from amlm.config.overrides import to_overrides
 
     flags = _parse_flags(arguments)
-    overrides = _to_overrides(command, flags.overrides)
+    overrides = to_overrides(flags.overrides, command.schema)
     if flags.help:
         _show(_help(command, flags, overrides))
         return
     if not (flags.info or flags.hydra_help or flags.shell_completion):
         check_command(
             command,
-            overrides,
+            flags.overrides,
             multirun=bool(flags.multirun),
             config_dir=flags.config_dir,
             config_name=flags.config_name,
@@ -199,6 +183,10 @@ def _run(command: Command[Options], arguments: Sequence[str]) -> None:
     def start(cfg: Any) -> float | None:
         return _run_task(command, cfg)
 
-    read = dict(zip(flags.overrides, overrides, strict=True))
-    with _replace_argv([read.get(each, each) for each in arguments]):
+    # Hydra, and the processes that Lightning starts, read sys.argv.
+    before, rewritten = sys.argv, dict(zip(flags.overrides, overrides, strict=True))
+    sys.argv = [before[0], *(rewritten.get(each, each) for each in arguments)]
+    try:
         start()
+    finally:
+        sys.argv = before

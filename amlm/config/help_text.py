@@ -1,4 +1,4 @@
-"""The text of ``--help``, the same for every command. Nothing heavy is imported for it."""
+"""The text of ``--help``, the same for every command. Nothing heavy is imported here."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from amlm.config.command import RUN_CONFIG, Command
 from amlm.config.options import options, range_text
 
 FLAGS = {
-    "--cfg job": "show the configuration, do not run",
-    "--multirun": "a sweep, e.g. seed=0,1 for two runs",
-    "--config-dir <folder>": "a folder of YAML files of yours",
+    "--cfg job": "show the configuration and exit",
+    "--multirun": "run a sweep, e.g. seed=0,1 for two runs",
+    "--config-dir <folder>": "add a folder of your own YAML files",
 }
 
 
@@ -26,8 +26,7 @@ def _shown(value: Any) -> str:
     return "..." if value == "???" else str(value)
 
 
-def option_lines(name: str, each: dataclasses.Field[Any], value: Any) -> Iterator[str]:
-    """An option with its value, meaning and range."""
+def _option_lines(name: str, each: dataclasses.Field[Any], value: Any) -> Iterator[str]:
     limits = range_text(each)
     meaning = [each.metadata.get("help", ""), f"[{limits}]" if limits else ""]
     yield f"  {name}={_shown(value)}"
@@ -41,14 +40,15 @@ def help_text(
     values: Mapping[str, Any] | None = None,
     components: Mapping[str, tuple[Any, Mapping[str, Any]]] | None = None,
 ) -> str:
-    """What a command does, its config groups, and every option with value, range and meaning.
+    """What a command does, its config groups, and every option with its value, meaning and range.
 
     Args:
-        command: which one.
-        groups: the config groups and their choices.
-        values: of the options by dotted name; the schema's defaults if there are none.
-        components: the class and the options of each chosen component, by its place.
+        command: the command.
+        groups: config groups and their choices.
+        values: of the options by dotted name; by default those of the schema.
+        components: class and options of each chosen component, by its key in the configuration.
     """
+    run_defaults = command.root == RUN_CONFIG and values is None
     group = "[group=choice ...] " if groups else ""
     lines = [f"python -m {command.program} {group}[option=value ...]"]
     lines += [f"  {flag:<22} {meaning}" for flag, meaning in FLAGS.items()]
@@ -57,17 +57,16 @@ def help_text(
         lines += ["Groups (choices):"]
         lines += [f"  {group} = {' | '.join(choices)}" for group, choices in groups.items()]
         lines += [""]
-    before = command.root == RUN_CONFIG and values is None
-    lines += [f"Options{' (defaults before any group has its say)' if before else ''}:"]
+    lines += [f"Options{' (defaults, before groups apply)' if run_defaults else ''}:"]
     for name, each, default in options(command.schema()):
-        lines += option_lines(name, each, default if values is None else values[name])
+        lines += _option_lines(name, each, default if values is None else values[name])
     for where, (cls, given) in (components or {}).items():
         if given:
             lines += ["", f"Options of {where}, {cls.__module__}.{cls.__qualname__}:"]
         for each in dataclasses.fields(cls):
             if each.name in given:
-                lines += option_lines(f"{where}.{each.name}", each, given[each.name])
-    if command.root == RUN_CONFIG and components is None:
-        choice = "masking/schedule=cosine"
-        lines += ["", f"The options of a chosen part: python -m {command.program} {choice} --help"]
+                lines += _option_lines(f"{where}.{each.name}", each, given[each.name])
+    if run_defaults:
+        example = f"python -m {command.program} masking/schedule=cosine --help"
+        lines += ["", f"Options of a component, once it is chosen: {example}"]
     return "\n".join(lines)

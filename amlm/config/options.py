@@ -1,4 +1,4 @@
-"""One option: a dataclass field with its meaning and range; help texts and range checks from it."""
+"""Options: dataclass fields with a help text and a range, and the range check."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from amlm.util.errors import InputError
 
-NEEDED: Any = "???"  # the default of an option that has none, as OmegaConf spells it
+NEEDED: Any = "???"  # default of a required option, as OmegaConf spells it
 
 
 def option(
@@ -23,7 +23,7 @@ def option(
     lt: float | None = None,
     choices: tuple[str, ...] | None = None,
 ) -> Any:
-    """A dataclass field with its one line of meaning and the range its value must lie in."""
+    """A dataclass field with one line of help and the range that its value must lie in."""
     metadata = {"help": help, "ge": ge, "gt": gt, "le": le, "lt": lt, "choices": choices}
     if isinstance(default, (dict, list)):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)
@@ -63,9 +63,9 @@ def check_ranges(section: Any, prefix: str = "") -> None:
         for one in value if isinstance(value, list) else [value]:
             if _outside(one, each.metadata):
                 meaning = each.metadata.get("help")
-                limits = range_text(each) or "a finite number"
                 raise InputError(
-                    f"{name}={one} is out of range: it must be {limits}"
+                    f"{name}={one} is out of range: it must be "
+                    f"{range_text(each) or 'a finite number'}"
                     + (f" ({meaning})" if meaning else "")
                 )
 

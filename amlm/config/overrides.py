@@ -1,35 +1,34 @@
-"""Overrides (``name=value``) as users type them, made ready for Hydra, and its errors in our words.
+"""Overrides (``name=value``) as users type them, prepared for Hydra, and Hydra's errors reworded.
 
-Hydra's grammar keeps ``, = ( ) [ ] { }``, quotes and all letters beyond ASCII for itself. A plain
-text that it refuses, such as a path with an umlaut, is quoted here; where that could hide a
-mistake, the user is told how to quote it.
+Hydra's grammar reserves ``, = ( ) [ ] { }``, quotes and all letters beyond ASCII. A plain text
+that it rejects, such as a path with an umlaut, is quoted here; where that could hide a mistake, the
+error says how to quote it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+
+from amlm.config.options import options
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
 
-if TYPE_CHECKING:
-    from hydra.core.override_parser.types import Override
-
-# Sections whose keys a user names, and components, whose YAML need not list all their options:
-# what is given for them is added, without a `+` to remember.
+# Sections with keys of the user's own, and components, whose YAML need not list all options: their
+# keys are added without typing a `+`.
 FREE = re.compile(
     r"(data\.(sources|shares|cleaning)|callbacks)[.=]"
     r"|masking\.(signal|schedule|sampler|replacement)\."
 )
-MARKS = set("[]{}(),'\"")  # where quoting all of a value could hide a mistake
+MARKS = set("[]{}(),'\"")  # where quoting the whole value could hide a mistake
 
 
 def _is_readable(text: str) -> bool:
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
     try:
         OverridesParser.create().parse_override(text)
     except HydraException:
@@ -38,22 +37,27 @@ def _is_readable(text: str) -> bool:
 
 
 def how_to_quote(key: str, value: str) -> str:
-    """How to write a value that Hydra takes for something else, for messages."""
+    """How to write a value that Hydra misreads, for error messages."""
     quoted = value.replace('"', '\\"')
-    return f"""a list is written [a,b]; one text is quoted twice: '{key}="{quoted}"'"""
+    return f"""write a list as [a,b], and quote a text twice: '{key}="{quoted}"'"""
 
 
-def to_override(argument: str, known: Sequence[str]) -> str:
-    """An argument of the command line as an override that Hydra reads.
+def to_overrides(arguments: Sequence[str], schema: type[Any]) -> list[str]:
+    """Arguments of the command line as overrides that Hydra can read.
 
     Raises:
-        InputError: it has another form, or a value that has to be quoted.
+        InputError: an argument has another form, or a value that has to be quoted.
     """
+    known = [name for name, *_ in options(schema())]
+    return [_to_override(each, known) for each in arguments]
+
+
+def _to_override(argument: str, known: Sequence[str]) -> str:
     if FREE.match(argument):
         argument = f"++{argument}"
     key, sign, value = argument.partition("=")
     if not sign and not argument.startswith("~"):
-        hint = "" if argument in {*known} else nearest(argument, known)
+        hint = "" if argument in known else nearest(argument, known)
         raise InputError(f"{argument!r} is not of the form option=value{hint}")
     if _is_readable(argument):
         return argument
@@ -71,23 +75,23 @@ def explain(
     overrides: Sequence[Override],
     known: Sequence[str],
     choices: Mapping[str, Sequence[str]],
-    lists: Iterable[str] = (),
+    lists: Sequence[str],
 ) -> str:
-    """Hydra's message in our words: what is wrong, and the nearest valid name.
+    """Rewords an error of Hydra's: what is wrong, and the nearest valid name.
 
     Args:
-        error: what composing raised.
+        error: raised by composing.
         overrides: of the command line.
         known: names of all options and groups.
-        choices: of every group.
+        choices: by group.
         lists: names of the options that are lists.
     """
     missing = str(getattr(error, "missing_cfg_file", None))
     if missing.startswith("hydra/"):
         group, _, choice = missing.rpartition("/")
         return (
-            f"{group}={choice} is not there: install the plugin of Hydra that has it (for optuna: "
-            "pip install 'amlm[optuna]')"
+            f"{group}={choice} is not available: install the Hydra plugin that provides it (for "
+            "optuna: pip install 'amlm[optuna]')"
         )
     for override in overrides:
         key, value = override.key_or_group, override.value()
@@ -99,7 +103,7 @@ def explain(
         if key not in choices and key not in known:
             return f"unknown option {key}{nearest(key, known)}"
         if key in lists and not isinstance(value, list):
-            return f"{key}: is a list: {key}=[{value}]"
+            return f"{key} is a list: {key}=[{value}]"
     lines = [line.strip() for line in str(error).splitlines()]
     for line in lines:
         full_key = line.removeprefix("full_key: ")
@@ -107,5 +111,5 @@ def explain(
             return f"unknown option {full_key}{nearest(full_key, known)} ({lines[0].rstrip(':')})"
     cause = str(error.__cause__ or "").splitlines()[:1]
     text = ": ".join([lines[0].rstrip(":"), *(cause or lines[1:2])])
-    whole = "; of an interval, int(interval(a,b)) draws whole numbers"
+    whole = "; for integers from an interval, use int(interval(a,b))"
     return text + (whole if "'float' could not be converted to Integer" in text else "")

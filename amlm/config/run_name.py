@@ -1,4 +1,4 @@
-"""Names made from what a run is: of its folder, its W&B run, its card, and its place in a sweep."""
+"""Names derived from what a run is: for its folder, W&B run and card, and its folder in a sweep."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 
 from amlm.config.schema import flat
 
-# Config groups that say where or how long a run trains, not what is compared. Departures from
-# their files are named all the same, e.g. `-max_steps_3000`.
+# Groups that set where or how long a run trains, not what is compared. Options that differ from
+# their files are still named, e.g. `-max_steps_3000`.
 NOT_NAMED = ("experiment", "scale", "impl", "debug", "logger", "data", "data/cleaning")
 FACTORS = ("masking/signal", "masking/schedule", "model/nhot")
-# Options that are compared between runs; the others are cadence, places and hardware.
+# Options that are compared between runs; the others are intervals, paths and hardware.
 COMPARED = re.compile(
     r"masking\.|model\.|optimizer\.|tokenizer\.vocab_size|trainer\.(max_steps|overfit)"
     r"|data\.(words|shares|sequence_length|tokens_per_step|epochs|seed|cleaning)"
 )
-# Options that do not tell the runs of a sweep apart.
+# Options that do not distinguish the runs of a sweep.
 NOT_IN_KEY = re.compile(r"run_dir|sweep|paths\.|logger|trainer\.threads|hydra|objective|components")
 LONGEST = 100  # characters of a name; a folder's name may have 255 bytes
 
@@ -44,16 +44,16 @@ def run_name(
 
     Args:
         experiment: the choice of ``experiment=``.
-        choices: the choice of every config group.
-        usual: what the experiment's file alone chooses.
-        departures: options that have another value than those choices give them.
+        choices: by config group.
+        usual: the choices of the experiment's file alone.
+        departures: options whose values differ from what the choices give.
 
     Returns: e.g. ``hard_decay``, ``hard_decay-adamw-lr_0.001``, ``paper_parity-soft``.
     """
     changed = [
         group
         for group, choice in choices.items()
-        if group not in NOT_NAMED and not group.startswith("hydra/") and choice != usual.get(group)
+        if group not in NOT_NAMED and choice != usual.get(group)
     ]
     if experiment is None or experiment == grid_name(usual):
         base = grid_name(choices)
@@ -66,7 +66,7 @@ def run_name(
 
 
 def departures(config: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:
-    """Options that are compared between runs and have another value than in a reference."""
+    """Options that are compared between runs and differ from a reference."""
     ours, theirs = flat(config), flat(reference)
     return {
         key: value
@@ -76,17 +76,12 @@ def departures(config: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[
 
 
 def sweep_key(overrides: Iterable[str], experiment: str | None, seed: int) -> str:
-    """The folder of a run in a sweep: its overrides, in an order that does not depend on how they
-    were typed, so that a sweep that is extended finds its finished runs.
-
-    Args:
-        overrides: ``key=value`` of this run.
-        experiment, seed: always part of the key, overridden or not.
-    """
+    """The folder of a run in a sweep: its overrides in canonical order, experiment and seed first
+    (overridden or not), so that an extended sweep finds its finished runs."""
     given = dict(text.lstrip("+~").partition("=")[::2] for text in overrides)
     given |= {"experiment": str(experiment), "seed": str(seed)}
     others = sorted(given.keys() - {"experiment", "seed"})
-    order = ["experiment", "seed", *others]  # what is cut off a long name comes last
+    order = ["experiment", "seed", *others]  # a long name loses its end
     parts = [f"{key}={given[key]}" for key in order if not NOT_IN_KEY.match(key)]
     text = ",".join(parts)
     clean = ",".join(_clean(part) for part in parts)
@@ -98,12 +93,12 @@ def _shown(value: Any) -> str:
 
 
 def _clean(text: str) -> str:
-    # What every file system takes, and a shell and Hydra take unquoted.
+    # Valid on every file system, and unquoted in a shell and in Hydra.
     return re.sub(r"[^\w.=+-]+", "_", text).strip("_.")
 
 
 def _shortened(name: str, distinct: str | None = None) -> str:
-    """At most `LONGEST` characters; a digest tells apart what cleaning or cutting made alike."""
+    """At most `LONGEST` characters; a digest keeps cleaned and truncated names distinct."""
     if len(name) <= LONGEST and distinct is None:
         return name
     digest = hashlib.blake2b((distinct or name).encode(), digest_size=4).hexdigest()

@@ -1,4 +1,4 @@
-"""Sweeps: the runs that a command stands for, and where each of them goes."""
+"""Sweeps: the runs that a command stands for."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from hydra.core.override_parser.types import Override
 from amlm.config.overrides import how_to_quote
 from amlm.util.errors import InputError
 
-CHECKED_RUNS = 256  # of a sweep, beforehand; a check takes a tenth of a second
+CHECKED_RUNS = 256  # per sweep; checking one takes a tenth of a second
 
 
 def _values(override: Override) -> list[str]:
-    """An override for each value of a sweep; for the two ends of an interval."""
+    """One override for each value of a sweep, or for the two ends of an interval."""
     key, value = override.get_key_element(), override.value()
     if override.is_interval_sweep():
         ends: Any = value
@@ -27,7 +27,7 @@ def _values(override: Override) -> list[str]:
 
 
 def runs(overrides: Sequence[Override]) -> Iterator[list[str]]:
-    """The overrides of every run of a sweep, or of the one run; of huge sweeps the first ones.
+    """The overrides of each run, of a large sweep of its first `CHECKED_RUNS` runs.
 
     Raises:
         InputError: a sweep without any value.
@@ -35,31 +35,22 @@ def runs(overrides: Sequence[Override]) -> Iterator[list[str]]:
     values = [_values(each) for each in overrides]
     for override, found in zip(overrides, values, strict=True):
         if not found:
-            raise InputError(f"{override.input_line} is a sweep of no values")
-    for command in islice(product(*values), CHECKED_RUNS):
-        yield list(command)
+            raise InputError(f"{override.input_line} matches nothing to sweep over")
+    yield from (list(each) for each in islice(product(*values), CHECKED_RUNS))
 
 
 def check_sweep(overrides: Sequence[Override], multirun: bool, sweeper: str) -> None:
-    """Checks that a sweep is asked for, and that the sweeper can make it.
-
-    Args:
-        overrides: of the command.
-        multirun: whether ``--multirun`` was given.
-        sweeper: the choice of ``hydra/sweeper``.
-
-    Raises:
-        InputError: says what to add.
-    """
+    """Raises InputError for a sweep without ``--multirun``, or one that the sweeper (the choice of
+    ``hydra/sweeper``) does not support."""
     for override in overrides:
         name, text = override.key_or_group, override.input_line
         if override.is_sweep_override() and not multirun:
             raise InputError(
-                f"{text} is a sweep: add --multirun for a run with each value; "
+                f"{text} is a sweep: add --multirun to run each value; "
                 + how_to_quote(name, override.get_value_string())
             )
         if override.is_interval_sweep() and sweeper == "basic":
             raise InputError(
-                f"{text}: an interval needs a sweeper that draws from it: pip install "
+                f"{text}: an interval needs a sweeper that samples from it: pip install "
                 "'amlm[optuna]' and add hydra/sweeper=optuna, or sweep over values"
             )

@@ -1,5 +1,5 @@
-"""The command line, as a process and as a function: `--help` and its imports, exit statuses, what
-a user is told; the same flags for `amlm.train` and for a small command."""
+"""The command line, as a process and as a function: `--help` and its imports, exit statuses, error
+messages; the same flags for `amlm.train` and for a small command."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from amlm.config.command_line import run
 from amlm.config.groups import groups_of
 from amlm.config.options import NEEDED, option, options
 from amlm.config.schema import Config
-from amlm.training.checks import check_run
+from amlm.training.check_run import check_run
 from amlm.util.errors import InputError
 
-MODULES: dict[str, list[list[str]]] = {  # how each command is called, by its module
+MODULES: dict[str, list[list[str]]] = {  # arguments of each command, by module
     "amlm.train": [[]],
     "amlm.evaluate": [[]],
     "amlm.export": [[]],
@@ -50,7 +50,9 @@ class Options:
     tasks: list[str] = option([], "which")
 
 
-def said(command: Command[Options], *arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
+def output_of(
+    command: Command[Options], *arguments: str, capsys: pytest.CaptureFixture[str]
+) -> str:
     run(command, arguments)
     return capsys.readouterr().out
 
@@ -64,7 +66,7 @@ def test_help_imports_nothing_heavy(module: str, words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("module", ["amlm.train", "amlm.evaluate"])
-def test_help_is_quick(module: str) -> None:
+def test_help_is_fast(module: str) -> None:
     times = []
     for _ in range(5):
         start = time.perf_counter()
@@ -81,35 +83,35 @@ def test_help_of_train_names_every_option_and_choice(capsys: pytest.CaptureFixtu
 
 
 def test_help_shows_meaning_range_and_default(capsys: pytest.CaptureFixture[str]) -> None:
-    shown = said(Command("amlm.x", "About x.", Options, print), "-h", capsys=capsys)
+    shown = output_of(Command("amlm.x", "About x.", Options, print), "-h", capsys=capsys)
     assert "python -m amlm.x [option=value ...]" in shown and "About x." in shown
     for text in ("out=...", "where to", "count=3", "how many [at least 1]", "tasks=[]"):
         assert text in shown
     assert "--multirun" in shown and "--config-dir" in shown and "Groups" not in shown
 
 
-def test_help_shows_what_overrides_give(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_shows_the_values_of_overrides(capsys: pytest.CaptureFixture[str]) -> None:
     command = Command("amlm.x", "About x.", Options, print)
-    shown = said(command, "tasks=[a,b]", "--help", capsys=capsys)
+    shown = output_of(command, "tasks=[a,b]", "--help", capsys=capsys)
     assert "tasks=[a, b]" in shown and "out=..." in shown
 
 
-def test_a_closed_pipe_after_help_is_no_error() -> None:
+def test_help_into_a_closed_pipe_is_no_error() -> None:
     code = f"{sys.executable} -m amlm.train --help | head -n 1"
     done = subprocess.run(["sh", "-c", code], capture_output=True, text=True)
     assert done.stderr == "" and done.stdout.startswith("python -m amlm.train")
 
 
-def test_cfg_shows_the_configuration_and_runs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_cfg_shows_the_configuration_without_running(capsys: pytest.CaptureFixture[str]) -> None:
     command = Command("amlm.x", "About x.", Options, lambda _: pytest.fail("ran"))
-    shown = said(command, "tasks=[a]", "--cfg", "job", capsys=capsys)
+    shown = output_of(command, "tasks=[a]", "--cfg", "job", capsys=capsys)
     assert shown == "out: ???\ncount: 3\ntasks:\n- a\n"
     with pytest.raises(SystemExit):
-        said(command, "cuont=2", "--cfg", "job", capsys=capsys)
+        output_of(command, "cuont=2", "--cfg", "job", capsys=capsys)
     assert capsys.readouterr().err == "error: unknown option cuont (did you mean count?)\n"
 
 
-def test_a_users_folder_may_hold_a_configuration_of_a_small_command(
+def test_config_dir_can_hold_a_root_configuration_of_a_small_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "mine.yaml").write_text("defaults:\n  - x\n  - _self_\nout: here\ncount: 7\n")
@@ -119,14 +121,14 @@ def test_a_users_folder_may_hold_a_configuration_of_a_small_command(
     assert seen == [Options("here", 7, ["a"])]
 
 
-def test_a_small_command_sweeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_multirun_sweeps_a_small_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     seen: list[Options] = []
     run(Command("amlm.x", "", Options, seen.append), ["-m", "out=a,b", "count=range(1,3)"])
     assert seen == [Options(out, count) for out in ("a", "b") for count in (1, 2)]
 
 
-def test_one_run_leaves_nothing_but_its_own_files(
+def test_hydra_leaves_no_files_and_sys_argv_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -136,15 +138,15 @@ def test_one_run_leaves_nothing_but_its_own_files(
 
 
 @pytest.mark.parametrize(
-    ("raised", "status", "told"),
+    ("raised", "status", "message"),
     [
         (InputError("this and that"), 2, "error: this and that\n"),
         (PermissionError(13, "Permission denied", "f"), 2, "error: [Errno 13] Permission denied"),
         (KeyboardInterrupt(), 130, ""),
     ],
 )
-def test_what_a_user_can_put_right_ends_with_one_line(
-    raised: BaseException, status: int, told: str, capsys: pytest.CaptureFixture[str]
+def test_user_errors_end_with_one_line_and_a_status(
+    raised: BaseException, status: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def task(_: Options) -> None:
         raise raised
@@ -152,27 +154,27 @@ def test_what_a_user_can_put_right_ends_with_one_line(
     with pytest.raises(SystemExit) as ended:
         run(Command("amlm.x", "", Options, task), ["out=a"])
     assert ended.value.code == status
-    assert capsys.readouterr().err.startswith(told)
+    assert capsys.readouterr().err.startswith(message)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        (["--count=2"], "unrecognized arguments: --count=2 (an option is given as option=value"),
-        (["--config-path", "x"], "--config-path is not used here: --config-dir"),
-        (["count=2"], "out=... is needed: where to"),
+        (["--count=2"], "unrecognized arguments: --count=2 (options are written option=value"),
+        (["--config-path", "x"], "--config-path is not supported: use --config-dir"),
+        (["count=2"], "out=... is required: where to"),
     ],
 )
-def test_flags_that_are_not_used_are_refused(
-    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+def test_unsupported_flags_and_missing_options_are_refused(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         run(Command("amlm.x", "", Options, print), arguments)
     assert ended.value.code == 2
-    assert capsys.readouterr().err.startswith(f"error: {told}")
+    assert capsys.readouterr().err.startswith(f"error: {message}")
 
 
-def test_a_wrong_option_ends_the_program_with_its_message(tmp_path: Path) -> None:
+def test_an_unknown_option_exits_with_a_hint_and_no_files(tmp_path: Path) -> None:
     done = in_a_process("-m", "amlm.train", "trainer.max_step=2", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == (
@@ -181,8 +183,8 @@ def test_a_wrong_option_ends_the_program_with_its_message(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_sections_whose_keys_are_the_users_take_them_without_a_plus(tmp_path: Path) -> None:
-    """`data.shares=...` as a user types it; Hydra alone would ask for a plus."""
+def test_free_sections_take_new_keys_without_a_plus(tmp_path: Path) -> None:
+    """`data.shares=...` as typed by a user; Hydra alone requires a plus."""
     path = tmp_path / "ä.txt"
     path.write_text("one two\n")
     typed_by_user = [

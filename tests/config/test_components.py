@@ -1,5 +1,5 @@
-"""Components: classes that a `_target_` names, of ours and of a package outside the repository,
-which is really installed here."""
+"""Components: classes that a `_target_` names, ours and those of a package outside the repository,
+which these tests install."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def make_wheel(folder: Path, entry_points: str) -> Path:
 
 
 def installed(folder: Path, entry_points: str = "") -> Path:
-    """Installs the user's package with pip into a folder of its own; returns that."""
+    """Installs the user's package with pip into a separate folder; returns that folder."""
     subprocess.run(
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"),
@@ -88,7 +88,7 @@ def on_path(mylab: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def conf(tmp_path: Path) -> Path:
-    """The user's folder: the signal with its package named, and without."""
+    """A user's folder: the signal with and without its package in `components`."""
     folder = tmp_path / "conf" / "masking" / "signal"
     folder.mkdir(parents=True)
     (folder / "mine.yaml").write_text(NAMED)
@@ -97,7 +97,7 @@ def conf(tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("on_path")
-def test_a_users_signal_is_checked_like_ours(conf: Path) -> None:
+def test_options_of_a_users_signal_are_checked(conf: Path) -> None:
     def check(*overrides: str) -> None:
         check_command(TRAIN, overrides, config_dir=str(conf))
 
@@ -115,7 +115,7 @@ def test_a_users_signal_is_checked_like_ours(conf: Path) -> None:
 
 
 @pytest.mark.usefixtures("on_path")
-def test_a_package_that_nobody_named_is_refused(conf: Path) -> None:
+def test_a_package_not_in_components_is_refused(conf: Path) -> None:
     for components in ("[]", "[my]", "[mylab.other]"):
         with pytest.raises(InputError, match=r"only classes of amlm, .* add components=\[mylab\]"):
             check_command(
@@ -123,7 +123,7 @@ def test_a_package_that_nobody_named_is_refused(conf: Path) -> None:
             )
 
 
-def test_an_entry_point_allows_a_package(
+def test_a_package_with_an_entry_point_is_allowed(
     conf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = installed(tmp_path, "[amlm.components]\nmylab = mylab.signals\n")
@@ -142,7 +142,7 @@ def in_a_process(site: Path, conf: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_help_of_a_users_signal(mylab: Path, conf: Path) -> None:
+def test_help_shows_the_options_of_a_users_signal(mylab: Path, conf: Path) -> None:
     shown = in_a_process(mylab, conf, "masking/signal=mine", "masking.signal.sharpness=3", "--help")
     assert "  masking/signal = hard | soft | uniform | mine | plain\n" in shown
     assert (
@@ -153,7 +153,7 @@ def test_help_of_a_users_signal(mylab: Path, conf: Path) -> None:
     assert "masking.schedule.start=0.4" in shown
 
 
-def test_a_run_with_a_users_signal(mylab: Path, conf: Path, tmp_path: Path) -> None:
+def test_train_runs_with_a_users_signal(mylab: Path, conf: Path, tmp_path: Path) -> None:
     tiny = (
         *("model.layers=1", "model.hidden_size=32", "model.intermediate_size=32", "debug=fast"),
         *("tokenizer.vocab_size=400", "data.sample_words=3000", "data.tokens_per_step=512"),
@@ -175,28 +175,28 @@ def test_a_run_with_a_users_signal(mylab: Path, conf: Path, tmp_path: Path) -> N
         ("amlm.masking.signals.hard.Had", "has no Had .did you mean Hard"),
         ("amlm.masking.signals.hrad.Hard", "does not exist: No module named"),
         ("amlm.util.terminal.say", "is not a class"),
-        ("amlm.masking.schedule.Linear", "does not fit there: it has no counters or observe"),
+        ("amlm.masking.schedule.Linear", "cannot be used there: it has no counters or observe"),
     ],
 )
-def test_a_target_that_is_no_signal_is_refused(target: str, part: str) -> None:
+def test_an_invalid_signal_target_is_refused(target: str, part: str) -> None:
     with pytest.raises(InputError, match=part):
         check_command(TRAIN, [f"masking.signal._target_={target}"])
 
 
-def test_what_does_not_fit_is_not_even_built() -> None:
-    with pytest.raises(InputError, match=r"callbacks.mine.*does not fit there"):
+def test_a_component_without_the_needed_methods_is_refused() -> None:
+    with pytest.raises(InputError, match=r"callbacks.mine.*cannot be used there"):
         check_command(TRAIN, ["callbacks.mine._target_=amlm.masking.sampler.Systematic"])
     with pytest.raises(InputError, match=r"choose one, e\.g\. masking/signal="):
         build(None, "masking.signal")
 
 
-def test_a_schedule_has_to_be_callable() -> None:
-    # Every class can be called; what counts is whether its objects can.
-    with pytest.raises(InputError, match="does not fit there: it has no __call__"):
+def test_a_schedule_whose_instances_are_not_callable_is_refused() -> None:
+    # Every class is callable; its instances must be.
+    with pytest.raises(InputError, match="cannot be used there: it has no __call__"):
         check_command(TRAIN, ["masking.schedule._target_=amlm.masking.signals.hard.Hard"])
 
 
-def test_components_of_lightning_are_callbacks() -> None:
+def test_a_lightning_callback_is_accepted() -> None:
     target = "callbacks.mine._target_=lightning.pytorch.callbacks.DeviceStatsMonitor"
     check_command(TRAIN, [target])
     assert Config().components == []

@@ -1,4 +1,4 @@
-"""Every shipped YAML composes into what its name says, and rules between options are held."""
+"""Every shipped YAML file composes into what its name says, and rules between options hold."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ CHOICES = [
 
 
 def composed(*overrides: str) -> Config:
-    """A checked configuration; `parse` also names it, which composes three more."""
+    """A checked configuration without a name; naming it, as `parse` does, composes three more."""
     with composer(Config, RUN_CONFIG) as made:
         config = made.build(made.compose(overrides), overrides)
     assert isinstance(config, Config)
     return config
 
 
-def test_all_promised_experiments_are_shipped() -> None:
+def test_the_experiments_are_those_of_the_readme() -> None:
     assert sorted(GROUPS["experiment"]) == sorted(EXPERIMENTS)
 
 
 @pytest.mark.parametrize("choice", CHOICES)
-def test_every_choice_of_every_group_composes(choice: str) -> None:
+def test_every_choice_composes(choice: str) -> None:
     composed(choice)
 
 
@@ -48,7 +48,7 @@ def test_babylm_composes_with_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_an_experiment_is_what_its_name_says(name: str) -> None:
+def test_an_experiment_has_the_signal_schedule_and_nhot_of_its_name(name: str) -> None:
     config = parse(Config, [f"experiment={name}"])
     assert config.name == name
     signal = config.masking.signal["_target_"].rpartition(".")[2]
@@ -62,7 +62,7 @@ def test_an_experiment_is_what_its_name_says(name: str) -> None:
     assert config.model.nhot.fusion == ("add" if name.endswith("nhot") else "none")
 
 
-def test_a_run_is_named_by_what_it_is() -> None:
+def test_parse_names_a_run_by_its_choices() -> None:
     def named(*overrides: str) -> str | None:
         return parse(Config, overrides).name
 
@@ -74,20 +74,28 @@ def test_a_run_is_named_by_what_it_is() -> None:
         "hard_decay-target__Soft"
     )
     assert named("~experiment", "masking/schedule=constant") == "hard"
+    assert named("masking/sampler=fixed") == "hard_decay"
+    assert named("masking/sampler=bernoulli") == "hard_decay-bernoulli"
 
 
-def test_a_given_name_is_kept_with_what_the_run_is_beside_it() -> None:
+def test_a_given_name_is_kept_beside_the_choices() -> None:
     config = parse(Config, ["experiment=mlm", "masking/signal=hard", "name=mlm"])
     assert (config.name, config.choices) == ("mlm", "hard")
 
 
-def test_the_command_line_wins_over_the_experiment() -> None:
+def test_the_sampler_fixed_is_an_alias_of_systematic() -> None:
+    masking = composed("masking/sampler=fixed").masking
+    assert masking == composed().masking == composed("masking/sampler=systematic").masking
+    assert GROUPS["masking/sampler"] == ["bernoulli", "systematic"]
+
+
+def test_overrides_win_over_the_experiment() -> None:
     config = composed("experiment=hard_decay", "model/nhot=add", "masking/signal=soft")
     assert config.model.nhot.fusion == "add"
     assert config.masking.signal["_target_"].endswith("Soft")
 
 
-def test_paper_parity_sets_every_choice_of_the_authors_script() -> None:
+def test_paper_parity_makes_the_choices_of_the_authors_script() -> None:
     config = composed("experiment=paper_parity")
     assert config.masking.normalization == "clipped"
     assert config.masking.mask_special_tokens
@@ -102,7 +110,7 @@ def test_paper_parity_sets_every_choice_of_the_authors_script() -> None:
     assert config.checkpoints.words_by == "steps"
 
 
-def test_scale_paper_is_the_papers_table() -> None:
+def test_scale_paper_has_the_hyperparameters_of_the_paper() -> None:
     config = composed("scale=paper")
     model = config.model
     assert (model.layers, model.heads, model.hidden_size, model.intermediate_size) == (
@@ -118,7 +126,7 @@ def test_scale_paper_is_the_papers_table() -> None:
     assert (optimizer.weight_decay, optimizer.clip, optimizer.warmup) == (0.1, 1.0, 0.01)
 
 
-def test_scales_and_impls_never_touch_the_method() -> None:
+def test_scale_and_impl_do_not_change_the_method() -> None:
     def method(*overrides: str) -> object:
         config = composed(*overrides)
         return config.masking, config.optimizer.name, config.model.dropout, config.model.nhot
@@ -131,7 +139,7 @@ def test_scales_and_impls_never_touch_the_method() -> None:
     )
 
 
-def test_every_option_has_a_meaning_and_a_default_in_range() -> None:
+def test_every_option_has_help_and_a_valid_default() -> None:
     found = list(options(Config()))
     assert len(found) > 50
     assert all(each.metadata.get("help") for _, each, _ in found)
@@ -139,7 +147,7 @@ def test_every_option_has_a_meaning_and_a_default_in_range() -> None:
     check(Config())
 
 
-def test_the_package_data_is_found_in_a_checkout_and_in_a_wheel(
+def test_conf_dir_is_found_in_a_checkout_and_in_a_wheel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (conf_dir() / "config.yaml").is_file()

@@ -1,5 +1,5 @@
-"""Names say what a run is, whatever file it started from; folders of a sweep do not depend on how
-or in which order its options were typed."""
+"""Names say what a run is, whatever file it started from; the folders of a sweep do not depend on
+the order in which options were typed."""
 
 from __future__ import annotations
 
@@ -22,43 +22,43 @@ HARD_DECAY = {"masking/signal": "hard", "masking/schedule": "linear", "model/nho
         ("mine", "cosine", "gate", "mine_cosine_nhot_gate"),
     ],
 )
-def test_grid_names_say_signal_schedule_and_nhot(
+def test_grid_name_joins_signal_schedule_and_nhot(
     signal: str, schedule: str, nhot: str, name: str
 ) -> None:
     choices = {"masking/signal": signal, "masking/schedule": schedule, "model/nhot": nhot}
     assert grid_name(choices) == name
 
 
-def test_a_run_that_departs_from_nothing_has_the_experiments_name() -> None:
+def test_an_unchanged_run_has_the_name_of_its_experiment() -> None:
     assert run_name("mlm", MLM, MLM, {}) == "mlm"
     assert run_name("paper_parity", HARD_DECAY, HARD_DECAY, {}) == "paper_parity"
 
 
-def test_changed_factors_rename_an_experiment_of_the_grid() -> None:
+def test_changed_factors_rename_a_grid_experiment() -> None:
     choices = MLM | {"masking/signal": "hard"}
     assert run_name("mlm", choices, MLM, {}) == "hard"
     assert run_name(None, choices, {}, {}) == "hard"
 
 
-def test_changed_factors_are_added_to_other_experiments() -> None:
+def test_changed_factors_are_appended_to_other_experiments() -> None:
     choices = HARD_DECAY | {"masking/signal": "soft"}
     assert run_name("paper_parity", choices, HARD_DECAY, {}) == "paper_parity-soft"
 
 
-def test_other_choices_and_departing_options_follow() -> None:
+def test_other_changed_choices_and_options_are_appended() -> None:
     usual = HARD_DECAY | {"optimizer": "lamb", "scale": "small", "logger": "none"}
     choices = usual | {"optimizer": "adamw", "scale": "paper", "logger": "wandb"}
     name = run_name("hard_decay", choices, usual, {"optimizer.lr": 0.001, "masking.floor": 0.01})
     assert name == "hard_decay-adamw-lr_0.001-floor_0.01"
 
 
-def test_departures_are_compared_options_only() -> None:
+def test_departures_are_limited_to_compared_options() -> None:
     ours = {"optimizer": {"lr": 0.1, "eps": 1.0}, "trainer": {"log_every": 5, "max_steps": 9}}
     theirs = {"optimizer": {"lr": 0.2, "eps": 1.0}, "trainer": {"log_every": 1, "max_steps": 8}}
     assert departures(ours, theirs) == {"optimizer.lr": 0.1, "trainer.max_steps": 9}
 
 
-def test_a_long_name_is_cut_and_stays_distinct() -> None:
+def test_a_long_name_is_truncated_and_stays_distinct() -> None:
     names = {
         run_name("mlm", MLM, MLM, {f"model.{'x' * 200}": value}) for value in ("one", "two", "two")
     }
@@ -66,17 +66,17 @@ def test_a_long_name_is_cut_and_stays_distinct() -> None:
     assert all(len(name) == LONGEST for name in names)
 
 
-def test_the_folder_of_a_sweeps_run_does_not_depend_on_the_order_of_options() -> None:
+def test_sweep_key_does_not_depend_on_the_order_of_overrides() -> None:
     one = sweep_key(["seed=3", "optimizer.lr=0.1", "experiment=mlm"], "mlm", 3)
     assert one == "experiment=mlm,seed=3,optimizer.lr=0.1"
     assert sweep_key(["optimizer.lr=0.1", "seed=3"], "mlm", 3) == one
 
 
-def test_the_folder_of_a_sweeps_run_names_seed_and_experiment_when_they_are_defaults() -> None:
+def test_sweep_key_includes_default_seed_and_experiment() -> None:
     assert sweep_key([], "hard_decay", 0) == "experiment=hard_decay,seed=0"
 
 
-def test_where_a_sweep_is_kept_and_shown_is_no_part_of_a_runs_folder() -> None:
+def test_sweep_key_ignores_paths_and_loggers() -> None:
     more = [
         "run_dir=a/b",
         "logger=wandb",
@@ -89,10 +89,10 @@ def test_where_a_sweep_is_kept_and_shown_is_no_part_of_a_runs_folder() -> None:
     assert sweep_key(more, "mlm", 1) == "experiment=mlm,seed=1"
 
 
-def test_values_that_clean_to_the_same_text_have_different_folders() -> None:
+def test_sweep_keys_that_clean_to_the_same_text_differ() -> None:
     keys = {sweep_key([f"data.dir={path}"], "mlm", 0) for path in ("a/b", "a_b", "a b")}
     assert len(keys) == 3
 
 
-def test_nested_options_have_dotted_names() -> None:
+def test_flat_joins_nested_keys_with_dots() -> None:
     assert flat({"a": {"b": 1, "c": {}}, "d": [2]}) == {"a.b": 1, "a.c": {}, "d": [2]}

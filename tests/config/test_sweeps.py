@@ -1,5 +1,5 @@
-"""Sweeps: every run is checked before the first, every form of sweep is read as Hydra reads it,
-and a sweeper gets the number that a run returns."""
+"""Sweeps: all runs are checked before the first, every form of sweep is parsed as by Hydra, and a
+sweeper gets the objective that a run returns."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Options:
 
 @pytest.fixture
 def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Options]]:
-    monkeypatch.chdir(tmp_path)  # a sweep leaves a file of its own
+    monkeypatch.chdir(tmp_path)  # a sweep writes a file
     yield []
 
 
@@ -38,7 +38,7 @@ def runs_of(*overrides: str) -> list[list[str]]:
         return list(sweeps.runs(made.parse(overrides)))
 
 
-def test_every_form_of_a_sweep_is_expanded() -> None:
+def test_runs_expands_every_form_of_sweep() -> None:
     assert runs_of("seed=3") == [["seed=3"]]
     assert runs_of("seed=0,1", "name=a") == [["seed=0", "name=a"], ["seed=1", "name=a"]]
     assert runs_of("name=choice(a,b)") == [["name=a"], ["name=b"]]
@@ -54,7 +54,7 @@ def test_every_form_of_a_sweep_is_expanded() -> None:
     assert runs_of("seed=int(interval(1,5))") == [["seed=1"], ["seed=5"]]
 
 
-def test_glob_finds_the_choices_of_a_users_folder(tmp_path: Path) -> None:
+def test_glob_matches_choices_in_config_dir(tmp_path: Path) -> None:
     (tmp_path / "experiment").mkdir()
     for name in ("mine_a", "mine_b"):
         (tmp_path / "experiment" / f"{name}.yaml").write_text(
@@ -65,12 +65,12 @@ def test_glob_finds_the_choices_of_a_users_folder(tmp_path: Path) -> None:
     assert found == [["experiment=mine_a"], ["experiment=mine_b"]]
 
 
-def test_huge_sweeps_are_cut() -> None:
+def test_runs_truncates_huge_sweeps() -> None:
     found = runs_of("seed=range(0,1000000000)", "name=a,b")
     assert len(found) == sweeps.CHECKED_RUNS
 
 
-def test_every_run_of_a_sweep_is_checked_before_the_first() -> None:
+def test_check_command_checks_every_run_of_a_sweep() -> None:
     def check(*overrides: str) -> None:
         check_command(TRAIN, overrides, multirun=True)
 
@@ -79,12 +79,14 @@ def test_every_run_of_a_sweep_is_checked_before_the_first() -> None:
         check("experiment=mlm,hrad", "seed=0,1")
     with pytest.raises(InputError, match="seed=-3"):
         check("experiment=mlm,hard", "seed=0,1,-3")
-    with pytest.raises(InputError, match=r"masking/signal=glob\(x\*\) is a sweep of no values"):
+    with pytest.raises(
+        InputError, match=r"masking/signal=glob\(x\*\) matches nothing to sweep over"
+    ):
         check("masking/signal=glob(x*)")
 
 
-def test_a_sweep_checks_every_combination_and_its_devices() -> None:
-    # Each value is fine with the first of the others; one combination is not.
+def test_check_command_checks_combinations_and_devices() -> None:
+    # Each value is valid with the first of the others; one combination is not.
     sweep = ["trainer.accumulate=1,32", "data.tokens_per_step=2048,1024"]
     with pytest.raises(InputError, match=r"data\.tokens_per_step=1024"):
         check_command(TRAIN, sweep, multirun=True)
@@ -93,17 +95,17 @@ def test_a_sweep_checks_every_combination_and_its_devices() -> None:
 
 
 @pytest.mark.parametrize("override", ["seed=0,1", "seed=range(0,2)", "optimizer.lr=interval(1,2)"])
-def test_a_sweep_without_multirun_is_asked_about(override: str) -> None:
+def test_a_sweep_without_multirun_is_refused(override: str) -> None:
     with pytest.raises(InputError, match="is a sweep: add --multirun"):
         check_command(TRAIN, [override])
 
 
-def test_an_interval_needs_a_sweeper_that_draws() -> None:
+def test_the_basic_sweeper_refuses_an_interval() -> None:
     with pytest.raises(InputError, match=r"an interval needs a sweeper .*amlm\[optuna\]"):
         check_command(TRAIN, ["optimizer.lr=interval(1e-3,1e-2)"], multirun=True)
 
 
-def test_a_sweep_of_a_users_yaml_is_checked_too(tmp_path: Path) -> None:
+def test_a_sweep_defined_in_yaml_is_checked(tmp_path: Path) -> None:
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment" / "grid.yaml").write_text(
         "# @package _global_\nhydra:\n  mode: MULTIRUN\n  sweeper:\n    params:\n      seed: 0,-1\n"
@@ -112,7 +114,7 @@ def test_a_sweep_of_a_users_yaml_is_checked_too(tmp_path: Path) -> None:
         check_command(TRAIN, ["experiment=grid"], config_dir=str(tmp_path))
 
 
-def test_a_run_that_fails_does_not_stop_the_others(
+def test_a_failed_run_does_not_stop_the_sweep(
     seen: list[Options], capsys: pytest.CaptureFixture[str]
 ) -> None:
     def task(options: Options) -> None:
@@ -130,7 +132,7 @@ def parabola(options: Options) -> float:
     return (options.x - 1) ** 2 + options.n
 
 
-def test_optuna_minimises_what_a_command_returns(seen: list[Options], tmp_path: Path) -> None:
+def test_optuna_minimises_the_returned_objective(seen: list[Options], tmp_path: Path) -> None:
     def task(options: Options) -> float:
         seen.append(options)
         return parabola(options)
@@ -153,7 +155,7 @@ def test_optuna_minimises_what_a_command_returns(seen: list[Options], tmp_path: 
     ("override", "part"),
     [("x=interval(-2,5)", "x=5.0"), ("x=interval(-3,0)", "x=-3.0"), ("n=interval(1,5)", "int\\(")],
 )
-def test_the_ends_of_an_interval_are_checked(override: str, part: str) -> None:
+def test_both_ends_of_an_interval_are_checked(override: str, part: str) -> None:
     with pytest.raises(InputError, match=part):
         check_command(
             Command("amlm.x", "", Options, print),

@@ -1,5 +1,5 @@
-"""What a user mistypes is named before any work starts, with the nearest name that exists: for
-`amlm.train` with its groups, and for a small command."""
+"""Invalid input is reported before any work starts, with the nearest valid name: for `amlm.train`
+with its config groups, and for a small command."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Options:
     count: int = option(3, "how many", ge=1)
     share: float | None = option(None, "a share", gt=0, le=1)
     tasks: list[str] = option(["a"], "which", choices=("a", "b"))
-    model: str | None = option(None, "a name that is also a config group of amlm.train")
+    model: str | None = option(None, "has the name of a config group of amlm.train")
 
 
 SMALL = Command("amlm.x", "About x.", Options, print)
@@ -61,12 +61,12 @@ SMALL = Command("amlm.x", "About x.", Options, print)
         (["data.dir=somewhere"], ["data=babylm"]),
         (["experiment="], ["experiment"]),
         (["trainer.max_steps"], ["'trainer.max_steps' is not of the form option=value"]),
-        (["evaluation.tasks=sample"], ["evaluation.tasks: is a list: evaluation.tasks=[sample]"]),
-        (["hydra/sweeper=nothing"], ["hydra/sweeper=nothing is not there", "plugin"]),
+        (["evaluation.tasks=sample"], ["evaluation.tasks is a list: evaluation.tasks=[sample]"]),
+        (["hydra/sweeper=nothing"], ["hydra/sweeper=nothing is not available", "plugin"]),
         (["objective=validation/los"], ["no number", "did you mean validation/loss"]),
     ],
 )
-def test_train_explains_wrong_input(overrides: list[str], parts: list[str]) -> None:
+def test_train_explains_invalid_overrides(overrides: list[str], parts: list[str]) -> None:
     with pytest.raises(InputError) as caught:
         check_command(TRAIN, overrides)
     assert all(part in str(caught.value) for part in parts), str(caught.value)
@@ -77,7 +77,7 @@ def test_train_explains_wrong_input(overrides: list[str], parts: list[str]) -> N
     ("override", "part"),
     [
         ("data.dir=no/such/folder", "no source reads it: add data=babylm"),
-        ("data.shares={sample: 0.5}", "add up to 0.5: they must add up to 1"),
+        ("data.shares={sample: 0.5}", "sum to 0.5: they must sum to 1"),
         ("data.shares={sample: 1.5, b: -0.5}", "b=-0.5|sample=1.5 is out of range"),
         ("data.shares.smaple=1.0", "smaple names no source.*sample"),
         ("data.cleaning.gutenberg.titles=true", "there is no such rule.*title_lines"),
@@ -87,19 +87,19 @@ def test_train_explains_wrong_input(overrides: list[str], parts: list[str]) -> N
         ("optimizer.eps=1e-35", "at least 1e-30"),
     ],
 )
-def test_what_does_not_fit_is_named(override: str, part: str) -> None:
+def test_train_reports_values_that_do_not_fit(override: str, part: str) -> None:
     with pytest.raises(InputError, match=part):
         check_command(TRAIN, [override])
 
 
-def test_lengths_that_hydra_would_merge_are_asked_for_in_full() -> None:
+def test_sequence_length_must_replace_every_epoch() -> None:
     with pytest.raises(InputError, match="from epoch 5 on"):
         check_command(TRAIN, ["scale=paper", "data.sequence_length={0: 128}"])
     check_command(TRAIN, ["scale=paper", "data.sequence_length={0: 128, 5: 128}"])
     check_command(TRAIN, ["scale=small", "data.sequence_length={0: 32}"])
 
 
-def test_a_users_own_experiment_with_an_unknown_key(tmp_path: Path) -> None:
+def test_errors_in_a_users_experiment_are_explained(tmp_path: Path) -> None:
     (tmp_path / "experiment").mkdir()
     mine = tmp_path / "experiment" / "mine.yaml"
     mine.write_text("# @package _global_\nname: mine\nmasking:\n  smothing: 0.3\n")
@@ -110,15 +110,15 @@ def test_a_users_own_experiment_with_an_unknown_key(tmp_path: Path) -> None:
     mine.write_text("# @package _global_\nname: mine\nmasking:\n  smoothing: 0.3\n")
     check_command(TRAIN, ["experiment=mine"], config_dir=str(tmp_path))
     mine.write_text("name: mine: other\n")
-    with pytest.raises(InputError, match=r"a YAML file is broken: .*mine\.yaml"):
+    with pytest.raises(InputError, match=r"invalid YAML file: .*mine\.yaml"):
         check_command(TRAIN, ["experiment=mine"], config_dir=str(tmp_path))
     with pytest.raises(InputError, match="Cannot find primary config 'nothing'"):
         check_command(TRAIN, [], config_dir=str(tmp_path), config_name="nothing")
-    with pytest.raises(InputError, match=r"--config-dir .*nothing is no folder"):
+    with pytest.raises(InputError, match=r"--config-dir .*nothing is not a folder"):
         check_command(TRAIN, [], config_dir=str(tmp_path / "nothing"))
 
 
-def test_small_commands_take_values_with_the_types_of_their_fields() -> None:
+def test_parse_converts_values_to_field_types() -> None:
     made = parse(Options, ["out=x y", "count=5", "share=0.5", "tasks=[b,a]", "model=m"])
     assert made == Options(out="x y", count=5, share=0.5, tasks=["b", "a"], model="m")
     assert parse(Options, ["out=http://localhost:8000/v1"]) == Options(
@@ -129,7 +129,7 @@ def test_small_commands_take_values_with_the_types_of_their_fields() -> None:
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        ([], ["out=... is needed", "where to"]),
+        ([], ["out=... is required", "where to"]),
         (["out=x", "cuont=2"], ["unknown option cuont", "did you mean count?"]),
         (["out=x", "cuont"], ["'cuont'", "option=value", "did you mean count?"]),
         (["out=x", "+more=1"], ["unknown option more"]),
@@ -137,13 +137,13 @@ def test_small_commands_take_values_with_the_types_of_their_fields() -> None:
         (["out=x", "count=0"], ["count=0", "at least 1"]),
         (["out=x", "share=nan"], ["share=nan"]),
         (["out=x", "tasks=[a,c]"], ["tasks=c", "one of a, b"]),
-        (["out=x", "tasks=[a"], ["tasks=[a", "a list is written [a,b]"]),
-        (["out=x", "tasks=b"], ["tasks: is a list: tasks=[b]"]),
+        (["out=x", "tasks=[a"], ["tasks=[a", "write a list as [a,b]"]),
+        (["out=x", "tasks=b"], ["tasks is a list: tasks=[b]"]),
         (["out=x", "two words=1"], ["'two words=1' is not of the form option=value"]),
         (["out=x,y"], ["out=x,y is a sweep", "--multirun", """'out="x,y"'"""]),
     ],
 )
-def test_small_commands_explain_wrong_input(arguments: list[str], parts: list[str]) -> None:
+def test_a_small_command_explains_invalid_arguments(arguments: list[str], parts: list[str]) -> None:
     with pytest.raises(InputError) as error:
         check_command(SMALL, arguments)
     assert all(part in str(error.value) for part in parts), error.value
@@ -163,9 +163,7 @@ def test_small_commands_explain_wrong_input(arguments: list[str], parts: list[st
         "a!;&",
     ],
 )
-def test_paths_with_characters_that_hydra_keeps_for_itself_are_taken_as_they_are(
-    path: str,
-) -> None:
+def test_paths_with_reserved_characters_are_kept_verbatim(path: str) -> None:
     try:
         assert parse(Options, [f"out={path}"]).out == path
     except InputError as error:
@@ -174,7 +172,7 @@ def test_paths_with_characters_that_hydra_keeps_for_itself_are_taken_as_they_are
 
 
 @pytest.mark.parametrize("path", ["a,b", "[a", "(a), b", "'a"])
-def test_how_to_quote_is_said_where_quoting_could_hide_a_mistake(path: str) -> None:
+def test_ambiguous_values_are_refused_with_how_to_quote(path: str) -> None:
     with pytest.raises(InputError) as error:
         check_command(SMALL, [f"out={path}"])
     assert f"""'out="{path}"'""" in str(error.value)
