@@ -1,4 +1,4 @@
-"""Work on data: ``python -m amlm.data <command>``."""
+"""Prepares data: ``python -m amlm.data <command>``."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from amlm.util.nearest import nearest
 from amlm.util.terminal import fail, say
 
 COMMANDS = {
-    "prepare": "build the tokenised text of a run's options and say what is in it",
-    "inspect": "show what an earlier `prepare` or run has built",
+    "prepare": "tokenise the text of a run and show statistics",
+    "inspect": "show statistics of text that `prepare` or a run has tokenised",
     "download": "fetch BabyLM text and evaluation data",
-    "triplets": "make triplets from sentences or from the built-in grammar",
-    "synthesize": "let a language model complete the beginnings of sentences",
+    "triplets": "generate triplets from sentences or the built-in grammar",
+    "synthesize": "complete the beginnings of sentences with a language model",
 }
 
 
@@ -21,11 +21,15 @@ def main() -> None:
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
         lines = [f"  {each:12}{about}" for each, about in COMMANDS.items()]
-        usage = "python -m amlm.data <command> option=value ...   (--help after a command)"
+        usage = (
+            "python -m amlm.data <command> option=value ...   (<command> --help shows its options)"
+        )
         say("\n".join([usage, "", *lines]))
     elif name not in COMMANDS:
         known = ", ".join(COMMANDS)
-        fail(InputError(f"{name!r} is not a command{nearest(name, COMMANDS)}: one of {known}"))
+        fail(
+            InputError(f"{name!r} is not a command{nearest(name, COMMANDS)}: choose one of {known}")
+        )
     elif name in ("prepare", "inspect"):
         _work_on_store(name, arguments)
     elif name == "download":

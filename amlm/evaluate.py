@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from amlm.evaluation.zero_shot.run_tasks import Checkpoint
     from amlm.evaluation.zero_shot.scoring import Scorer
 
-ABOUT = """Scores a masked language model on the BabyLM 2025 evaluation: the zero-shot tasks, and
-with finetune=[...] the (Super)GLUE tasks. What was done before with the same model is not done
-again. tasks=[sample] needs no data. For the leaderboard, with model=, data_dir= and out= each time:
-  suite=full                                               the zero-shot tasks of the final model
-  finetune=[boolq,mnli,mrpc,multirc,qqp,rte,wsc]           its fine-tuning
-  revision=checkpoints                                     the fast suite at every checkpoint
-  submission=<file> track=strict-small                     all that as one file"""
+ABOUT = """Evaluates a masked language model on the BabyLM 2025 tasks: zero-shot, and with
+finetune=[...] on (Super)GLUE. Finished work on the same model is reused. tasks=[sample] needs no
+data. For the leaderboard, each with model=, data_dir= and out=:
+  suite=full                                               zero-shot tasks of the final model
+  finetune=[boolq,mnli,mrpc,multirc,qqp,rte,wsc]           fine-tuning of the final model
+  revision=checkpoints                                     fast suite at every checkpoint
+  submission=<file> track=strict-small                     collate the results into one file"""
 
 
 def evaluate(options: Options) -> dict[str, dict[str, Report]]:
@@ -37,7 +37,7 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
         data folder). The files are those of `amlm.evaluation.results`.
 
     Raises:
-        InputError: model, data or options don't fit; a line of the data is broken.
+        InputError: model, data or options do not fit together, or a line of the data is invalid.
     """
     from amlm.evaluation import results
     from amlm.evaluation.places import find_model
@@ -45,7 +45,7 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
     if "frequency" in options.baselines and options.frequency_text is None:
         raise InputError("baselines=[frequency] needs frequency_text=<file>, e.g. training text")
     if options.frequency_text and not Path(options.frequency_text).expanduser().is_file():
-        raise InputError(f"frequency_text={options.frequency_text} does not exist, or is no file")
+        raise InputError(f"frequency_text={options.frequency_text} is not a file")
     found, missing = find(options.data_dir, options.tasks, options.suite)
     source = find_model(options.model, options.revision)
     asks_for_age = any(each.name == "aoa" for each in found)
@@ -58,7 +58,7 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
             )
         found, missing = [each for each in found if each.name != "aoa"], [*missing, "aoa"]
     if missing:
-        say(f"left out, for there is nothing of it: {', '.join(missing)}")
+        say(f"skipped (no data found): {', '.join(missing)}")
     reports: dict[str, dict[str, Report]] = {}
     for system in ("model", *options.baselines):
         revision = options.revision if system == "model" else f"{options.revision}-{system}"
@@ -98,8 +98,8 @@ def run(options: Options) -> None:
         torch.set_num_threads(options.threads)
     if options.finetune:
         if not options.seeds:
-            raise InputError("seeds=[]: fine-tuning needs one seed at least")
-        data_files(options)  # what is missing is not to be found hours later
+            raise InputError("seeds=[]: fine-tuning needs at least one seed")
+        data_files(options)  # raises now for missing data, not hours later
     revisions = _revisions(options)
     for revision in revisions:
         if len(revisions) > 1:

@@ -18,15 +18,13 @@ if TYPE_CHECKING:
 
 
 def train(config: Config) -> Result:
-    """Runs one pretraining from text to exported model.
+    """Runs one pretraining, from text to exported model.
 
     Args:
-        config: as `amlm.config.checks.check` accepts it.
-
-    Returns: the run folder and the numbers of its summary.
+        config: accepted by `amlm.config.checks.check`.
 
     Raises:
-        InputError: something a user can put right: data, run folder, divergence.
+        InputError: data are missing, the run folder cannot be used, or the run has diverged.
     """
     from amlm.training.run import run as run_training
 
@@ -34,10 +32,7 @@ def train(config: Config) -> Result:
 
 
 def train_to_objective(config: Config) -> float | None:
-    """Trains, unless the run of a sweep has finished before; returns the number to optimise.
-
-    On another rank than the first there is none.
-    """
+    """Trains, unless this run of a sweep has finished; returns the objective, on the first rank."""
     from amlm.training.objective import objective
 
     try:

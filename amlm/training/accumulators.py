@@ -16,9 +16,9 @@ from amlm.masking.signals import Predictions
 
 
 class Window(KeepDtype):
-    """Sums over training since the last ``train`` record; part of a checkpoint.
+    """Sums over training since the last ``train`` record, saved in checkpoints.
 
-    What the host knows anyway (maskable positions, steps) is counted there.
+    Maskable positions and steps are known to the host and counted there.
     """
 
     sums_5: Tensor  # loss, correct, labelled, saturated share, gradient norm
@@ -40,7 +40,7 @@ class Window(KeepDtype):
     def add(
         self, seen: Predictions, maskable: int, ratio: float, saturated: Tensor, share: float
     ) -> None:
-        """Adds a micro-batch; ``share`` is its fraction of the step."""
+        """Adds a micro-batch, which is a fraction ``share`` of the step."""
         sums = [seen.nll_M.sum(), seen.correct_M.sum(), seen.valid_M.sum(), saturated * share]
         self.sums_5[:4] += torch.stack([each.double() for each in sums])
         self.maskable += maskable
@@ -49,7 +49,7 @@ class Window(KeepDtype):
 
     @torch.no_grad()
     def add_gradient_norm(self, norm: Tensor) -> None:
-        """Adds the norm of a step's whole gradient, before clipping."""
+        """Adds the norm of a step's gradient, before clipping."""
         self.sums_5[4] += norm.double()
 
     def is_finite(self) -> bool:
@@ -57,11 +57,7 @@ class Window(KeepDtype):
         return bool(self.sums_5.isfinite().all())
 
     def close(self, reduce: Callable[[Tensor], Tensor], ranks: int) -> dict[str, float]:
-        """Means over the window, which is then reset.
-
-        Args:
-            reduce: sums a tensor over ranks.
-            ranks: their number.
+        """Means over the window, which is then reset; ``reduce`` sums over all ``ranks``.
 
         Returns: loss (nats per label), accuracy, target and realised mask ratio, fraction of
             maskable positions with masking probability 1, norm of the gradient before clipping.

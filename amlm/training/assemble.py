@@ -1,4 +1,4 @@
-"""Puts a run together from its configuration: the only place that knows all of it.
+"""Assembles a run from its configuration; no other module uses all of it.
 
 Shapes: V token types.
 """
@@ -46,7 +46,7 @@ from amlm.training.run_log import RunLog
 
 @dataclass(frozen=True)
 class Parts:
-    """What is trained, and on what."""
+    """Module, data and plan of a run."""
 
     store: TokenStore
     plan: BatchPlan
@@ -55,7 +55,7 @@ class Parts:
 
 
 def make_parts(config: Config, store: TokenStore) -> Parts:
-    """Batch plan, model with its masking policy, and data of a configuration over a store."""
+    """Batch plan, module and data module of a configuration, for a store."""
     plan = make_plan(
         store.tokens("train"),
         sequence_length=config.data.sequence_length,
@@ -141,7 +141,7 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
 
 
 def make_callbacks(config: Config, parts: Parts, run_log: RunLog) -> list[L.Callback]:
-    """The callbacks of a run, a user's included, in their order.
+    """The callbacks of a run, including the user's, in order.
 
     Raises:
         InputError: an evaluation task has no data.
@@ -191,16 +191,16 @@ def make_trainer(
         max_steps=plan.total_steps,
         max_epochs=-1,
         accumulate_grad_batches=options.accumulate,
-        # One "epoch" is the whole run; past its end means never.
+        # One "epoch" is the whole run; an interval beyond its end means never.
         val_check_interval=options.validate_every * options.accumulate or micro_batches + 1,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
-        # Validation comes first, and what the encoder caches in it is used in training.
+        # Validation runs first, and training uses what the encoder caches in it.
         inference_mode=False,
         logger=list(loggers),
         log_every_n_steps=options.log_every,
-        # Lightning would add its own where there is none.
+        # Without it Lightning would add its own.
         enable_checkpointing=any(isinstance(each, Checkpoints) for each in callbacks),
         enable_progress_bar=any(isinstance(each, ProgressBar) for each in callbacks),
         enable_model_summary=False,

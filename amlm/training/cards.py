@@ -1,4 +1,4 @@
-"""Model cards beside the models that a run has written so far."""
+"""Model cards in the folders of a run's models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from amlm.util.files import write_aside
 
 
 def write_cards(folder: Path) -> None:
-    """Writes its card beside each model that a run has so far; scores come with an export."""
+    """Writes a card for each model so far; `amlm.export` adds evaluation scores."""
     run = read_run(folder)
     models = run_models(run)
     for model in models:

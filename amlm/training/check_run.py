@@ -1,4 +1,4 @@
-"""What can be found wrong with a run before it starts, beside its options' types and ranges."""
+"""Checks of a run before it starts, beyond the types and ranges of its options."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from amlm.util.errors import InputError
 
 def check_run(config: Config, in_sweep: bool = False) -> None:
     """Raises InputError if text, cleaning rules or evaluation items are missing, if no record has
-    the number to optimise, or if a run of a sweep asks for several devices."""
+    the objective, or if a run of a sweep uses several devices."""
     from amlm.evaluation.zero_shot.tasks import find
     from amlm.text.cleaning import check_rules
     from amlm.text.sources import find_corpora
@@ -32,6 +32,6 @@ def check_run(config: Config, in_sweep: bool = False) -> None:
     check_objective(config)
     if in_sweep and config.trainer.devices != 1:
         raise InputError(
-            f"trainer.devices={config.trainer.devices} in a sweep: the runs of a sweep have one "
-            "device each; start runs on several devices one by one"
+            f"trainer.devices={config.trainer.devices} in a sweep: the runs of a sweep use one "
+            "device each; start runs on several devices one at a time"
         )

@@ -1,4 +1,4 @@
-"""What a run computes on, from the ``trainer`` section of its configuration."""
+"""Device, precision and strategy, from the ``trainer`` section of a configuration."""
 
 from __future__ import annotations
 
@@ -14,38 +14,36 @@ BF16_AUTOCAST = "bf16-true-autocast"
 
 
 def check_device(options: TrainerConfig) -> None:
-    """Raises InputError if a GPU is asked for and there is none."""
+    """Raises InputError if a GPU is requested and there is none."""
     if options.accelerator == "gpu" and not torch.cuda.is_available():
-        raise InputError("impl=gpu asks for a GPU and torch sees none: use impl=cpu")
+        raise InputError("impl=gpu needs a GPU and torch finds none: use impl=cpu")
 
 
 def accelerator(options: TrainerConfig) -> str:
-    """The kind of device. Lightning's own choice can be one without float64, which the masking
-    arithmetic needs."""
+    """The device type. Lightning's own choice may lack float64, which masking needs."""
     choice = {"gpu": "cuda", "auto": "cuda" if torch.cuda.is_available() else "cpu"}
     return choice.get(options.accelerator, options.accelerator)
 
 
 def world_size(options: TrainerConfig) -> int:
-    """Number of devices, each with a process of its own."""
-    everything = torch.cuda.device_count() if accelerator(options) == "cuda" else 1
-    return options.devices or max(everything, 1)
+    """Number of devices, one process each."""
+    available = torch.cuda.device_count() if accelerator(options) == "cuda" else 1
+    return options.devices or max(available, 1)
 
 
 def precision(options: TrainerConfig) -> Any:
     """The precision as Lightning names it."""
     if options.precision != "auto":
-        return {"32": "32-true", BF16_AUTOCAST: "bf16-true"}.get(
-            options.precision, options.precision
-        )
-    able = accelerator(options) == "cuda" and torch.cuda.is_bf16_supported(False)
-    return "bf16-mixed" if able else "32-true"
+        names = {"32": "32-true", BF16_AUTOCAST: "bf16-true"}
+        return names.get(options.precision, options.precision)
+    supported = accelerator(options) == "cuda" and torch.cuda.is_bf16_supported(False)
+    return "bf16-mixed" if supported else "32-true"
 
 
 def strategy(options: TrainerConfig) -> Any:
-    """How several processes train together."""
+    """The strategy for several processes."""
     if world_size(options) == 1:
         return "auto"
-    # Left to itself, data-parallel training copies the first rank's buffers to all others at every
-    # step: each would lose the statistics of its own share.
+    # By default DDP copies the first rank's buffers to all others at every step: they would lose
+    # the statistics of their own rows.
     return DDPStrategy(broadcast_buffers=False)

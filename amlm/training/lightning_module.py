@@ -1,6 +1,6 @@
 """The LightningModule: one training step of adaptive masked language modeling.
 
-Shapes: G sequences of a step's whole batch, R rows of it here, L positions, D hidden width,
+Shapes: G sequences of the global batch, R rows of it on this rank, L positions, D hidden width,
 M labelled positions, V token types.
 """
 
@@ -29,15 +29,15 @@ from amlm.util.seeds import derived_seed
 
 
 class AdaptiveMaskedLM(L.LightningModule):
-    """A model and a masking policy in training.
+    """Trains a model with a masking policy.
 
     Args:
         model: the encoder with its head.
-        masking: the policy; its table and statistics are part of the checkpoint.
-        validation_masking: plain masked language modeling with masks of its own seed.
+        masking: the policy, whose table and statistics are saved in checkpoints.
+        validation_masking: plain masked language modeling with its own seed.
         optimizer: the ``optimizer`` section.
         total_steps: optimizer steps of the run.
-        seed: source of dropout, with the step.
+        seed: of dropout, together with the step.
         accumulate: micro-batches per optimizer step (gradient accumulation).
         compare: how validation compares ids (see `amlm.models.loss.predictions`).
         protocol: see ``validation.protocol``.
@@ -72,12 +72,12 @@ class AdaptiveMaskedLM(L.LightningModule):
         self.new_masks = protocol == "authors"
         self.autocast = autocast
         self.validation = Validation(of_batches=protocol == "authors")
-        self.learning_rate = 0.0  # of the last step; the optimizer holds that of the next
+        self.learning_rate = 0.0  # of the last step; the optimizer has the next one
         self._corruption: tuple[int, Corruption] | None = None
         self._logits: Callable[..., Tensor] = model.forward
 
     def compile_model(self) -> None:
-        """Runs the model through `torch.compile` from now on: for GPUs; needs a C compiler."""
+        """Compiles the model with `torch.compile`; needs a C compiler."""
         self._logits = torch.compile(self.model.forward)
 
     def predict_rows(self, rows: MaskedRows, **options: bool) -> Tensor:
@@ -90,7 +90,7 @@ class AdaptiveMaskedLM(L.LightningModule):
             return self._logits(rows.inputs_RL, positions_M=rows.positions_M, **options)
 
     def training_step(self, batch: StepBatch, batch_idx: int) -> Tensor:
-        # Dropout depends only on (seed, step, micro-batch, rank), so a resumed run draws the same.
+        # Dropout depends only on (seed, step, micro-batch, rank), so a resumed run repeats it.
         torch.manual_seed(
             derived_seed(
                 self.seed, "dropout", batch.step, batch.micro_batch, self.trainer.global_rank
@@ -109,8 +109,8 @@ class AdaptiveMaskedLM(L.LightningModule):
             corruption.saturated,
             1 / self.accumulate,
         )
-        # The mean over all labels of the step. Lightning divides by the number of micro-batches and
-        # averages over ranks, which need not have equally many labels.
+        # The mean over all labels of the step: Lightning divides by the number of micro-batches and
+        # averages over ranks, whose numbers of labels can differ.
         labels = corruption.selected_GL.sum().clamp(min=1)
         return seen.nll_M.sum() / labels * (self.accumulate * self.trainer.world_size)
 
@@ -127,7 +127,7 @@ class AdaptiveMaskedLM(L.LightningModule):
         self.validation.add(predictions(logits_MV, rows, self.compare))
 
     def configure_gradient_clipping(self, optimizer: Optimizer, *_: object, **__: object) -> None:
-        # Lightning's own clipping gives no norm to record and refuses fused optimizers.
+        # Lightning's own clipping returns no norm to record and rejects fused optimizers.
         limit = self.optimizer_config.clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
         self.window.add_gradient_norm(norm)

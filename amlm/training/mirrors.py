@@ -1,7 +1,6 @@
-"""The record shown elsewhere, by Lightning's loggers for CSV, TensorBoard and Weights & Biases.
+"""Mirrors of the record in Lightning's loggers for CSV, TensorBoard and Weights & Biases.
 
-None of them is needed: what one loses is still in the log, and one that fails gets nothing more
-while the run goes on.
+All are optional: the log has everything, and when a mirror fails, the run continues without it.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class WandbMirror(Mirror, WandbLogger):
     def __init__(self, run_log: RunLog, history: Sequence[Record], **options: Any) -> None:
         import wandb
 
-        # Lightning's own call gives a setting that W&B warns of.
+        # Lightning's own call passes a setting that W&B warns about.
         experiment = wandb.init(
             dir=str(run_log.folder),
             id=hashlib.blake2b(str(run_log.folder.resolve()).encode(), digest_size=6).hexdigest(),
@@ -61,7 +60,7 @@ class WandbMirror(Mirror, WandbLogger):
         }
 
     def put(self, values: dict[str, Any], step: int) -> None:
-        # By step, so that what a resumed run has logged before is not logged again.
+        # With the step, so that a resumed run does not log the same step twice.
         self.experiment.log(values, step=step)
 
     def show(self, record: Record, table_V: NDArray[np.float32] | None) -> None:
@@ -99,27 +98,27 @@ class WandbMirror(Mirror, WandbLogger):
 def make_mirrors(
     options: LoggerConfig, run_log: RunLog, history: Sequence[Record], **about: Any
 ) -> list[Mirror]:
-    """The mirrors that ``logger=`` asks for.
+    """The mirrors of ``logger=``, whose package is installed (see `check_logger`).
 
     Args:
-        options: a missing package was caught by `check_logger`.
-        run_log: whose records are mirrored.
-        history: what the log holds already, when a run resumes.
+        options: the ``logger`` section.
+        run_log: to mirror.
+        history: records of a resumed run so far.
         about: ``name``, ``group``, ``job_type`` and ``config`` of the run, for W&B.
 
     Raises:
-        InputError: W&B can't be reached or wants an account.
+        InputError: W&B cannot be reached or needs an account.
     """
     folder: dict[str, Any] = {"save_dir": run_log.folder, "version": ""}
     if options.name == "csv":
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that the folder is not empty
+            warnings.simplefilter("ignore")  # about a folder that is not empty
             csv = CsvMirror(run_log, name="", flush_logs_every_n_steps=1, **folder)
             for record in history:
                 csv.log_record(record, None)
         return [csv]
     if options.name == "tensorboard":
-        # A resumed run hides what was written beyond its checkpoint.
+        # Hides what was written after the checkpoint that a run resumes from.
         purge = run_log.step + 1 if history else None
         return [TensorBoardMirror(run_log, name="tensorboard", purge_step=purge, **folder)]
     if options.name == "wandb":
@@ -137,4 +136,4 @@ def make_mirrors(
 def check_logger(name: str) -> None:
     """Raises InputError if the package of ``logger=<name>`` is not installed."""
     if name in ("wandb", "tensorboard") and find_spec(name) is None:
-        raise InputError(f"logger={name} needs its package: pip install 'amlm[{name}]'")
+        raise InputError(f"logger={name} is not installed: pip install 'amlm[{name}]'")

@@ -1,6 +1,6 @@
-"""The number that a run is judged by in a sweep: ``objective=validation/loss``.
+"""The metric that a sweeper optimises: ``objective=validation/loss``.
 
-It is a number of the run's record: of the last record of a kind, under its flat name (see
+It is a number of the last record of a kind, under its flat name (see
 `amlm.training.record.scalars`).
 """
 
@@ -13,7 +13,7 @@ from amlm.training.record import read_log, scalars
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
 
-# What every record of a kind has; `check_objective` says what else there can be.
+# Numbers in every record of a kind; `check_objective` allows some others.
 NUMBERS = {
     "validation": ("loss", "accuracy"),
     "train": (
@@ -31,42 +31,42 @@ NUMBERS = {
     ),
 }
 SCORES = ("score", "low", "high", "official", "ties", "items", "unscored", "chance")
-GROUPED = ("mask_update/by_frequency_rank/", "mask_update/by_kind/")  # names go by the vocabulary
+GROUPED = ("mask_update/by_frequency_rank/", "mask_update/by_kind/")  # bins vary
 
 
 def _known(tasks: list[str]) -> dict[str, tuple[str, ...]]:
-    """The names of numbers by the beginning that they share."""
+    """The names of numbers by their common prefix."""
     places = [f"{place}/{task}" for place in ("evaluation", "summary/scores") for task in tasks]
     return {**NUMBERS, **dict.fromkeys(places, SCORES)}
 
 
 def check_objective(config: Config) -> None:
-    """Raises InputError if it is known beforehand that no record will have the number."""
+    """Raises InputError if no record can have the objective."""
     name, known = config.objective.replace(".", "/"), _known(config.evaluation.tasks)
     names = [f"{place}/{each}" for place, found in known.items() for each in found]
     if name in names or name.startswith(GROUPED):
         return
     if config.callbacks and name.partition("/")[0] in NUMBERS:
-        return  # a callback may log what only it knows
+        return  # a callback may log under any name
     raise InputError(
-        f"objective={config.objective} is no number of the record{nearest(name, names)}; there is "
+        f"objective={config.objective} is not in the record{nearest(name, names)}; available: "
         + "; ".join(f"{place}/ {', '.join(found)}" for place, found in known.items())
-        + f"; scores are those of evaluation.tasks={config.evaluation.tasks}"
+        + f"; scores need evaluation.tasks (now {config.evaluation.tasks})"
     )
 
 
 def objective(folder: Path, name: str) -> float:
-    """A number of the record of a complete run.
+    """The objective of a complete run.
 
     Raises:
-        InputError: the record has no such number; says which it has.
+        InputError: the record has no such number.
     """
     last = {record["kind"]: record for record in read_log(folder)}
     numbers = {key: value for record in last.values() for key, value in scalars(record).items()}
     found = numbers.get(name.replace(".", "/"))
     if found is None:
         raise InputError(
-            f"objective={name} is no number of the record {folder}{nearest(name, numbers)}: one of "
+            f"objective={name} is not in the record of {folder}{nearest(name, numbers)}: one of "
             f"{', '.join(numbers)}"
         )
     return float(found)

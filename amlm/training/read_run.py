@@ -1,4 +1,4 @@
-"""Reads what a run folder says about its run."""
+"""Reads a run folder."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from amlm.util.errors import InputError
 
 
 def read_run(folder: Path) -> RunRecord:
-    """Reads the record of a run.
+    """Reads the configuration, description and record of a run.
 
     Raises:
-        InputError: the folder is not that of a run of `amlm.train`.
+        InputError: the folder was not written by `amlm.train`.
     """
     records = read_log(folder)
     for name in (CONFIG_FILE, RUN_FILE):

@@ -1,18 +1,18 @@
 """A run's own record: an append-only log and the masking table at every update.
 
 ``log.jsonl`` has one JSON object a line with a ``kind`` and, but for the summary, a ``step``
-(optimizer steps done). ``tables.f32`` has the masking probabilities after each update, float32
-``[V]`` one after the other in the order of the ``mask_update`` lines. Kinds:
+(optimizer steps completed). ``tables.f32`` has the masking probabilities after each update, float32
+``[V]``, in the order of the ``mask_update`` lines. Kinds:
 
-| kind | what it records |
+| kind | content |
 | --- | --- |
-| ``train``, ``validation`` | means since the last such line; plain masked LM on held-out text |
+| ``train``, ``validation`` | means since the previous one; plain masked LM on held-out text |
 | ``mask_update`` | one update of the masking table |
 | ``checkpoint``, ``evaluation`` | a word checkpoint; scores of zero-shot tasks |
-| ``metrics`` | what a callback from outside logs through Lightning: names and numbers |
-| ``summary`` | what the run is remembered by; the last line of a finished run |
+| ``metrics`` | metrics that Lightning's and users' callbacks log |
+| ``summary`` | the last line of a finished run |
 
-This record is the truth of a run; loggers only mirror it. `amlm.training.run_log` writes it.
+This record is the source of truth; loggers only mirror it. `amlm.training.run_log` writes it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Record = dict[str, Any]
 def scalars(record: Record) -> dict[str, float]:
     """The numbers of a record under flat names, e.g. ``mask_update/by_kind/word``.
 
-    Those of the kind ``metrics`` keep the names that they were logged under.
+    Those of kind ``metrics`` keep their logged names.
     """
 
     def walk(prefix: str, value: Any) -> Iterator[tuple[str, float]]:
@@ -50,10 +50,10 @@ def scalars(record: Record) -> dict[str, float]:
 
 
 def read_log(folder: Path) -> list[Record]:
-    """All records of a run. A last line that was truncated is left out.
+    """All records of a run, without a truncated last line.
 
     Raises:
-        InputError: there is no log, or a line before the last is broken.
+        InputError: there is no log, or a line before the last is invalid.
     """
     path = folder / LOG_FILE
     try:
@@ -78,5 +78,6 @@ def read_tables(folder: Path) -> tuple[list[int], NDArray[np.float32]]:
     path = folder / TABLE_FILE
     if not steps:
         return [], np.zeros((0, 0), dtype=np.float32)
-    shape = (len(steps), int(updates[0]["vocab_size"]))  # a table without its line lies behind
+    # Given, since a killed run may leave a table without its line.
+    shape = (len(steps), int(updates[0]["vocab_size"]))
     return steps, np.memmap(path, dtype="<f4", mode="r", shape=shape)

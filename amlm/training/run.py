@@ -29,19 +29,19 @@ from amlm.util import terminal
 from amlm.util.errors import InputError
 from amlm.util.terminal import quiet_lightning
 
-RANK_FOLDER = "AMLM_RUN_DIR"  # tells the processes of other ranks which folder the first claimed
+RANK_FOLDER = "AMLM_RUN_DIR"  # passes the folder of the first rank to the others
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run leaves behind: its folder and the numbers of its summary."""
+    """The folder of a run and the numbers of its summary; ranks other than the first have none."""
 
     folder: Path
     summary: dict[str, Any]
 
 
 def say(text: str) -> None:
-    """Tells the person who waits; the first process of several speaks for all."""
+    """Prints a line, on the first rank only."""
     if RANK_FOLDER not in os.environ:
         terminal.say(text)
 
@@ -81,8 +81,8 @@ def run(config: Config) -> Result:
     check_division(config, world_size(config.trainer))
     if "LOCAL_RANK" in os.environ and RANK_FOLDER not in os.environ:
         raise InputError(
-            "LOCAL_RANK is set: give the command once, without torchrun or srun; the processes of "
-            "impl=ddp are started by it"
+            "LOCAL_RANK is set: run the command once, without torchrun or srun; impl=ddp starts "
+            "its own processes"
         )
     quiet_lightning()
     if config.trainer.threads:
@@ -90,7 +90,7 @@ def run(config: Config) -> Result:
     cache = Path(config.paths.cache).expanduser()
     parts = make_parts(config, open_store(config.data, config.tokenizer, cache, say))
     first = RANK_FOLDER not in os.environ
-    claimed = run_folder.claim(config) if first else _of_first_rank()
+    claimed = run_folder.claim(config) if first else _claimed_by_first_rank()
     run_log, failed = RunLog(claimed.path, enabled=first), True
     try:
         _announce(parts, _named(config), config.model, config.masking.update_every)
@@ -123,13 +123,13 @@ def run(config: Config) -> Result:
         claimed.release()
 
 
-def _of_first_rank() -> RunFolder:
+def _claimed_by_first_rank() -> RunFolder:
     folder = Path(os.environ[RANK_FOLDER])
     return RunFolder(folder, (folder / run_folder.CHECKPOINT).is_file(), None)
 
 
 def _history(claimed: RunFolder, run_log: RunLog, vocab_size: int) -> list[Record]:
-    """The records up to the checkpoint that a run resumes from; the first rank drops the others."""
+    """The records up to the checkpoint that a run resumes from; the first rank drops later ones."""
     folder = claimed.path
     if not claimed.resumes:
         say(f"folder   {folder}")

@@ -1,4 +1,4 @@
-"""The writer of a run's record, as a Lightning logger."""
+"""Writes a run's record, as a Lightning logger."""
 
 from __future__ import annotations
 
@@ -15,34 +15,35 @@ from lightning.pytorch.loggers.logger import Logger
 from numpy.typing import NDArray
 
 from amlm.training.record import LOG_FILE, TABLE_FILE, Record, read_log, scalars
+from amlm.util.files import write_aside
 
 log = logging.getLogger(__name__)
 
 
 def own_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """What Lightning logs, without the epoch that it adds: to it, a whole run is one epoch."""
+    """Without the epoch that Lightning adds, which counts the whole run as one."""
     return {name: value for name, value in metrics.items() if name != "epoch"}
 
 
 class RunLog(Logger):
-    """Appends to the record of a run folder and passes its records on to the mirrors.
+    """Appends records to the log of a run folder and passes them to the mirrors.
 
-    A run writes its own records with `write`. What Lightning's callbacks and a user's log comes
-    through `log_metrics` and becomes a record of the kind ``metrics``; Lightning tells the mirrors
-    of it itself.
+    The run writes its own records with `write`. Metrics logged by Lightning's and users' callbacks
+    arrive at `log_metrics` and become records of kind ``metrics``; Lightning passes them to the
+    mirrors itself.
 
     Args:
         folder: the run folder.
-        enabled: False on ranks other than the first, where nothing is written.
+        enabled: False on ranks other than the first, which write nothing.
 
     Attributes:
         latest: the last record of each kind.
-        step: optimizer steps done once the running one is; Lightning's count is one behind.
-        mirrors: where else to show the records.
+        step: optimizer steps completed, counting the current one; Lightning's is one behind.
+        mirrors: other loggers that get the records.
     """
 
-    # `ModelCheckpoint` writes to <save_dir>/<name>/<version>/checkpoints if it is not told where:
-    # not beside the checkpoint that the run resumes from.
+    # By default `ModelCheckpoint` writes to <save_dir>/<name>/<version>/checkpoints: keep it apart
+    # from the checkpoint that the run resumes from.
     name = "callbacks"
     version = ""
 
@@ -61,7 +62,7 @@ class RunLog(Logger):
     def write(
         self, kind: str, values: Record, table_V: NDArray[np.float32] | None = None
     ) -> Record:
-        """Appends one record, and its table if it has one, and shows both in the mirrors."""
+        """Appends a record, with its table if it has one, and passes both to the mirrors."""
         record = self._append({"kind": kind, **values}, table_V)
         if self.enabled:
             for mirror in self.mirrors:
@@ -78,7 +79,7 @@ class RunLog(Logger):
     def _append(self, record: Record, table_V: NDArray[np.float32] | None = None) -> Record:
         self.latest[record["kind"]] = record
         if self.enabled:
-            if table_V is not None:  # before the line that speaks of it
+            if table_V is not None:  # before the line that refers to it
                 with (self.folder / TABLE_FILE).open("ab") as file:
                     file.write(np.ascontiguousarray(table_V, dtype="<f4").tobytes())
             with (self.folder / LOG_FILE).open("a", encoding="utf-8") as file:
@@ -86,17 +87,15 @@ class RunLog(Logger):
         return record
 
     def clear(self) -> None:
-        """Removes what a run left that was stopped before its first checkpoint."""
+        """Removes the record of a run that stopped before its first checkpoint."""
         for name in (LOG_FILE, TABLE_FILE):
             (self.folder / name).unlink(missing_ok=True)
 
     def rewind(self, step: int, vocab_size: int) -> None:
-        """Drops what lies after a step, so that a run resumed there writes it again."""
+        """Drops what was recorded after a step; a run resumed there records it again."""
         kept = [r for r in read_log(self.folder) if r.get("step", math.inf) <= step]
         text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept)
-        aside = self.folder / f"{LOG_FILE}.aside"
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(self.folder / LOG_FILE)
+        write_aside(self.folder / LOG_FILE, text)
         self.step = step
         self.recall(kept)
         updates = sum(record["kind"] == "mask_update" for record in kept)
@@ -104,19 +103,19 @@ class RunLog(Logger):
             os.truncate(self.folder / TABLE_FILE, updates * vocab_size * 4)
 
     def recall(self, records: Iterable[Record]) -> None:
-        """Takes the last record of each kind for the latest; every rank of a resumed run does."""
+        """Sets `latest` from the records of a resumed run, on every rank."""
         self.latest = {record["kind"]: record for record in records}
 
     def close(self, failed: bool = False) -> None:
-        """Closes the mirrors, telling them whether the run failed."""
+        """Closes the mirrors with the run's status."""
         for mirror in self.mirrors:
             mirror.close(failed)
 
 
 class Mirror(Logger):
-    """What a logger of Lightning needs beside it to show the record of a run (see `mirrors`).
+    """Mixin that makes a logger of Lightning's a mirror of the record (see `mirrors`).
 
-    It takes records, and when it fails it gets nothing more and the run goes on.
+    When it fails once, it is switched off and the run continues.
     """
 
     def __init__(self, run_log: RunLog, **options: Any) -> None:
@@ -151,7 +150,11 @@ class Mirror(Logger):
                 action(*arguments)
             except Exception as error:
                 self.failed = True
-                log.warning("%s stops: %r; the run's log goes on", type(self).__name__, error)
+                log.warning(
+                    "%s is switched off: %r; the run and its log continue",
+                    type(self).__name__,
+                    error,
+                )
 
 
 def _finite(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The short summary at the end of a run, made from its log.
+"""The summary at the end of a run, computed from its record.
 
 Shapes: V token types.
 """
@@ -14,7 +14,7 @@ from amlm.masking.policy import MaskingPolicy
 from amlm.store.datamodule import TextDataModule
 from amlm.training.record import Record
 
-NAMED = 12  # types named at each end
+NAMED = 12  # most and least masked types shown
 LABELS = {"sample": "minimal pairs"}  # of the built-in grammar
 
 
@@ -30,11 +30,7 @@ def constant_guess(data: TextDataModule, policy: MaskingPolicy) -> float:
 
 
 def summarise(records: list[Record]) -> dict[str, Any]:
-    """The numbers that a run is remembered by.
-
-    Args:
-        records: the log of a complete run: two validations or more, one training line or more.
-    """
+    """The summary of a complete run: of at least two validation records and one train record."""
     validations = [record for record in records if record["kind"] == "validation"]
     train = [record for record in records if record["kind"] == "train"]
     updates = [record for record in records if record["kind"] == "mask_update"]
@@ -76,7 +72,7 @@ def _score_text(task: str, figure: dict[str, Any]) -> str:
 
 
 def summary_text(summary: dict[str, Any], folder: Path) -> str:
-    """The summary as people read it."""
+    """The summary as text for the terminal."""
 
     def names(pairs: list[tuple[str, float]]) -> str:
         return "  ".join(f"{piece} {value:.2f}" for piece, value in pairs[:NAMED])

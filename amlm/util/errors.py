@@ -1,25 +1,19 @@
-"""The exception for everything that a user can fix."""
+"""Exceptions for errors that a user can fix."""
 
 from __future__ import annotations
 
 import errno
 
-# Errors of the user's environment, not of the program: their message needs no traceback.
+# Errors of the user's environment, not of the program, reported without a traceback.
 ENVIRONMENT_ERRNOS = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOTDIR,
-    errno.EISDIR,
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS),
+    *(errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR),
 )
 
 
 class InputError(ValueError):
-    """Says what was wrong, where, and what to do. Commands print it without a traceback."""
+    """Says what is wrong, where, and how to fix it. Commands print it without a traceback."""
 
 
 class RunFinished(InputError):
-    """The run folder already has this run, finished; a restarted sweep skips it."""
+    """The run in this folder has finished; a restarted sweep skips it."""

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint with the closest known word, `` (did you mean ...?)``, or an empty string."""
     known = list(known)
-    # Keys in the wrong section are more common than misspelt ones, so the last part counts too.
+    # A key in the wrong section is more frequent than a misspelt one, so match its last part too.
     last = word.rsplit(".", 1)[-1]
     same_end = [name for name in known if name.rsplit(".", 1)[-1] == last]
     found = same_end[:1] or get_close_matches(word, known, n=1, cutoff=0.6)

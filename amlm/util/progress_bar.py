@@ -1,4 +1,4 @@
-"""Progress of long loops: a bar on a terminal, elsewhere a plain line every minute."""
+"""Progress of long loops: a bar on a terminal, otherwise a plain line every minute."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENDLESS_LINE = "{desc}: {n_fmt}{unit}, " + RATE
 
 
 class Minutes:
-    """Says when a minute has passed since it last did, or since it was made."""
+    """A timer: `passed` is true once a minute."""
 
     def __init__(self) -> None:
         self._last = monotonic()
@@ -30,7 +30,7 @@ class Minutes:
 
 
 class _Lines(tqdm):  # type: ignore[misc]
-    """Writes whole lines, where ``tqdm`` draws over its last one."""
+    """Writes a new line each time, where ``tqdm`` redraws its bar."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._minutes = Minutes()
@@ -52,20 +52,13 @@ def progress_bar(
     initial: int = 0,
     scale: bool = False,
 ) -> tqdm[Any]:
-    """A ``tqdm`` over an iterable, or to be updated by hand, that is gone when it is done.
+    """A ``tqdm`` over an iterable, or to update by hand, that disappears when done.
 
-    Args:
-        iterable: what to go through.
-        total: how much there is to do, if it is known.
-        desc: what is done.
-        unit: of what; with the space before it.
-        initial: how much was done before.
-        scale: whether numbers are shown as 1.2k, 3.4M.
+    ``unit`` includes its leading space; ``scale`` shows numbers as 1.2k, 3.4M. The other arguments
+    are those of ``tqdm``.
     """
-    options: dict[str, Any] = {
-        "total": total, "desc": desc, "unit": unit, "initial": initial, "unit_scale": scale,
-        "leave": False,
-    }  # fmt: skip
+    options: dict[str, Any] = {"desc": desc, "total": total, "initial": initial, "leave": False}
+    options |= {"unit": unit, "unit_scale": scale}
     if sys.stderr.isatty():
         return tqdm(iterable, **options)
     line = ENDLESS_LINE if total is None else LINE

@@ -9,12 +9,12 @@ from typing import NoReturn
 
 
 def say(text: str) -> None:
-    """Prints a line and flushes it, so that it also appears at once in a pipe."""
+    """Prints a line and flushes it, so that it appears immediately in a pipe too."""
     print(text, flush=True)  # noqa: T201
 
 
 def quiet_lightning() -> None:
-    """Silences Lightning's banners and advice, which concern choices that we make on purpose."""
+    """Silences Lightning's banners and its advice on choices that we make deliberately."""
     for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")

@@ -63,7 +63,7 @@ SMALL = Command("amlm.x", "About x.", Options, print)
         (["trainer.max_steps"], ["'trainer.max_steps' is not of the form option=value"]),
         (["evaluation.tasks=sample"], ["evaluation.tasks is a list: evaluation.tasks=[sample]"]),
         (["hydra/sweeper=nothing"], ["hydra/sweeper=nothing is not available", "plugin"]),
-        (["objective=validation/los"], ["no number", "did you mean validation/loss"]),
+        (["objective=validation/los"], ["not in the record", "did you mean validation/loss"]),
     ],
 )
 def test_train_explains_invalid_overrides(overrides: list[str], parts: list[str]) -> None:

@@ -17,7 +17,7 @@ from amlm.util.errors import InputError, RunFinished
 STEPS = ("trainer.max_steps=6", "trainer.validate_every=3", "masking.update_every=2")
 
 
-def test_a_run_returns_a_number_of_its_record(
+def test_a_run_returns_its_objective(
     tiny: Callable[..., Config], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scored = ("evaluation.tasks=[sample]", "evaluation.items=2")
@@ -27,16 +27,16 @@ def test_a_run_returns_a_number_of_its_record(
     validations = [record for record in records if record["kind"] == "validation"]
     assert len(validations) > 1 and returned == validations[-1]["accuracy"]
     assert objective(tmp_path / "run", "validation/loss") == validations[-1]["loss"]
-    with pytest.raises(InputError, match=r"no number of the record .*did you mean summary/steps"):
+    with pytest.raises(InputError, match=r"not in the record of .*did you mean summary/steps"):
         objective(tmp_path / "run", "summary/stepz")
 
-    # What is accepted beforehand is what there is.
-    there = {name for record in records for name in scalars(record)}
+    # The accepted names are those of the record.
+    recorded = {name for record in records for name in scalars(record)}
     known = {f"{kind}/{name}" for kind, names in NUMBERS.items() for name in names}
     known |= {f"{place}/sample/{n}" for place in ("evaluation", "summary/scores") for n in SCORES}
-    assert known == {name for name in there if not name.startswith(GROUPED)}
+    assert known == {name for name in recorded if not name.startswith(GROUPED)}
 
-    # A finished run is an error by itself; in a sweep it is skipped and gives its number.
+    # A finished run is an error; in a sweep it is skipped and returns its objective.
     with pytest.raises(RunFinished):
         train_to_objective(config)
     config.sweep = "grid"
@@ -45,11 +45,11 @@ def test_a_run_returns_a_number_of_its_record(
     assert capsys.readouterr().out == f"skipped: already finished: {tmp_path / 'run'}\n"
 
 
-def test_what_no_record_has_is_refused_beforehand(tiny: Callable[..., Config]) -> None:
+def test_an_objective_that_no_record_has_is_refused(tiny: Callable[..., Config]) -> None:
     for name in ("validation/loss", "train.lr", "mask_update/by_kind/word", "summary/seconds"):
         check_objective(tiny(f"objective={name}"))
     for name in ("validation/los", "loss", "evaluation/blimp/score", "evaluation/sample"):
-        with pytest.raises(InputError, match=rf"objective={name} is no number of the record"):
+        with pytest.raises(InputError, match=rf"objective={name} is not in the record"):
             check_objective(tiny(f"objective={name}"))
     scored = tiny("objective=evaluation/sample/score", "evaluation.tasks=[sample]")
     check_objective(scored)

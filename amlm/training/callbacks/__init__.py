@@ -1,7 +1,7 @@
-"""Lightning callbacks, one idea per file; most are `StepCallback`.
+"""Lightning callbacks, one idea per file; most are a `StepCallback`.
 
-`order` says in which order they act. `mask_update` calls ``on_mask_update`` of every callback that
-has it, with an `Update`.
+`order` defines their order. `mask_update` calls the hook ``on_mask_update``, with an `Update`, of
+every callback that has it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from amlm.training.lightning_module import AdaptiveMaskedLM
 class Update:
     """One update of the masking table. V token types."""
 
-    step: int  # optimizer steps done
-    previous_V: Tensor  # the table before
-    table_V: Tensor  # the table now
+    step: int  # optimizer steps completed
+    previous_V: Tensor  # the old table
+    table_V: Tensor  # the new table
     floored: Tensor  # scalar, fraction of types clamped to the floor
 
 
@@ -33,7 +33,7 @@ class StepCallback(L.Callback, ABC):
 
     @abstractmethod
     def on_step_end(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> None:
-        """Called when ``step`` optimizer steps are done."""
+        """Called after ``step`` completed optimizer steps."""
 
     def on_train_batch_end(  # type: ignore[override]
         self,

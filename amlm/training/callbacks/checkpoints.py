@@ -1,8 +1,9 @@
-"""Saves the state that a resumed run needs."""
+"""Saves the state that a run resumes from."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +13,20 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 from amlm.training.callbacks import StepCallback
 from amlm.training.lightning_module import AdaptiveMaskedLM
+from amlm.training.run_folder import CHECKPOINT
 
 
+@dataclass(eq=False)
 class Checkpoints(StepCallback, Checkpoint):
-    """Writes ``checkpoints/last.ckpt`` every so many optimizer steps and at the end.
+    """Writes ``checkpoints/last.ckpt`` every ``every`` optimizer steps and at the end.
 
-    The file is written aside, synced and renamed, so that there is a whole one at any moment. To
-    Lightning this is one of its checkpoint callbacks, which act after all others.
-
-    Args:
-        folder: the run folder.
-        every: optimizer steps between two checkpoints.
-        validate_every: optimizer steps between two validations, 0 for none.
+    The file is written aside, synced and renamed, so that a complete one always exists. To
+    Lightning this is a checkpoint callback, which acts after all others.
     """
 
-    def __init__(self, folder: Path, every: int, validate_every: int) -> None:
-        self.path = folder / "checkpoints" / "last.ckpt"
-        self.every = every
-        self.validate_every = validate_every
+    folder: Path  # of the run
+    every: int
+    validate_every: int  # optimizer steps between validations; 0: never
 
     def on_step_end(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> None:
         validates = self.validate_every and step % self.validate_every == 0
@@ -39,7 +36,7 @@ class Checkpoints(StepCallback, Checkpoint):
     def on_validation_end(  # type: ignore[override]
         self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM
     ) -> None:
-        # Where both fall on one step, a resumed run must not validate there again, nor not at all.
+        # Where both fall on one step, a resumed run must neither repeat nor skip this validation.
         fitting = trainer.state.fn == TrainerFn.FITTING
         if fitting and trainer.global_step % self.every == 0 and not trainer.should_stop:
             self.save(trainer, pl_module)
@@ -50,17 +47,18 @@ class Checkpoints(StepCallback, Checkpoint):
         self.save(trainer, pl_module)
 
     def save(self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM) -> None:
-        """Saves now, unless the model has diverged since the last line of metrics."""
+        """Saves now, unless the model has diverged since the last ``train`` record."""
         if not pl_module.window.is_finite():
             return
-        aside = self.path.with_suffix(".aside")
+        path = self.folder / CHECKPOINT
+        aside = path.with_suffix(".aside")
         trainer.save_checkpoint(aside)
         if trainer.is_global_zero:
             with aside.open("rb+") as file:
                 os.fsync(file.fileno())
-            aside.replace(self.path)
+            aside.replace(path)
 
-    # A run that was stopped early and then killed must not train on.
+    # A run that stopped early and was then killed must not resume training.
 
     def on_save_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]

@@ -1,4 +1,4 @@
-"""Scores the model on a few items of zero-shot tasks while it is trained."""
+"""Scores the model on a few items of zero-shot tasks during training."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BATCH_TOKENS = 4_096
 
 
 def first_of_each(items: list[Item], count: int) -> list[Item]:
-    """The first so many items of each group, in their order."""
+    """The first ``count`` items of each group, in their order."""
     seen: Counter[str] = Counter()
     kept = []
     for item in items:
@@ -42,19 +42,12 @@ def first_of_each(items: list[Item], count: int) -> list[Item]:
 class Evaluation(StepCallback):
     """One ``evaluation`` record at each word checkpoint and at the end of the run.
 
-    It holds by task the figure (see `amlm.evaluation.figures`) and what chance would get. The model
-    is scored as a Hugging Face copy, so that training does not notice. Since it acts before the
-    state is saved that a run resumes from, a record is never lost and never written twice.
-
-    Args:
-        config: which tasks, and how much of them.
-        run_log: where to.
-        tokenizer: of the model.
-        total_steps: of the run.
-        max_length: tokens that the model can take.
+    It has the figure of each task (see `amlm.evaluation.figures`) and its chance level. A Hugging
+    Face copy of the model is scored, which leaves training unaffected. Acting before `Checkpoints`,
+    it neither loses nor repeats a record in a resumed run.
 
     Raises:
-        InputError: a task has no data, or broken ones.
+        InputError: a task has no data, or invalid data.
     """
 
     def __init__(
@@ -95,8 +88,8 @@ class Evaluation(StepCallback):
             self.run_log.write("evaluation", {"step": step, **self.scores(pl_module)})
 
     def scores(self, module: AdaptiveMaskedLM) -> dict[str, Any]:
-        """By task the figure as a dictionary, and ``chance``."""
-        with torch.random.fork_rng(devices=[]):  # weights are drawn before they are set
+        """The figure of each task as a dictionary, with ``chance``."""
+        with torch.random.fork_rng(devices=[]):  # the copy draws random weights first
             copy = to_hugging_face(module.model).to(module.device)
             scorer = MaskedModel(copy, self.tokenizer, BATCH_TOKENS)
         found = {}

@@ -1,4 +1,4 @@
-"""Records what each update of the masking table changed.
+"""Records how each update changed the masking table.
 
 Shapes: V token types.
 """
@@ -24,7 +24,7 @@ RANK_BINS = 12
 
 
 def rank_bins(counts_V: NDArray[np.int64], bins: int = RANK_BINS) -> list[tuple[int, int]]:
-    """Bounds ``[from, to)`` of frequency-rank bins of equal width in log rank; types that occur."""
+    """Bounds ``[from, to)`` of bins of equal width in log frequency rank, over occurring types."""
     occurring = int((counts_V > 0).sum())
     edges = np.unique(np.geomspace(1, occurring + 1, bins + 1).round().astype(int))
     return [(int(a) - 1, int(b) - 1) for a, b in pairwise(edges)]
@@ -42,8 +42,8 @@ def by_frequency_rank(
 
 
 def kind_of(surface: str | None) -> str:
-    """``word`` (begins one), ``continuation``, ``number``, ``punctuation``, or ``byte`` (a type
-    without a surface form; see `amlm.tokenizers.surfaces`)."""
+    """``word`` (begins one), ``continuation``, ``number``, ``punctuation``, or ``byte`` (without a
+    surface form; see `amlm.tokenizers.surfaces`)."""
     if surface is None:
         return "byte"
     if any(character.isalpha() for character in surface):
@@ -63,9 +63,8 @@ def extremes(
     counts_V: NDArray[np.int64],
     top: int,
 ) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
-    """The ``top`` types with the highest and with the lowest probability, among those that have a
-    surface form and occur at least ten times in the training text (rarer ones have hardly been
-    measured)."""
+    """The ``top`` types with the highest and the lowest probability, among those with a surface
+    form and at least ten occurrences in the training text (rarer ones are hardly measured)."""
     frequent = np.flatnonzero(counts_V >= 10)
     order = frequent[np.argsort(table_V[frequent], kind="stable")]
     named = [(surface, float(table_V[v])) for v in order if (surface := surfaces[v]) is not None]
@@ -73,15 +72,8 @@ def extremes(
 
 
 class MaskDrift(L.Callback):
-    """Writes the quantities of `amlm.masking.table.drift`, means by frequency rank and kind, the
-    extreme types, and the whole table to the run's log at every update.
-
-    Args:
-        run_log: where to.
-        tokenizer: whose types the table is of.
-        counts_V: how often each type occurs in the training text.
-        top: number of extreme types to name.
-    """
+    """Records at every update the drift (`amlm.masking.table.drift`), means by frequency rank and
+    kind, the ``top`` extreme types, and the table; ``counts_V`` are of the training text."""
 
     def __init__(
         self, run_log: RunLog, tokenizer: Tokenizer, counts_V: NDArray[np.int64], top: int = 20

@@ -1,6 +1,8 @@
-"""Updates the masking table every so many optimizer steps."""
+"""Updates the masking table at regular intervals."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import lightning as L
 
@@ -8,19 +10,19 @@ from amlm.training.callbacks import StepCallback, Update, over_ranks
 from amlm.training.lightning_module import AdaptiveMaskedLM
 
 
+@dataclass(eq=False)
 class MaskUpdate(StepCallback):
-    """Recomputes the table after steps ``every, 2·every, ...`` and tells the other callbacks.
+    """Updates the table after steps ``every, 2·every, ...`` and notifies the other callbacks.
 
     Args:
-        every: optimizer steps between two updates.
-        first: no update before this many steps.
-        offset: steps by which every update comes later.
+        every: optimizer steps between updates.
+        first: earliest step of an update.
+        offset: steps by which each update is delayed.
     """
 
-    def __init__(self, every: int, first: int = 0, offset: int = 0) -> None:
-        self.every = every
-        self.first = first
-        self.offset = offset
+    every: int
+    first: int = 0
+    offset: int = 0
 
     def on_step_end(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> None:
         counted = step - self.offset

@@ -1,9 +1,10 @@
-"""Writes training and validation metrics to the run's log, and stops a run that broke."""
+"""Records training and validation metrics, and stops a run that has diverged."""
 
 from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass, field
 
 import lightning as L
 import torch
@@ -21,34 +22,28 @@ LOGGED = ("loss", "accuracy", "ratio", "realised_ratio", "gradient_norm")
 
 
 def logged(record: Record) -> dict[str, float]:
-    """What callbacks can monitor of a record, e.g. ``train/loss``, ``validation/accuracy``."""
+    """The metrics of a record that callbacks can monitor, e.g. ``train/loss``."""
     return {f"{record['kind']}/{name}": record[name] for name in LOGGED if name in record}
 
 
+@dataclass(eq=False)
 class Metrics(StepCallback):
     """One ``train`` record every ``every`` optimizer steps, one ``validation`` record each time.
 
-    Their main numbers are logged to Lightning too, for callbacks that monitor them.
-
-    Args:
-        run_log: where to.
-        plan: for the epoch.
-        words: for the number of words seen.
-        every: optimizer steps between two records; reading them is the only time that the host
-            waits for the device.
+    Their main metrics are also logged to Lightning, for callbacks that monitor them. Only these
+    records need host-device synchronisation.
     """
 
-    def __init__(self, run_log: RunLog, plan: BatchPlan, words: WordCounter, every: int) -> None:
-        self.run_log = run_log
-        self.plan = plan
-        self.words = words
-        self.every = every
-        self._since = time.perf_counter()
-        self._step = 0
+    run_log: RunLog
+    plan: BatchPlan
+    words: WordCounter
+    every: int
+    _since: float = field(default_factory=time.perf_counter, init=False)
+    _step: int = field(default=0, init=False)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._since, self._step = time.perf_counter(), trainer.global_step
-        # A resumed run's callbacks monitor what they would have monitored.
+        # Callbacks of a resumed run see the same metrics as if it had not stopped.
         for kind in ("train", "validation"):
             values = logged(self.run_log.latest.get(kind, {"kind": kind}))
             trainer.callback_metrics.update({n: torch.tensor(v) for n, v in values.items()})
@@ -65,7 +60,7 @@ class Metrics(StepCallback):
     def on_train_end(  # type: ignore[override]
         self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM
     ) -> None:
-        # A run that was stopped early has not known its last step beforehand.
+        # The last step of a run that stops early is not known in advance.
         if self.run_log.latest.get("train", {}).get("step") != trainer.global_step:
             self._write(trainer, pl_module, trainer.global_step)
 
@@ -89,7 +84,7 @@ class Metrics(StepCallback):
             raise InputError(
                 f"the run has diverged by step {step}: loss {values['loss']}, gradient norm "
                 f"{values['gradient_norm']}. Try a smaller optimizer.lr or a longer "
-                "optimizer.warmup; the last checkpoint is from before"
+                "optimizer.warmup; the last checkpoint is from before that"
             )
         return record
 
@@ -105,4 +100,4 @@ class Metrics(StepCallback):
         pl_module.log_dict(logged(record), logger=False, batch_size=1)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._since += time.perf_counter() - self._paused  # speed is that of training alone
+        self._since += time.perf_counter() - self._paused  # speed counts training only

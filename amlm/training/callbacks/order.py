@@ -1,4 +1,4 @@
-"""The order in which callbacks act, at every hook of Lightning's."""
+"""The order in which callbacks act, at every hook."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from amlm.training.callbacks.profile import Profile
 from amlm.training.callbacks.progress import Progress, ProgressLines
 from amlm.training.callbacks.word_checkpoints import WordCheckpoints
 
-OTHERS = L.Callback  # Lightning's and a user's, in the order that they are given in
+OTHERS = L.Callback  # Lightning's and users', in the given order
 
 ORDER: tuple[type[L.Callback], ...] = (
-    MaskUpdate,  # tells MaskDrift, whose records come before a step's other ones
+    MaskUpdate,  # notifies MaskDrift, whose record is the first of a step
     MaskDrift,
-    Metrics,  # sets the step that all records have, and stops a run before a broken model is saved
+    Metrics,  # sets the step of all records, and stops a diverged run before the model is saved
     WordCheckpoints,
     Evaluation,  # scores at the steps of word checkpoints
     Profile,
     Progress,
     ProgressLines,
-    OTHERS,  # see the records and metrics of their step
-    Checkpoints,  # saves what all others hold by the end of the step
+    OTHERS,  # can read the records and metrics of the step
+    Checkpoints,  # saves the state of all others at the end of the step
 )
 
 
@@ -36,12 +36,12 @@ def _place(callback: L.Callback) -> int:
 
 
 def in_order(callbacks: Iterable[L.Callback]) -> list[L.Callback]:
-    """The callbacks in the order of `ORDER`."""
+    """Sorts callbacks by `ORDER`."""
     return sorted(callbacks, key=_place)
 
 
 def check_order(trainer: L.Trainer) -> None:
-    """Asserts that Lightning, which moves some callbacks, has left ours in their order."""
+    """Asserts that Lightning, which moves some callbacks, has kept the order."""
     callbacks: list[L.Callback] = trainer.callbacks  # type: ignore[attr-defined]
     places = [_place(each) for each in callbacks]
     assert places == sorted(places), [type(each).__name__ for each in callbacks]

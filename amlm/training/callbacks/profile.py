@@ -3,59 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import lightning as L
-import torch
-from torch.profiler import ProfilerActivity, profile
-
-from amlm.store.datamodule import StepBatch
+from torch.profiler import profile, schedule
 
 TRACE_FILE = "profile.json"  # for chrome://tracing or ui.perfetto.dev
 TABLE_FILE = "profile.txt"
+WARMUP, PROFILED = 2, 5  # micro-batches
 
 
 class Profile(L.Callback):
-    """Leaves a trace and a table of the operations of ``steps`` steps, after a warm-up.
+    """Writes a trace and a table of operations to the run folder."""
 
-    Args:
-        folder: the run folder.
-        warmup: micro-batches before the first profiled one.
-        steps: micro-batches profiled.
-    """
-
-    def __init__(self, folder: Path, warmup: int = 2, steps: int = 5) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.warmup = warmup
-        self.steps = steps
-        self._profile: profile | None = None
 
-    def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: StepBatch, batch_idx: int
-    ) -> None:
-        if batch_idx == self.warmup and trainer.is_global_zero:
-            on_gpu = [ProfilerActivity.CUDA] if torch.cuda.is_available() else []
-            self._profile = profile(activities=[ProfilerActivity.CPU, *on_gpu])
-            self._profile.start()
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._profile = profile(
+            schedule=schedule(wait=0, warmup=WARMUP, active=PROFILED, repeat=1),
+            on_trace_ready=self._write if trainer.is_global_zero else None,
+        )
+        self._profile.start()
 
-    def on_train_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: object,
-        batch: StepBatch,
-        batch_idx: int,
-    ) -> None:
-        if batch_idx == self.warmup + self.steps - 1:
-            self._write()
+    def on_train_batch_end(self, *_: Any) -> None:
+        self._profile.step()
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._write()  # a run shorter than what was to be profiled
+        self._profile.stop()  # writes too if the run ends early
 
-    def _write(self) -> None:
-        if self._profile is None:
-            return
-        self._profile.stop()
-        self._profile.export_chrome_trace(str(self.folder / TRACE_FILE))
-        table = self._profile.key_averages().table(sort_by="self_cpu_time_total", row_limit=40)
+    def _write(self, done: profile) -> None:
+        done.export_chrome_trace(str(self.folder / TRACE_FILE))
+        table = done.key_averages().table(sort_by="self_cpu_time_total", row_limit=40)
         (self.folder / TABLE_FILE).write_text(table, encoding="utf-8")
-        self._profile = None

@@ -1,7 +1,8 @@
-"""How far a run is: a progress bar on a terminal, elsewhere a plain line every minute."""
+"""Progress of a run: a bar on a terminal, otherwise a plain line every minute."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -16,7 +17,7 @@ from amlm.util.terminal import say
 
 
 class Progress(TQDMProgressBar):
-    """Counts micro-batches of the whole run; loss and accuracy are those of the last log line."""
+    """Counts micro-batches of the whole run and shows metrics of the last records."""
 
     def __init__(self, run_log: RunLog, total: int, refresh: int) -> None:
         super().__init__(refresh_rate=refresh)
@@ -25,7 +26,7 @@ class Progress(TQDMProgressBar):
 
     def on_train_start(self, *arguments: Any) -> None:
         super().on_train_start(*arguments)
-        # Lightning sets both at the start of an epoch, and a run that resumes is in its middle.
+        # Lightning sets both at the start of an epoch, but a run can resume within one.
         self.train_progress_bar.reset(self.total)
         self.train_progress_bar.set_description("training")
 
@@ -46,12 +47,12 @@ class Progress(TQDMProgressBar):
         return shown
 
 
+@dataclass(eq=False)
 class ProgressLines(StepCallback):
-    """The same for a file or a pipe, in lines that stay."""
+    """Prints a line every minute, for files and pipes."""
 
-    def __init__(self, run_log: RunLog, total_steps: int) -> None:
-        self.run_log = run_log
-        self.total_steps = total_steps
+    run_log: RunLog
+    total_steps: int
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._minutes, self._started = Minutes(), monotonic()
@@ -63,7 +64,7 @@ class ProgressLines(StepCallback):
             say(self.line(step, per_step * (self.total_steps - step)))
 
     def line(self, step: int, left: float) -> str:
-        """The line after a step, with so many seconds left."""
+        """The line after a step, with ``left`` seconds left."""
         parts = [f"step {step:,} of {self.total_steps:,} ({step / self.total_steps:.0%})"]
         if train := self.run_log.latest.get("train"):
             parts.append(f"loss {train['loss']:.2f}, accuracy {train['accuracy']:.1%}")

@@ -1,8 +1,9 @@
-"""Exports the model each time a round number of words has been seen (BabyLM ``chck_1M`` ...)."""
+"""Exports the model after round numbers of words (BabyLM's ``chck_1M`` ...)."""
 
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import lightning as L
@@ -18,56 +19,40 @@ from amlm.training.lightning_module import AdaptiveMaskedLM
 from amlm.training.run_log import RunLog
 
 MILLION = 1_000_000
-# The BabyLM 2025 rules: every million to ten, every ten to a hundred, every hundred to a billion.
+# BabyLM 2025 rules: every million up to 10M, every ten up to 100M, every hundred up to 1,000M.
 THRESHOLDS = [millions * scale * MILLION for scale in (1, 10, 100) for millions in range(1, 10)] + [
     1_000 * MILLION
 ]
 STRICT_SMALL_WORDS = 100 * MILLION
-# Ten epochs of ten million words end a little before 100 million, since less than a block per epoch
-# and less than a step per phase stay unused. The last step stands for a threshold so near.
+# Ten epochs of ten million words end just below 100 million, since up to a block per epoch and up
+# to a step per phase stay unused. The last step counts as reaching a threshold this close.
 UNUSED_SHARE = 0.005
 
 
 def crossed(before: float, after: float) -> list[int]:
-    """Thresholds (in words) that lie above ``before`` and at or below ``after``."""
+    """Thresholds (in words) above ``before`` and at most ``after``."""
     return [words for words in THRESHOLDS if before < words <= after]
 
 
+@dataclass(eq=False)
 class WordCheckpoints(StepCallback):
-    """Writes ``checkpoints/chck_<n>M`` at the first step at which n million words have been seen.
+    """Writes ``checkpoints/chck_<n>M`` at the first step after n million words seen.
 
-    Args:
-        folder: the run folder.
-        run_log: is told of each export.
-        tokenizer: goes into each export.
-        plan: steps of the run.
-        words: words seen by step.
-        by: ``words``, or ``steps``: as the authors' script, by the share of all steps, taking the
-            whole run for 100 million words.
-        max_length: longest sequence, for the tokenizer's settings.
+    With ``by="steps"``, as in the authors' script, the fraction of steps counts instead, with 100
+    million words in a whole run. ``max_length`` is the tokenizer's setting in the exports.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        run_log: RunLog,
-        tokenizer: Tokenizer,
-        plan: BatchPlan,
-        words: WordCounter,
-        by: str,
-        max_length: int,
-    ) -> None:
-        self.folder = folder / "checkpoints"
-        self.run_log = run_log
-        self.tokenizer = tokenizer
-        self.plan = plan
-        self.words = words
-        self.by = by
-        self.max_length = max_length
-        self._before = 0.0
+    folder: Path  # of the run
+    run_log: RunLog
+    tokenizer: Tokenizer
+    plan: BatchPlan
+    words: WordCounter
+    by: str
+    max_length: int
+    _before: float = field(default=0.0, init=False)
 
     def progress(self, step: int) -> float:
-        """Words seen before a step, or what stands in for them."""
+        """Words seen before a step, or their substitute by steps."""
         if self.by == "steps":
             return step / self.plan.total_steps * STRICT_SMALL_WORDS
         return self.words.seen(step)
@@ -83,14 +68,13 @@ class WordCheckpoints(StepCallback):
             self._before *= 1 + UNUSED_SHARE
         for words in crossed(before, self._before):
             name = f"chck_{words // MILLION}M"
-            aside = self.folder / f".{name}.aside"
+            folder = self.folder / "checkpoints" / name
+            aside = folder.with_name(f".{name}.aside")
             shutil.rmtree(aside, ignore_errors=True)
             save_hugging_face(module.model, aside)
             save_tokenizer(self.tokenizer, aside, self.max_length)
-            shutil.rmtree(self.folder / name, ignore_errors=True)
-            aside.rename(self.folder / name)
-            self.run_log.write(
-                "checkpoint",
-                {"step": step, "name": name, "words_seen": self.words.seen(step)},
-            )
-            write_cards(self.folder.parent)
+            shutil.rmtree(folder, ignore_errors=True)
+            aside.rename(folder)
+            values = {"step": step, "name": name, "words_seen": self.words.seen(step)}
+            self.run_log.write("checkpoint", values)
+            write_cards(self.folder)
