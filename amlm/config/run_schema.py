@@ -65,7 +65,7 @@ class EvaluationConfig:
         ),
     )
     data_dir: str | None = option(None, "folder of evaluation data, as in amlm.evaluate")
-    items: int = option(40, "items per group (paradigm, domain ...), from its start", ge=1)
+    items: int = option(40, "items per group (paradigm, domain ...); the first are used", ge=1)
 
 
 @dataclass

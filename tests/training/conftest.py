@@ -1,4 +1,4 @@
-"""A small real run for the tests of whole runs: text files in BabyLM's layout, a tiny model."""
+"""A tiny run for tests of whole runs: text files in BabyLM's layout, a tiny model."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def overrides(text_folder: Path, cache: Path, tmp_path: Path) -> list[str]:
-    """What the command line is given for a tiny run."""
+    """The overrides of a tiny run."""
     return [
         *TINY,
         f"data.dir={text_folder}",
@@ -76,7 +76,7 @@ def overrides(text_folder: Path, cache: Path, tmp_path: Path) -> list[str]:
 
 @pytest.fixture
 def tiny(overrides: list[str]) -> Callable[..., Config]:
-    """Composes a tiny configuration with further overrides, as the command line would."""
+    """Composes a tiny configuration with further overrides."""
 
     def make(*more: str) -> Config:
         return parse(Config, [*overrides, *more])
@@ -92,13 +92,13 @@ def tiny_run(tiny: Callable[..., Config]) -> Callable[..., Result]:
 
 @pytest.fixture
 def command(overrides: list[str]) -> list[str]:
-    """The command that trains a tiny configuration in a process of its own."""
+    """The command that trains a tiny configuration in a new process."""
     return [sys.executable, "-m", "amlm.train", *overrides]
 
 
 @pytest.fixture(scope="session")
 def same_run() -> Callable[[Path, Path], None]:
-    """Asserts that two run folders hold the same weights, tables and records, times apart."""
+    """Asserts that two run folders hold the same weights, tables and records, except for times."""
 
     def weights(folder: Path) -> dict[str, torch.Tensor]:
         path = folder / "checkpoints" / "last.ckpt"
@@ -127,7 +127,7 @@ def same_run() -> Callable[[Path, Path], None]:
 def command_here(
     overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., None]:
-    """Gives that command with further overrides in this process, where torch is imported already.
+    """Runs that command with further overrides in this process, where torch is already imported.
 
     Hydra is kept from pointing the logging of all later tests at this one's output.
     """

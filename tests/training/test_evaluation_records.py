@@ -1,5 +1,5 @@
-"""Scores while a run trains: the run itself against one without them, to the bit; each record
-against the exported model scored anew; a stopped run against one left alone."""
+"""Evaluation during training: the run equals one without it, to the bit; each record equals a new
+evaluation of the exported model; a resumed run equals an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SCORED = ("evaluation.tasks=[sample,supplement]", "evaluation.items=3")
 
 @pytest.fixture
 def scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
-    """Overrides for scores at words 500 and 1,500 and at the end, with data of four items."""
+    """Overrides for scores at 500 and 1,500 words and at the end, with data of four items."""
     monkeypatch.setattr(word_checkpoints, "THRESHOLDS", [500, 1_500, 10**9])
     monkeypatch.setattr(word_checkpoints, "MILLION", 500)
     folder = tmp_path / "eval" / "supplement_fast"
@@ -69,7 +69,7 @@ def scores_of(folder: Path) -> list[dict[str, Any]]:
     return [record for record in read_log(folder) if record["kind"] == "evaluation"]
 
 
-def test_scores_do_not_change_the_run_and_are_those_of_its_exports(
+def test_evaluation_leaves_the_run_unchanged_and_equals_its_exports(
     tiny_run: Callable[..., Result], scored: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     without = tiny_run(*STEPS)
@@ -108,7 +108,7 @@ def test_a_stopped_run_scores_each_step_once(
     whole = train(tiny(*STEPS, *scored, f"run_dir={tmp_path / 'whole'}")).folder
     steps = [record["step"] for record in scores_of(whole)]
     original = Metrics.on_step_end
-    # After a checkpoint; between scores that no checkpoint has seen yet and the next one.
+    # After a checkpoint; after scores that are not in a checkpoint yet.
     for stop in (4, steps[1] + 1):
 
         def stops(self: Metrics, trainer: Any, module: Any, step: int, stop: int = stop) -> None:
@@ -125,7 +125,7 @@ def test_a_stopped_run_scores_each_step_once(
         assert scores_of(folder) == scores_of(whole)
 
 
-def test_other_ranks_do_not_score(tiny_run: Callable[..., Result], tmp_path: Path) -> None:
+def test_only_the_first_rank_evaluates(tiny_run: Callable[..., Result], tmp_path: Path) -> None:
     folder = tiny_run("trainer.max_steps=1").folder
     log = RunLog(tmp_path)
     tokenizer = load_tokenizer(folder / "hf")
@@ -135,13 +135,13 @@ def test_other_ranks_do_not_score(tiny_run: Callable[..., Result], tmp_path: Pat
     assert not log.latest
 
 
-def test_the_first_items_of_each_group_are_taken() -> None:
+def test_first_of_each_keeps_the_first_items_of_each_group() -> None:
     items = [Item(uid, []) for uid in "abaabc"]
     assert first_of_each(items, 2) == [items[n] for n in (0, 1, 2, 4, 5)]
     assert first_of_each(items, 1) == [items[n] for n in (0, 1, 5)]
 
 
-def test_a_run_on_the_sample_ends_with_a_score(
+def test_the_summary_of_a_sample_run_shows_its_score(
     tiny_run: Callable[..., Result], capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = tiny_run(

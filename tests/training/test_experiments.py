@@ -1,5 +1,5 @@
-"""Every shipped experiment trains, and each run leaves what the README promises: a plain Hugging
-Face model equal to the trained one, a log that can be read back, tables, configuration."""
+"""Every shipped experiment trains, and its run folder has what the README promises: a plain Hugging
+Face model equal to the trained one, a readable log, tables, the configuration."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ from amlm.util.errors import InputError
 
 
 @pytest.mark.parametrize("experiment", groups_of(RUN_CONFIG)["experiment"])
-def test_two_steps_of_every_experiment(experiment: str, tiny_run: Callable[..., Result]) -> None:
+def test_every_experiment_trains_two_steps(
+    experiment: str, tiny_run: Callable[..., Result]
+) -> None:
     result = tiny_run(f"experiment={experiment}", "trainer.max_steps=2", "masking.update_every=1")
     records = read_log(result.folder)
     assert [r["step"] for r in records if r["kind"] == "train"] == [1, 2]
@@ -37,7 +39,7 @@ def test_two_steps_of_every_experiment(experiment: str, tiny_run: Callable[..., 
     assert result.folder.parent.name.startswith(experiment)
 
 
-def test_what_a_run_leaves(tiny: Callable[..., Config]) -> None:
+def test_a_run_folder_has_the_files_of_the_readme(tiny: Callable[..., Config]) -> None:
     config = tiny(
         "experiment=hard_decay_nhot",
         "trainer.max_steps=30",
@@ -82,7 +84,7 @@ def test_what_a_run_leaves(tiny: Callable[..., Config]) -> None:
 
 
 @pytest.mark.parametrize("experiment", ["hard_decay", "hard_decay_nhot"])
-def test_the_exported_model_is_plain_and_equal(
+def test_the_exported_model_equals_the_trained_one(
     experiment: str, tiny: Callable[..., Config]
 ) -> None:
     from amlm.store.token_store import open_store
@@ -108,7 +110,7 @@ def test_the_exported_model_is_plain_and_equal(
     torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=1e-5)
 
 
-def test_the_same_seed_gives_the_same_bits_and_another_does_not(
+def test_the_seed_determines_the_bits_of_a_run(
     tiny_run: Callable[..., Result],
 ) -> None:
     def losses(*overrides: str) -> list[float]:
@@ -120,7 +122,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(
     assert losses("seed=4") != first
 
 
-def test_accumulation_changes_memory_and_nothing_else(tiny_run: Callable[..., Result]) -> None:
+def test_gradient_accumulation_does_not_change_results(tiny_run: Callable[..., Result]) -> None:
     def outcome(parts: int) -> tuple[list[float], NDArray[np.float32]]:
         result = tiny_run(
             "experiment=hard_decay",
@@ -150,7 +152,7 @@ def test_every_optimizer_trains_in_every_precision(
     assert all(math.isfinite(norm) and norm > 0 for norm in norms)
 
 
-def test_a_compiled_run_computes_the_same(
+def test_a_compiled_run_gives_the_same_results(
     tiny_run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = ("experiment=hard_decay", "model.dropout=0", "trainer.max_steps=4")
@@ -165,12 +167,14 @@ def test_a_compiled_run_computes_the_same(
     assert len(losses[0]) == 4 and losses[1] == pytest.approx(losses[0], rel=1e-5)
 
 
-def test_gradients_are_clipped_and_their_norm_is_recorded_before(
+def test_gradients_are_clipped_and_the_norm_before_is_recorded(
     tiny_run: Callable[..., Result],
 ) -> None:
     def record(clip: float) -> dict[str, float]:
         more = ("optimizer=adamw", "trainer.max_steps=2", f"optimizer.clip={clip}")
-        records = read_log(tiny_run(*more, "optimizer.eps=1").folder)  # AdamW as plain descent
+        records = read_log(
+            tiny_run(*more, "optimizer.eps=1").folder
+        )  # AdamW becomes plain gradient descent
         return {f"{name}{r['step']}": r[name] for r in records if r["kind"] == "train"
                 for name in ("loss", "gradient_norm")}  # fmt: skip
 
@@ -200,7 +204,7 @@ def test_words_seen_and_word_checkpoints(
         assert "words seen" in card and "`chck_1M`" in card and 'pipeline("fill-mask"' in card
 
 
-def test_overfitting_one_batch(tiny_run: Callable[..., Result]) -> None:
+def test_a_model_overfits_one_batch(tiny_run: Callable[..., Result]) -> None:
     result = tiny_run(
         "experiment=mlm",
         "debug=overfit",
@@ -210,7 +214,7 @@ def test_overfitting_one_batch(tiny_run: Callable[..., Result]) -> None:
         "data.tokens_per_step=256",
     )
     losses = [r["loss"] for r in read_log(result.folder) if r["kind"] == "train"]
-    assert np.mean(losses[-10:]) < losses[0] - 2  # one type after another is learned by heart
+    assert np.mean(losses[-10:]) < losses[0] - 2  # types are memorised one by one
 
 
 def test_a_run_that_diverges_stops_with_advice(
@@ -230,7 +234,7 @@ def test_a_run_that_diverges_stops_with_advice(
         tiny_run("experiment=hard", "trainer.max_steps=4")
 
 
-def test_the_profiler_leaves_a_trace(tiny_run: Callable[..., Result]) -> None:
+def test_the_profiler_writes_a_trace_and_a_table(tiny_run: Callable[..., Result]) -> None:
     folder = tiny_run("debug=profile", "trainer.max_steps=8").folder
     assert json.loads((folder / "profile.json").read_text())["traceEvents"]
     assert "bmm" in (folder / "profile.txt").read_text()

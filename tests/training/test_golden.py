@@ -21,7 +21,7 @@ TOLERANCE = 1e-4
 
 
 @pytest.mark.parametrize("experiment", ["mlm", "hard_decay", "soft_decay"])
-def test_losses_are_those_stored(
+def test_losses_equal_the_stored_ones(
     experiment: str, tiny_run: Callable[..., Result], request: pytest.FixtureRequest
 ) -> None:
     result = tiny_run(f"experiment={experiment}", *SETTINGS)

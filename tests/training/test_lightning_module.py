@@ -1,5 +1,5 @@
 """One training step against a literal one: Hugging Face's model, full logits, a plain loop over the
-labels. And the initial weights, which depend on the seed and on names alone."""
+labels. And the initial weights, which depend only on the seed and on names."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _batch(ids_GL: torch.Tensor, rows: slice, part: int = 0) -> StepBatch:
 
 @pytest.mark.parametrize("sampler", [Systematic(), Bernoulli()])
 @pytest.mark.parametrize("signal", [Hard(), Soft()])
-def test_a_step_is_the_literal_one(sampler: Any, signal: Any) -> None:
+def test_a_training_step_equals_a_literal_implementation(sampler: Any, signal: Any) -> None:
     masking = _policy(sampler=sampler, signal=signal)
     module = _module(masking)
     ids = _ids()
@@ -107,7 +107,7 @@ def test_a_step_is_the_literal_one(sampler: Any, signal: Any) -> None:
         assert masking.statistics["loss"].tolist() == pytest.approx(loss_sum, rel=1e-5)
 
 
-def test_parts_of_a_step_add_up_to_it() -> None:
+def test_micro_batch_losses_average_to_that_of_the_step() -> None:
     ids = _ids()
     whole, parts = _module(_policy()), _module(_policy(), accumulate=4)
     whole.training_step(_batch(ids, slice(0, G)), 0).backward()  # type: ignore[no-untyped-call]
@@ -126,7 +126,7 @@ def test_parts_of_a_step_add_up_to_it() -> None:
     assert metrics["realised_ratio"] == pytest.approx(metrics["ratio"], abs=1 / 100)
 
 
-def test_dropout_depends_on_the_step_alone() -> None:
+def test_dropout_depends_only_on_seed_and_step() -> None:
     module = _module(_policy())
     module.model.deberta.embeddings.dropout.p = 0.5
     ids = _ids()
@@ -134,17 +134,17 @@ def test_dropout_depends_on_the_step_alone() -> None:
     def loss(step: int) -> float:
         batch = _batch(ids, slice(0, G))
         batch.step = step
-        torch.rand(17)  # somebody else draws in between
+        torch.rand(17)  # other draws in between
         return module.training_step(batch, 0).item()
 
     first = loss(7)
     loss(8)
     assert loss(7) == first
-    module.seed = 1  # the masks are seeded elsewhere
+    module.seed = 1  # the masks have their own seed
     assert loss(7) != first
 
 
-def test_a_bfloat16_comparison_takes_neighbours_for_equal() -> None:
+def test_a_bfloat16_comparison_equates_neighbouring_ids() -> None:
     masking = _policy()
     ids = torch.full((1, L), 1)
     rows = masking.rows(ids, masking.corrupt(_ids()[:1], 0), slice(0, 1), [L], 0)
@@ -153,11 +153,11 @@ def test_a_bfloat16_comparison_takes_neighbours_for_equal() -> None:
     object.__setattr__(rows, "labels_M", torch.full_like(rows.labels_M, 513))
     valid = int(rows.valid_M.sum())
     assert int(predictions(wide, rows, "exact").correct_M.sum()) == 0
-    # 513 and 514 are the same number in bfloat16's eight digits.
+    # 513 and 514 are equal in bfloat16, which has eight significant bits.
     assert int(predictions(wide, rows, "bfloat16").correct_M.sum()) == valid > 0
 
 
-def test_initial_weights_follow_the_seed_and_the_names() -> None:
+def test_initial_weights_depend_on_seed_and_parameter_names() -> None:
     one, same, other = (build_model(SHAPE, V, None, seed) for seed in (1, 1, 2))
     for (name, a), (_, b), (_, c) in zip(
         one.named_parameters(), same.named_parameters(), other.named_parameters(), strict=True
@@ -176,7 +176,7 @@ def test_initial_weights_follow_the_seed_and_the_names() -> None:
     assert all(torch.equal(p, names[name]) for name, p in one.named_parameters())
 
 
-def test_weight_decay_acts_on_matrices_alone() -> None:
+def test_weight_decay_applies_to_matrices_only() -> None:
     module = _module(_policy())
     optimizer = module.configure_optimizers()["optimizer"]
     assert isinstance(optimizer, Lamb)
@@ -189,7 +189,7 @@ def test_weight_decay_acts_on_matrices_alone() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_validation_is_the_mean_over_labels_whatever_the_models_type(dtype: torch.dtype) -> None:
+def test_validation_is_the_mean_over_labels_in_any_dtype(dtype: torch.dtype) -> None:
     validation = Validation().to(dtype)
     generator = torch.Generator().manual_seed(0)
     nll_sum, correct, labels = 0.0, 0, 0

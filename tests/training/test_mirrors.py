@@ -1,5 +1,5 @@
-"""Loggers show what the run's own log holds, also of a run that was resumed: W&B offline runs,
-TensorBoard events and CSV files are read back and compared with it."""
+"""Loggers mirror the run's log, also that of a resumed run: W&B offline runs, TensorBoard events
+and CSV files are read back and compared with it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BLOCK, HEADER = 32_768, 7
 
 def _log_records(data: bytes) -> Iterator[bytes]:
     """Records of a W&B file: LevelDB's log format (blocks of 32 KiB; checksum, length, part)."""
-    whole, at = b"", HEADER  # the file begins with a header of its own
+    whole, at = b"", HEADER  # after the header of the file
     while at + HEADER <= len(data):
         if BLOCK - at % BLOCK < HEADER:
             at += BLOCK - at % BLOCK
@@ -39,7 +39,7 @@ def _log_records(data: bytes) -> Iterator[bytes]:
         _, length, part = struct.unpack_from("<IHB", data, at)
         whole += data[at + HEADER : at + HEADER + length]
         at += HEADER + length
-        if part in (1, 4):  # the only, or the last part of a record
+        if part in (1, 4):  # the only or the last part of a record
             yield whole
             whole = b""
 
@@ -53,7 +53,7 @@ def _wandb_records(folder: Path) -> tuple[list[dict[str, Any]], Any]:
         data = list(_log_records(file.read_bytes()))
         return [wandb_internal_pb2.Record.FromString(each) for each in data]
 
-    # The process that writes the file goes on for a moment after the run.
+    # The process that writes the file ends shortly after the run.
     deadline = time.monotonic() + 30
     while not any(record.WhichOneof("record_type") == "exit" for record in read()):
         assert time.monotonic() < deadline, "the W&B file has no end"
@@ -71,7 +71,7 @@ def _wandb_records(folder: Path) -> tuple[list[dict[str, Any]], Any]:
     return history, run
 
 
-def test_wandb_offline_holds_what_was_promised(
+def test_wandb_offline_mirrors_the_record_tables_and_curves(
     tiny_run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("WANDB_API_KEY", "WANDB_MODE"):
@@ -100,7 +100,7 @@ def test_wandb_offline_holds_what_was_promised(
         assert any(key.startswith("mask_update/by_kind/") for key in row)
 
 
-def test_tensorboard_holds_every_number(tiny_run: Callable[..., Result]) -> None:
+def test_tensorboard_mirrors_every_number(tiny_run: Callable[..., Result]) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     folder = tiny_run(*STEPS, "logger=tensorboard").folder
@@ -123,7 +123,7 @@ def _csv_numbers(folder: Path) -> dict[tuple[int, str], float]:
         }
 
 
-def test_csv_holds_every_number(tiny_run: Callable[..., Result]) -> None:
+def test_csv_mirrors_every_number(tiny_run: Callable[..., Result]) -> None:
     folder = tiny_run(*STEPS, "logger=csv").folder
     assert _csv_numbers(folder) == {
         (record.get("step", 6), name): value
@@ -157,13 +157,13 @@ def resumed(
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             train(config)
         monkeypatch.setattr(Metrics, "on_step_end", original)
-        time.sleep(logger == "wandb")  # whose offline folders are named by the second
+        time.sleep(logger == "wandb")  # its offline folders are named by the second
         return train(config).folder
 
     return make
 
 
-def test_a_resumed_csv_is_whole(resumed: Callable[[str], Path]) -> None:
+def test_a_resumed_csv_is_complete(resumed: Callable[[str], Path]) -> None:
     folder = resumed("csv")
     assert _csv_numbers(folder) == {
         (record.get("step", 6), name): value
@@ -173,7 +173,7 @@ def test_a_resumed_csv_is_whole(resumed: Callable[[str], Path]) -> None:
     assert (2, "lr-Lamb/pg1") in _csv_numbers(folder)
 
 
-def test_a_resumed_tensorboard_hides_what_was_undone(resumed: Callable[[str], Path]) -> None:
+def test_a_resumed_tensorboard_hides_discarded_steps(resumed: Callable[[str], Path]) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     folder = resumed("tensorboard")
@@ -196,7 +196,7 @@ def test_a_resumed_wandb_run_continues_its_history(resumed: Callable[[str], Path
     assert lines == {"step 2", "step 4", "step 6"}
 
 
-def test_a_logger_that_fails_does_not_fail_the_run(
+def test_a_failing_logger_does_not_fail_the_run(
     tiny_run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
@@ -208,7 +208,7 @@ def test_a_logger_that_fails_does_not_fail_the_run(
     assert read_log(folder)[-1]["kind"] == "summary"
 
 
-def test_a_logger_whose_package_is_missing_is_named_before_any_work(
+def test_a_missing_logger_package_is_reported_before_any_work(
     tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from amlm.training import mirrors

@@ -1,5 +1,5 @@
-"""The number that a run returns to a sweeper: against its record, and refused beforehand if no
-record will have it."""
+"""The objective that a run returns to a sweeper: equal to its record, and refused before the run if
+no record will have it."""
 
 from __future__ import annotations
 

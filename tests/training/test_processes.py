@@ -1,5 +1,5 @@
 """Whole commands: a sweep, two data-parallel processes, any folder. Two processes are compared with
-one. A process of its own takes seconds to import what it needs: one for each kind of command."""
+one. A new process takes seconds to import its packages: one for each kind of command."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()} - {".lock"}
 
 
-def test_a_sweep_of_four_makes_four_complete_folders(command: list[str], tmp_path: Path) -> None:
+def test_a_sweep_of_four_writes_four_complete_folders(command: list[str], tmp_path: Path) -> None:
     steps = ("trainer.max_steps=2", "masking.update_every=1", "logger=csv")
     done = subprocess.run(
         [*command, *steps, "experiment=mlm,hard", "seed=0,1", "--multirun"],
@@ -42,7 +42,7 @@ def test_a_sweep_of_four_makes_four_complete_folders(command: list[str], tmp_pat
     assert len(sweeps) == 1 and sweeps != {"sweep: null"}
 
 
-def test_a_sweep_into_a_given_folder(
+def test_an_extended_sweep_trains_only_the_new_runs(
     command_here: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def sweep(seeds: str) -> str:
@@ -62,7 +62,7 @@ def test_a_sweep_into_a_given_folder(
     )
 
 
-def test_two_processes_give_what_one_gives(
+def test_two_processes_give_the_results_of_one(
     command: list[str], tiny_run: Callable[..., Result], tmp_path: Path
 ) -> None:
     steps = (
@@ -89,7 +89,7 @@ def test_two_processes_give_what_one_gives(
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
-def test_no_gpu_is_said_at_once(
+def test_a_missing_gpu_is_reported_before_any_work(
     command_here: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -1,4 +1,4 @@
-"""The run's record: what is written comes back, also after a crash in the middle of a line."""
+"""The run's record: it is read back as written, also after a crash in the middle of a line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _filled(folder: Path) -> RunLog:
     return log
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_written_records_and_tables_are_read_back(tmp_path: Path) -> None:
     log = _filled(tmp_path)
     assert [record["kind"] for record in read_log(tmp_path)] == ["train", "mask_update"] * 3
     assert read_log(tmp_path)[2] == {"kind": "train", "step": 4, "loss": 0.25}
@@ -39,7 +39,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert log.latest["train"]["step"] == 6
 
 
-def test_rewinding_drops_what_comes_after_a_step(tmp_path: Path) -> None:
+def test_rewind_drops_records_after_a_step(tmp_path: Path) -> None:
     log = _filled(tmp_path)
     log.write("summary", {"done": True})
     log.rewind(4, vocab_size=5)
@@ -49,7 +49,7 @@ def test_rewinding_drops_what_comes_after_a_step(tmp_path: Path) -> None:
     assert (steps, tables[-1, 0]) == ([2, 4, 6], np.float32(0.9))
 
 
-def test_a_line_cut_short_at_the_end_is_left_out(tmp_path: Path) -> None:
+def test_a_truncated_last_line_is_skipped(tmp_path: Path) -> None:
     _filled(tmp_path)
     path = tmp_path / "log.jsonl"
     whole = path.read_bytes()
@@ -58,14 +58,14 @@ def test_a_line_cut_short_at_the_end_is_left_out(tmp_path: Path) -> None:
         assert len(read_log(tmp_path)) == (6 if cut == 1 else 5)
 
 
-def test_a_table_without_its_line_is_left_out(tmp_path: Path) -> None:
+def test_a_table_without_its_line_is_skipped(tmp_path: Path) -> None:
     _filled(tmp_path)
     with (tmp_path / "tables.f32").open("ab") as file:
         file.write(b"\0" * 13)
     assert read_tables(tmp_path)[1].shape == (3, 5)
 
 
-def test_a_broken_line_in_the_middle_is_named(tmp_path: Path) -> None:
+def test_an_invalid_line_before_the_last_is_reported(tmp_path: Path) -> None:
     _filled(tmp_path)
     path = tmp_path / "log.jsonl"
     lines = path.read_text().splitlines()
@@ -75,12 +75,12 @@ def test_a_broken_line_in_the_middle_is_named(tmp_path: Path) -> None:
         read_log(tmp_path)
 
 
-def test_a_folder_without_a_log_is_no_run(tmp_path: Path) -> None:
+def test_a_folder_without_a_log_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a run folder"):
         read_log(tmp_path)
 
 
-def test_not_a_number_becomes_null(tmp_path: Path) -> None:
+def test_nan_is_written_as_null(tmp_path: Path) -> None:
     RunLog(tmp_path).write("train", {"step": 1, "loss": float("nan"), "by": {"x": float("inf")}})
     text = (tmp_path / "log.jsonl").read_text()
     assert json.loads(text) == {"kind": "train", "step": 1, "loss": None, "by": {"x": None}}
@@ -94,7 +94,7 @@ def test_other_ranks_write_nothing(tmp_path: Path) -> None:
 
 
 class Seen(Mirror, DummyLogger):
-    """Notes what it is shown, or fails."""
+    """Collects the records that it gets, or fails."""
 
     def __init__(self, run_log: RunLog, error: Exception | None = None) -> None:
         super().__init__(run_log)
@@ -120,23 +120,23 @@ def test_mirrors_see_every_record_and_its_table(tmp_path: Path) -> None:
     assert mirror.seen == [("train", None), (1, {"train/loss": 0.5}), ("mask_update", 0.5), (1, {})]
 
 
-def test_what_lightning_logs_is_recorded_at_the_running_step(tmp_path: Path) -> None:
+def test_metrics_logged_by_lightning_have_the_current_step(tmp_path: Path) -> None:
     log = RunLog(tmp_path)
     log.mirrors = [mirror := Seen(log)]
     log.step = 8
-    for logger in (log, mirror):  # as Lightning does, which counts the running step as the last
+    for logger in (log, mirror):  # as Lightning does, one step behind
         logger.log_metrics({"lr-Lamb": torch.tensor(0.5), "epoch": 0}, step=7)
     assert read_log(tmp_path) == [{"kind": "metrics", "step": 8, "lr-Lamb": 0.5}]
     assert mirror.seen == [(8, {"lr-Lamb": 0.5})]
     assert scalars(read_log(tmp_path)[0]) == {"lr-Lamb": 0.5}
 
 
-def test_scalars_are_numbers_under_flat_names() -> None:
+def test_scalars_flattens_nested_numbers() -> None:
     record = {"kind": "k", "step": 3, "a": 1, "b": {"c": 2.5, "d": {"e": 4}}, "f": [1], "g": True}
     assert scalars(record) == {"k/a": 1, "k/b/c": 2.5, "k/b/d/e": 4}
 
 
-def test_a_mirror_that_fails_is_dropped_and_the_log_goes_on(
+def test_a_failing_mirror_is_switched_off_and_the_log_continues(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = RunLog(tmp_path)
@@ -150,7 +150,7 @@ def test_a_mirror_that_fails_is_dropped_and_the_log_goes_on(
     assert len(caplog.records) == 1 and "no network" in caplog.text
 
 
-def test_a_line_cut_inside_a_character_is_left_out(tmp_path: Path) -> None:
+def test_a_line_truncated_inside_a_character_is_skipped(tmp_path: Path) -> None:
     RunLog(tmp_path).write("train", {"step": 1, "highest": "▁the"})
     RunLog(tmp_path).write("train", {"step": 2, "highest": "▁"})
     path = tmp_path / "log.jsonl"

@@ -1,5 +1,5 @@
-"""Runs never overwrite each other, and a run that was stopped goes on to the bits it would have
-reached: a killed process's result against that of a run left alone."""
+"""Runs never overwrite each other, and a stopped run resumes to the same bits: a killed process is
+compared with an uninterrupted run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STEPS = (
 )
 
 
-def test_folders_are_new_each_time(tiny: Callable[..., Config]) -> None:
+def test_each_run_gets_a_new_folder(tiny: Callable[..., Config]) -> None:
     claims = [claim(tiny("experiment=mlm", "seed=5")) for _ in range(5)]
     assert len({each.path for each in claims}) == 5
     assert all("seed5" in each.path.name for each in claims)
@@ -43,7 +43,7 @@ def test_folders_are_new_each_time(tiny: Callable[..., Config]) -> None:
     [(10, 1), (16, 1), (16, 3)],
     ids=["after a validation", "in the middle of a window", "between two log lines"],
 )
-def test_a_stopped_run_goes_on_to_the_same_bits(
+def test_a_stopped_run_resumes_to_the_same_bits(
     stop_at: int,
     log_every: int,
     tiny: Callable[..., Config],
@@ -72,7 +72,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
     same_run(train(config).folder, whole)
 
 
-def test_a_checkpoint_is_written_where_a_validation_falls_on_its_step(
+def test_a_checkpoint_is_written_at_the_step_of_a_validation(
     tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from amlm.training.callbacks.checkpoints import Checkpoints
@@ -86,10 +86,10 @@ def test_a_checkpoint_is_written_where_a_validation_falls_on_its_step(
 
     monkeypatch.setattr(Checkpoints, "save", save)
     train(tiny(*STEPS, "checkpoints.every=4", "trainer.validate_every=8"))
-    assert saved == [4, 8, 12, 16, 20, 24, 24]  # the last one at the end
+    assert saved == [4, 8, 12, 16, 20, 24, 24]  # the last at the end of the run
 
 
-def test_a_killed_process_goes_on_with_the_same_command(
+def test_a_killed_process_resumes_with_the_same_command(
     command: list[str],
     tiny_run: Callable[..., Result],
     same_run: Callable[[Path, Path], None],
@@ -113,7 +113,7 @@ def test_a_killed_process_goes_on_with_the_same_command(
     same_run(tmp_path / "killed", tmp_path / "whole")
 
 
-def test_a_run_stopped_before_its_first_checkpoint_starts_anew(
+def test_a_run_stopped_before_its_first_checkpoint_restarts(
     tiny: Callable[..., Config], tmp_path: Path
 ) -> None:
     config = tiny(*STEPS, f"run_dir={tmp_path / 'run'}")
@@ -125,7 +125,7 @@ def test_a_run_stopped_before_its_first_checkpoint_starts_anew(
     assert [r["step"] for r in records if r["kind"] == "train"] == list(range(1, 25))
 
 
-def test_a_finished_run_is_left_alone(tiny: Callable[..., Config], tmp_path: Path) -> None:
+def test_a_finished_run_is_not_overwritten(tiny: Callable[..., Config], tmp_path: Path) -> None:
     config = tiny("trainer.max_steps=2", f"run_dir={tmp_path / 'run'}")
     train(config)
     before = (tmp_path / "run" / "log.jsonl").read_bytes()
@@ -134,7 +134,7 @@ def test_a_finished_run_is_left_alone(tiny: Callable[..., Config], tmp_path: Pat
     assert (tmp_path / "run" / "log.jsonl").read_bytes() == before
 
 
-def test_other_configurations_and_other_files_are_refused(
+def test_folders_with_another_configuration_or_other_files_are_refused(
     tiny: Callable[..., Config], tmp_path: Path
 ) -> None:
     config = tiny("seed=1", f"run_dir={tmp_path / 'run'}")

@@ -1,5 +1,5 @@
-"""A whole training step: it asks the device nothing, and twenty of them with our encoder are twenty
-with Hugging Face's."""
+"""Whole training steps: they need no host-device synchronisation, and twenty with our encoder equal
+twenty with Hugging Face's."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ASKS = {
 
 
 class Noted(TorchDispatchMode):
-    """The names of the operations that are of a kind."""
+    """The names of the operations of one kind."""
 
     def __init__(self, kind: Callable[[str, Any, Any], bool]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -64,7 +64,7 @@ def asks(name: str, args: Any, kwargs: Any) -> bool:
 
 
 def mixes(name: str, args: Any, kwargs: Any) -> bool:
-    """Tensors are of two devices, which a GPU refuses.
+    """Tensors are on two devices, which a GPU rejects.
 
     Numbers may be mixed with tensors, and copies are there to go from one to the other.
     """
@@ -139,7 +139,7 @@ CHOICES: list[dict[str, Any]] = [
 ]
 
 
-def test_questions_are_noticed() -> None:
+def test_the_mode_detects_synchronisation() -> None:
     x = torch.arange(4)
     with Noted(asks) as noted:
         bool(x[0] > 1), x[x > 1], x.nonzero(), float(x.sum()), torch.unique(x)
@@ -147,19 +147,21 @@ def test_questions_are_noticed() -> None:
 
 
 @pytest.mark.parametrize("choices", CHOICES, ids=str)
-def test_a_step_asks_nothing(choices: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    # On a CPU n-hot embeddings read exact lengths, for nothing; elsewhere it is these bounds.
+def test_a_step_needs_no_host_device_synchronisation(
+    choices: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a CPU n-hot embeddings read exact lengths for free; elsewhere they use these bounds.
     monkeypatch.setattr(nhot, "static_length", lambda _, bound: bound)
     module = _module(**choices)
     optimizer = _optimizer(module)
-    for number in range(2):  # at the second, the optimizer has its state
+    for number in range(2):  # at the second, the optimizer state exists
         batch = _batch(number)
         with Noted(asks) as noted:
             _step(module, batch, optimizer)
         assert noted.names == []
 
 
-def test_mixtures_are_noticed() -> None:
+def test_the_mode_detects_mixed_devices() -> None:
     there, here = torch.ones(2, 2, device="meta"), torch.ones(2, 2)
     with Noted(mixes) as noted:
         there @ here, there[torch.tensor([0])], there.gather(0, here.long())
@@ -167,12 +169,12 @@ def test_mixtures_are_noticed() -> None:
     assert noted.names == ["mm", "index", "gather"]
 
 
-@pytest.mark.parametrize("choices", CHOICES[:3], ids=str)  # the last is for real devices only
+@pytest.mark.parametrize("choices", CHOICES[:3], ids=str)  # the last needs a real device
 @pytest.mark.parametrize("bfloat16", [False, True])
-def test_a_step_on_another_device_stays_there(
+def test_a_step_runs_entirely_on_its_device(
     choices: dict[str, Any], bfloat16: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The way that a GPU takes, on a device that has no numbers: to ask for one is an error."""
+    """The code path of a GPU, on the meta device: reading a number is an error."""
 
     class Autocast(torch.autocast):
         def __init__(self, device_type: str, *args: Any, **options: Any) -> None:
@@ -202,13 +204,13 @@ def _synchronising_is_an_error() -> Iterator[None]:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("choices", CHOICES, ids=str)
 @pytest.mark.parametrize("bfloat16", [False, True])
-def test_a_step_does_not_wait_for_a_gpu(choices: dict[str, Any], bfloat16: bool) -> None:
+def test_a_step_on_a_gpu_does_not_synchronise(choices: dict[str, Any], bfloat16: bool) -> None:
     module = _module("cuda", **choices)
     optimizer = _optimizer(module)
     batches = [_batch(number, "cuda") for number in range(4)]
     for number, batch in enumerate(batches):
         with torch.autocast("cuda", torch.bfloat16, enabled=bfloat16):
-            if number < 2:  # libraries set themselves up
+            if number < 2:  # libraries initialise
                 _step(module, batch, optimizer)
                 continue
             with _synchronising_is_an_error():
@@ -216,7 +218,7 @@ def test_a_step_does_not_wait_for_a_gpu(choices: dict[str, Any], bfloat16: bool)
 
 
 @pytest.mark.parametrize("name", ["lamb", "adamw"])
-def test_twenty_steps_are_those_with_hugging_faces_encoder(name: str) -> None:
+def test_twenty_steps_equal_those_of_hugging_faces_encoder(name: str) -> None:
     module = _module(dropout=0.0, optimizer=name)
     twin = to_hugging_face(module.model)
     ours = _optimizer(module)
@@ -236,17 +238,19 @@ def test_twenty_steps_are_those_with_hugging_faces_encoder(name: str) -> None:
         assert abs(float(_step(module, batch, ours).detach()) - float(expected.detach())) < 1e-5
 
 
-@pytest.mark.filterwarnings("ignore")  # what the compiler thinks of itself
-def test_a_compiled_step_is_the_same_in_bfloat16_with_nhot(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a GPU: one graph, autocast, and bounds in the place of exact lengths."""
-    torch._dynamo.reset()  # what other tests compiled counts against a limit
+@pytest.mark.filterwarnings("ignore")  # the compiler's own warnings
+def test_a_compiled_step_in_bfloat16_with_nhot_gives_the_same_loss(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on a GPU: one graph, autocast, and bounds instead of exact lengths."""
+    torch._dynamo.reset()  # the compilations of other tests count towards a limit
     monkeypatch.setattr(nhot, "static_length", lambda _, bound: bound)
     compiler = partial(torch.compile, fullgraph=True, backend="aot_eager")
     monkeypatch.setattr(torch, "compile", compiler)
-    # A layer takes the compiler two seconds, and all are the same to it.
+    # Each layer takes two seconds to compile, and all are alike.
     plain, compiled = (_module(dropout=0.0, fusion="add", layers=1) for _ in range(2))
     compiled.compile_model()
-    for number in (0, 40):  # of which the second has fewer labels: another shape
+    for number in (0, 40):  # the second has fewer labels: another shape
         losses = []
         for module in (plain, compiled):
             with torch.autocast("cpu", torch.bfloat16):

@@ -1,4 +1,4 @@
-"""Progress without a terminal: whole lines, one a minute by a clock that the test holds."""
+"""Progress without a terminal: whole lines, one a minute, with a fake clock."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_a_minute_has_passed_once_a_minute(clock: Clock) -> None:
+def test_minutes_passed_is_true_once_a_minute(clock: Clock) -> None:
     minutes = Minutes()
     passed = []
     for clock.now in (1_059, 1_060, 1_061, 1_119, 1_121, 1_400, 1_401):
@@ -29,7 +29,7 @@ def test_a_minute_has_passed_once_a_minute(clock: Clock) -> None:
     assert passed == [False, True, False, False, True, True, False]
 
 
-def test_a_pipe_gets_a_line_a_minute(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pipe_gets_one_line_per_minute(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     with progress_bar(total=400, desc="reading", unit=" lines") as bar:
         for number in range(400):
             clock.now = 1_000 + number / 2  # 200 seconds
@@ -42,7 +42,7 @@ def test_a_pipe_gets_a_line_a_minute(clock: Clock, capsys: pytest.CaptureFixture
         assert " of 400 lines, " in line and line.endswith(f", file {file}")
 
 
-def test_an_iterable_is_passed_on_without_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_iterable_is_passed_through_silently(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(progress_bar(iter(range(5)), desc="counting", unit=" lines")) == [0, 1, 2, 3, 4]
     assert capsys.readouterr().err == ""
 

@@ -1,5 +1,5 @@
-"""Lightning's own callbacks and a user's in real runs: what they log lands in the record, they act
-in their place, and a run with all of them that was stopped equals one that was left alone."""
+"""Lightning's and a user's callbacks in real runs: their metrics are recorded, they act in their
+place, and a resumed run with all of them equals an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ STEPS = (
 
 
 class Mine(L.Callback):
-    """A user's callback: logs a number of its own at every step and every validation."""
+    """A user's callback that logs a metric at every step and every validation."""
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         pl_module.log("mine", torch.tensor(float(trainer.global_step)))
@@ -69,7 +69,7 @@ def mine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def steps_are_not_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing asks Lightning for the number of steps: it would forget where the data are."""
+    """Fails if Lightning estimates the number of steps, since it would drop the data state."""
 
     def asked(self: L.Trainer) -> int:
         raise AssertionError("trainer.estimated_stepping_batches was asked for")
@@ -100,7 +100,7 @@ def test_early_stopping_ends_in_a_complete_run(
     assert json.loads((folder / "run.json").read_text())["finished"]
 
 
-def test_a_run_killed_after_early_stopping_does_not_train_on(
+def test_a_run_killed_after_early_stopping_does_not_resume_training(
     tiny: Callable[..., Config],
     same_run: Callable[[Path, Path], None],
     tmp_path: Path,
@@ -120,7 +120,7 @@ def test_a_run_killed_after_early_stopping_does_not_train_on(
 
 
 @pytest.mark.parametrize("stop_at", [11, 16])
-def test_all_of_them_resume_exactly(
+def test_lightning_and_user_callbacks_resume_exactly(
     stop_at: int,
     mine: None,
     tiny: Callable[..., Config],
@@ -160,7 +160,9 @@ def test_all_of_them_resume_exactly(
             assert scores[0] == scores[1] and scores[0]
 
 
-def test_what_they_log_lands_in_the_record(mine: None, tiny_run: Callable[..., Result]) -> None:
+def test_metrics_logged_by_callbacks_are_recorded(
+    mine: None, tiny_run: Callable[..., Result]
+) -> None:
     folder = tiny_run(*STEPS, *OTHERS).folder
     records = of_kind(folder, "metrics")
     for name, steps in (
@@ -179,13 +181,13 @@ def test_what_they_log_lands_in_the_record(mine: None, tiny_run: Callable[..., R
     assert rates == {r["step"]: r["lr"] for r in of_kind(folder, "train")}
 
     saved = sorted(path.name for path in (folder / "callbacks" / "checkpoints").iterdir())
-    # The two best validations, and the best training loss of the lines so far.
+    # The two best validations, and the best training loss so far.
     assert "epoch=0-step=20.ckpt" in saved and "epoch=0-step=15.ckpt" in saved
     assert sorted(p.name for p in (folder / "checkpoints").iterdir()) == ["last.ckpt"]
 
 
 class Reads(TorchDispatchMode):
-    """Counts how often the host reads a number, for which it would wait for a device."""
+    """Counts the numbers that the host reads, each of which would synchronise with a GPU."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -211,7 +213,7 @@ class Between(L.Callback):
 
 
 @pytest.mark.parametrize(("last", "read"), [(9, False), (11, True)])
-def test_between_two_lines_the_host_reads_nothing(
+def test_the_host_reads_no_number_between_two_records(
     last: int, read: bool, tiny_run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     between = Between(2, last)
@@ -219,7 +221,7 @@ def test_between_two_lines_the_host_reads_nothing(
     tolist = torch.Tensor.tolist
 
     def counted(self: torch.Tensor) -> Any:
-        self.sum().item()  # which a dispatch mode sees on a CPU too
+        self.sum().item()  # visible to a dispatch mode on a CPU too
         return tolist(self)
 
     monkeypatch.setattr(torch.Tensor, "tolist", counted)
@@ -228,7 +230,7 @@ def test_between_two_lines_the_host_reads_nothing(
     assert bool(between.reads.count) == read
 
 
-def test_callbacks_are_put_in_their_order_and_kept_there(
+def test_callbacks_are_sorted_and_keep_their_order(
     mine: None, tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[L.Callback] = []

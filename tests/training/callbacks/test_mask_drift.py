@@ -1,5 +1,5 @@
-"""What is said about a table: drift against its definitions in plain NumPy, rank bins against what
-a partition is and powers of two, means, kinds and extremes against cases worked out by hand."""
+"""Descriptions of a table: drift against its definitions in plain NumPy, rank bins as a partition
+and against powers of two, means, kinds and extremes against hand-computed cases."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ def test_drift_equals_its_definitions(spread: float) -> None:
     assert result["kl_previous"] != pytest.approx(result["kl_first"], rel=0.01)
 
 
-def test_drift_by_hand() -> None:
+def test_drift_of_a_hand_computed_example() -> None:
     # p = (1/2, 1/4, 1/4): entropy 1.5 bits; from the uniform table log 3 - 1.5 log 2.
     now, uniform = torch.tensor([0.4, 0.2, 0.2]), torch.full((3,), 0.1)
     result = drift(now, now * 0.5, uniform)
     assert result["entropy"] == pytest.approx(1.5 * math.log(2), rel=1e-6)
     assert result["effective_types"] == pytest.approx(2**1.5, rel=1e-6)
     assert result["kl_first"] == pytest.approx(math.log(3) - 1.5 * math.log(2), rel=1e-6)
-    assert 0 <= result["kl_previous"] < 1e-15  # distributions: a common factor is no drift
+    assert 0 <= result["kl_previous"] < 1e-15  # a common factor is no drift
     assert result["variance"] == pytest.approx(0.02 * 4 / 9, rel=1e-6)
-    # KL is taken of the new table from the old one, not the other way round.
+    # KL(new table || old table), not the reverse.
     back = drift(uniform, now, uniform)
     kl = -math.log(3) - (math.log(1 / 2) + 2 * math.log(1 / 4)) / 3
     assert back["kl_previous"] == pytest.approx(kl, rel=1e-6)
@@ -77,7 +77,7 @@ def test_drift_of_a_uniform_table() -> None:
 
 @pytest.mark.parametrize("occurring", [0, 1, 2, 3, 5, 11, 12, 13, 100, 4095, 40_000])
 @pytest.mark.parametrize("bins", [1, 12])
-def test_rank_bins_are_a_partition_of_the_types_that_occur(occurring: int, bins: int) -> None:
+def test_rank_bins_partition_the_occurring_types(occurring: int, bins: int) -> None:
     counts_V = np.zeros(occurring + 7, dtype=np.int64)
     counts_V[np.random.default_rng(0).permutation(occurring + 7)[:occurring]] = 3
     found = rank_bins(counts_V, bins)
@@ -90,12 +90,12 @@ def test_rank_bins_are_a_partition_of_the_types_that_occur(occurring: int, bins:
         assert ratios == pytest.approx([(occurring + 1) ** (1 / bins)] * len(ratios), rel=0.05)
 
 
-def test_rank_bins_double_when_there_are_2_to_the_12_less_one() -> None:
+def test_rank_bins_double_for_2_to_the_12_minus_1_types() -> None:
     counts_V = np.arange(5000, 5000 - 4095, -1)
     assert rank_bins(counts_V) == [(2**k - 1, 2 ** (k + 1) - 1) for k in range(12)]
 
 
-def test_by_frequency_rank_by_hand() -> None:
+def test_by_frequency_rank_of_a_hand_computed_example() -> None:
     # Rank 1 is type 3, rank 2 type 0; types 1 and 5 are equally frequent and keep their order.
     counts_V = np.array([70, 20, 0, 90, 1, 20, 0])
     table_V = np.array([0.2, 0.3, 0.9, 0.1, 0.6, 0.4, 0.8], dtype=np.float32)
@@ -134,7 +134,7 @@ def test_kind_of(kind: str) -> None:
     assert {piece: kind_of(piece) for piece in KINDS[kind]} == dict.fromkeys(KINDS[kind], kind)
 
 
-def test_by_kind_by_hand() -> None:
+def test_by_kind_of_a_hand_computed_example() -> None:
     table_V = np.array([0.1, 0.2, 0.4, 0.8, 0.3], dtype=np.float32)
     result = by_kind(table_V, ["word", "byte", "word", "number", "word"])
     assert result == {
@@ -151,7 +151,7 @@ def test_extremes_are_frequent_ordinary_types() -> None:
     counts_V = np.full(size, 1000)
     table_V[RESERVED:] = [0.5, 0.9, 0.3, 0.01, 0.2, 0.7, 0.02, 0.95]
     counts_V[RESERVED:] = [10, 9, 50, 10, 10, 99, 9, 0]  # b, g and h are too rare
-    table_V[1], table_V[40] = 0.99, 0.001  # [CLS] and a byte are no words to speak of
+    table_V[1], table_V[40] = 0.99, 0.001  # [CLS] and a byte have no surface form
     highest, lowest = extremes(table_V, surfaces, counts_V, top=3)
     assert [name for name, _ in highest] == ["f", "a", "c"]
     assert [name for name, _ in lowest] == ["d", "e", "c"]

@@ -1,4 +1,4 @@
-"""Progress of a run without a terminal, by a clock that the test holds."""
+"""Progress of a run without a terminal, with a fake clock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from amlm.training.run_log import RunLog
 from amlm.util import progress_bar
 
 
-def test_a_run_says_once_a_minute_how_far_it_is(
+def test_progress_lines_are_printed_once_a_minute(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = 500.0
