@@ -261,7 +261,7 @@ def test_an_unfinished_run_exports_what_it_has(
     assert not (tmp_path / "other").exists()
 
 
-def test_what_is_wrong_is_said_and_nothing_overwritten(
+def test_export_reports_errors_and_overwrites_nothing(
     tiny_run: Callable[..., Result], tmp_path: Path
 ) -> None:
     folder, other = (tiny_run("trainer.max_steps=2", f"seed={seed}").folder for seed in (0, 1))

@@ -82,7 +82,7 @@ class Evaluation(StepCallback):
     def on_train_end(  # type: ignore[override]
         self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM
     ) -> None:
-        # A run that was stopped early has not known its last step beforehand.
+        # The last step of a run that stops early is not known in advance.
         step, last = trainer.global_step, self.run_log.latest.get("evaluation", {}).get("step")
         if trainer.is_global_zero and step != last:
             self.run_log.write("evaluation", {"step": step, **self.scores(pl_module)})
