@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from amlm.config.components import build_masking
 from amlm.config.schema import Config
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
@@ -15,6 +14,7 @@ def check_run(config: Config, in_sweep: bool = False) -> None:
     """Raises InputError if text, cleaning rules or evaluation items are missing, if no record has
     the objective, if a callback monitors what is not logged, or if a run of a sweep uses several
     devices."""
+    from amlm.config.components import build_masking
     from amlm.evaluation.zero_shot.tasks import find
     from amlm.text.cleaning import check_rules
     from amlm.text.sources import find_corpora

@@ -21,7 +21,6 @@ from amlm.training import assemble, run
 from amlm.training.callbacks import order
 from amlm.training.callbacks.checkpoints import Checkpoints
 from amlm.training.callbacks.metrics import Metrics
-from amlm.training.checks import check_run
 from amlm.training.record import read_log
 from amlm.training.run import Result
 from amlm.util.errors import InputError
