@@ -15,6 +15,7 @@ import amlm
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 ROOMS = sorted(path.parent.name for path in (ROOT / "amlm").glob("*/__init__.py"))
 
@@ -66,7 +67,7 @@ def test_the_lock_has_hashes_for_all_and_names_no_index() -> None:
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_room_has_tests_and_its_place(room: str) -> None:
     assert any((ROOT / "tests" / room).rglob("test_*.py"))
-    assert f"`{room}`" in CONTRIBUTING.split("## Rooms")[1].split("## Adding")[0]
+    assert re.search(rf"^amlm/{room}/ ", README.split("## The map")[1], flags=re.M)
 
 
 def test_what_contributing_names_exists() -> None:
