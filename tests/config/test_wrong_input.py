@@ -79,7 +79,7 @@ def test_train_explains_invalid_overrides(overrides: list[str], parts: list[str]
         ("data.dir=no/such/folder", "no source reads it: add data=babylm"),
         ("data.shares={sample: 0.5}", "sum to 0.5: they must sum to 1"),
         ("data.shares={sample: 1.5, b: -0.5}", "b=-0.5|sample=1.5 is out of range"),
-        ("data.shares.smaple=1.0", "smaple names no source.*sample"),
+        ("data.shares.smaple=1.0", "smaple is no source.*sample"),
         ("data.cleaning.gutenberg.titles=true", "there is no such rule.*title_lines"),
         ("data.sources.sample.format=xml", "format=xml"),
         ("data.words=0", "at least 1"),

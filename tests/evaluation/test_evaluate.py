@@ -262,7 +262,7 @@ def test_invalid_options_are_reported_in_one_line(
         ),
         (  # before the model is evaluated
             [f"model={tmp_path}", f"out={tmp_path}", "tasks=[sample]", "frequency_text=no.txt"],
-            "frequency_text=no.txt does not exist",
+            "frequency_text=no.txt is not a file",
         ),
         ([f"model={tiny_run}", f"out={__file__}", "tasks=[sample]"], "Not a directory"),
         (

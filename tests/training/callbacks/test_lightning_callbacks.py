@@ -11,7 +11,7 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
-from amlm.training.checks import check_run
+from amlm.training.check_run import check_run
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from amlm.config.components import build_callbacks
