@@ -11,7 +11,6 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
-from amlm.training.check_run import check_run
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from amlm.config.components import build_callbacks
@@ -21,6 +20,7 @@ from amlm.training import assemble, run
 from amlm.training.callbacks import order
 from amlm.training.callbacks.checkpoints import Checkpoints
 from amlm.training.callbacks.metrics import Metrics
+from amlm.training.check_run import check_run
 from amlm.training.record import read_log
 from amlm.training.run import Result
 from amlm.util.errors import InputError
