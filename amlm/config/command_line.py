@@ -88,7 +88,9 @@ def check_command(
     overrides = to_overrides(arguments, command.schema)
     with composer(command.schema, command.root, config_dir, config_name) as made:
         parsed = made.parse(overrides)
-        hydra = made.compose(next(runs(parsed))).hydra
+        first = next(runs(parsed))
+        composed = made.compose(first)
+        hydra = composed.hydra
         if only_compose:
             return
         multirun = multirun or hydra.mode == RunMode.MULTIRUN
@@ -97,7 +99,8 @@ def check_command(
             parsed = made.parse([*(f"{key}={value}" for key, value in given.items()), *overrides])
         check_sweep(parsed, multirun, hydra.runtime.choices["hydra/sweeper"])
         for run_overrides in runs(parsed):
-            command.check(made.build(made.compose(run_overrides), run_overrides), multirun)
+            cfg = composed if run_overrides == first else made.compose(run_overrides)
+            command.check(made.build(cfg, run_overrides), multirun)
 
 
 def _show(text: str) -> None:
