@@ -66,7 +66,8 @@ class WordCheckpoints(StepCallback):
         before, self._before = self._before, self.progress(step)
         if step == self.plan.total_steps:
             self._before *= 1 + UNUSED_SHARE
-        for words in crossed(before, self._before):
+        passed = crossed(before, self._before)
+        for words in passed:
             name = f"chck_{words // MILLION}M"
             folder = self.folder / "checkpoints" / name
             aside = folder.with_name(f".{name}.aside")
@@ -77,4 +78,5 @@ class WordCheckpoints(StepCallback):
             aside.rename(folder)
             values = {"step": step, "name": name, "words_seen": self.words.seen(step)}
             self.run_log.write("checkpoint", values)
+        if passed:  # each card lists all checkpoints, so all are written anew
             write_cards(self.folder)
