@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,12 +98,16 @@ def build_model(
             "add": NHotEmbedding,
             "gate": GateNHot,
             "attention": AttentionNHot,
-            "frequency": partial(FrequencyNHot, counts),
+            "frequency": FrequencyNHot,
         }
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derived_seed(seed, "weights:nhot"))
             embeddings.word_embeddings = fusions[config.nhot.fusion](
-                tokens, substrings, config.nhot.dim, config.initializer_range
+                *([counts] if config.nhot.fusion == "frequency" else []),
+                tokens,
+                substrings,
+                config.nhot.dim,
+                config.initializer_range,
             )
     return model
 

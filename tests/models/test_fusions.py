@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import string
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -25,18 +26,18 @@ COUNTS_V = np.array([0, 0, 9, 0, 5, *(10_000 // (v * v) for v in range(1, V - 4)
 def index_of(count: int = V, include_self: bool = True, letters: str = "abc▁") -> SubstringIndex:
     draw = random.Random(0)
     words = ["".join(draw.choices(letters, k=draw.choice([1, 2, 3, 4, 7]))) for _ in range(count)]
-    return build_substring_index([None] * 5 + words[5:], include_self)
+    return build_substring_index([*[None] * 5, *words[5:]], include_self)
 
 
 def make(fusion: str, index: SubstringIndex, dim: int | None = None) -> NHotEmbedding:
     torch.manual_seed(0)
     embedding = nn.Embedding(len(index), D, padding_idx=0, dtype=torch.float64)
-    kinds = {
+    kinds: dict[str, Callable[..., NHotEmbedding]] = {
         "gate": GateNHot,
         "attention": AttentionNHot,
         "frequency": partial(FrequencyNHot, COUNTS_V[: len(index)]),
     }
-    module: NHotEmbedding = kinds[fusion](embedding, index, dim)
+    module = kinds[fusion](embedding, index, dim)
     with torch.no_grad():
         module.substring_weight.normal_()  # far from an almost equal weighting
     return module
