@@ -57,7 +57,7 @@ def _check_effects(config: Config) -> None:
     signal = config.masking.signal
     unused: list[tuple[str, tuple[str, ...], str]] = []
     if config.model.nhot.fusion == "none":
-        unused.append(("model.nhot", ("dim",), "without model/nhot=add"))
+        unused.append(("model.nhot", ("dim", "include_self"), "with model/nhot=none"))
     if isinstance(signal, dict) and signal["_target_"].endswith(".Uniform"):
         reason = "with masking/signal=uniform: the table never changes"
         unused.append(("masking", ("smoothing", "floor"), reason))

@@ -105,7 +105,9 @@ class TokenizerConfig:
 @dataclass
 class NHotConfig:
     fusion: str = option(
-        "none", "how substring embeddings are fused with the token's", choices=("none", "add")
+        "none",
+        "how substring embeddings are fused with the token's",
+        choices=("none", "add", "gate", "attention", "frequency"),
     )
     dim: int | None = option(None, "width of substring embeddings; null: hidden_size", ge=1)
     include_self: bool = option(True, "count a token as one of its own substrings")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from amlm.config.schema import ModelConfig
 from amlm.models.deberta import DebertaV2MaskedLM
+from amlm.models.fusions import AttentionNHot, FrequencyNHot, GateNHot
 from amlm.models.nhot import NHotEmbedding
 from amlm.models.substrings import SubstringIndex
 from amlm.tokenizers.special_tokens import SpecialIds
@@ -68,15 +72,18 @@ def build_model(
     substrings: SubstringIndex | None,
     seed: int,
     special: SpecialIds = SpecialIds(),
+    counts: NDArray[np.int64] | None = None,
 ) -> DebertaV2MaskedLM:
     """Builds a model with randomly initialised weights.
 
     Args:
         config: sizes, and how substrings are fused into the embedding.
         vocab_size: V.
-        substrings: substrings of each type; needed only for ``model.nhot.fusion=add``.
+        substrings: substrings of each type; needed only for n-hot embeddings.
         seed: seed of the initial weights.
         special: ids of the special tokens.
+        counts: occurrences of each type in the training text; needed only for
+            ``model.nhot.fusion=frequency``.
     """
     model = DebertaV2MaskedLM(encoder_config(config, vocab_size, special))
     _initialise(model, seed, config.initializer_range)
@@ -85,12 +92,22 @@ def build_model(
     assert isinstance(tokens, nn.Embedding)
     with torch.no_grad():
         tokens.weight[special.pad] = 0
-    if config.nhot.fusion == "add":
+    if config.nhot.fusion != "none":
         assert substrings is not None, "n-hot embeddings need the substring index"
+        fusions: dict[str, Callable[..., NHotEmbedding]] = {
+            "add": NHotEmbedding,
+            "gate": GateNHot,
+            "attention": AttentionNHot,
+            "frequency": FrequencyNHot,
+        }
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derived_seed(seed, "weights:nhot"))
-            embeddings.word_embeddings = NHotEmbedding(
-                tokens, substrings, config.nhot.dim, config.initializer_range
+            embeddings.word_embeddings = fusions[config.nhot.fusion](
+                *([counts] if config.nhot.fusion == "frequency" else []),
+                tokens,
+                substrings,
+                config.nhot.dim,
+                config.initializer_range,
             )
     return model
 

@@ -12,9 +12,12 @@ U types in the batch (or an upper bound), T ones in the rows of those types (or 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from amlm.models.substrings import SubstringIndex
@@ -47,7 +50,7 @@ def distinct_types(ids_N: Tensor, vocab_size: int) -> tuple[Tensor, Tensor]:
 
 def select_rows(
     types_U: Tensor, indices_Z: Tensor, starts: Tensor, bound: int, filler: int
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Concatenates the CSR rows `types_U`.
 
     Args:
@@ -58,8 +61,8 @@ def select_rows(
         filler: id for unused entries at the end of `slots_T` if T is the bound.
 
     Returns:
-        slots_T: the concatenated ids, and offsets_U: the start of each row. Unused entries belong
-        to the last row.
+        slots_T: the concatenated ids; owner_T: the position in `types_U` of each one's row; and
+        offsets_U: the start of each row. Unused entries belong to the last row.
     """
     first_U = starts[types_U]
     size_U = starts[types_U + 1] - first_U
@@ -69,7 +72,31 @@ def select_rows(
     owner_T = torch.searchsorted(end_U, slot_T, right=True).clamp_(max=len(types_U) - 1)
     offsets_U = end_U - size_U
     source_T = (slot_T + (first_U - offsets_U)[owner_T]).clamp_(max=len(indices_Z) - 1)
-    return torch.where(slot_T < total, indices_Z[source_T], filler), offsets_U
+    return torch.where(slot_T < total, indices_Z[source_T], filler), owner_T, offsets_U
+
+
+class BatchTypes(NamedTuple):
+    """The distinct types of a batch and their substrings: `distinct_types` and `select_rows`."""
+
+    rank_N: Tensor
+    slots_T: Tensor
+    owner_T: Tensor
+    offsets_U: Tensor
+
+    def per_type(self, rows: Tensor) -> Tensor:
+        """Rows per type ``[U, D]`` from rows per token ``[..., D]``, alike for tokens of a type.
+
+        Takes that of its last token, through which the gradient goes to the row of E. Unused
+        entries get the row of some token.
+        """
+        token_N = torch.arange(len(self.rank_N), device=self.rank_N.device)
+        token_U = torch.zeros_like(self.offsets_U)
+        token_U.scatter_reduce_(0, self.rank_N, token_N, "amax")
+        return F.embedding(token_U, rows.reshape(-1, rows.size(-1)))
+
+    def per_token(self, rows_UD: Tensor, ids: Tensor) -> Tensor:
+        """Rows per token of `ids`, ``[..., D]``, from rows per type."""
+        return F.embedding(self.rank_N.view(ids.shape), rows_UD)
 
 
 class NHotEmbedding(FusedEmbedding):
@@ -96,8 +123,8 @@ class NHotEmbedding(FusedEmbedding):
     ragged rows, per type; exact lengths (CPU)              1.6          17            30
     ======================================================  ===========  ============  ============
 
-    Initialisation: W ~ N(0, std² / n), with n the mean number of substrings per type, and
-    P ~ N(0, 1 / S). Averaged over types, h_v W P then has the variance of E, so neither term
+    Initialisation: W ~ N(0, std² / n), with n the mean number of substrings per type (`energy`),
+    and P ~ N(0, 1 / S). Averaged over types, h_v W P then has the variance of E, so neither term
     dominates. The paper does not specify it. Initialising W to zero would start from the plain
     model, but LAMB's step is proportional to the norm of the weights, and a matrix near zero needs
     hundreds of steps to grow.
@@ -152,28 +179,46 @@ class NHotEmbedding(FusedEmbedding):
         # The types of a batch are distinct: u of them have at most the ones of the u longest rows.
         self._ones_of_longest: list[int] = [0, *np.sort(sizes_V)[::-1].cumsum().tolist()]
         self._filler = int(unused[0])
-        self._mean_size = len(index.indices) / max(1, int(np.count_nonzero(sizes_V)))
+        self._energy = self.energy(sizes_V[sizes_V > 0]) if len(index.indices) else 1.0
         self.reset_parameters()
+
+    @staticmethod
+    def energy(sizes: NDArray[np.int64]) -> float:
+        """The initial sum of squared weights of a type's substrings, averaged over types, given
+        their number for each type that has any."""
+        return float(sizes.mean())
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
         """Initialises W and P (see the class); E is unchanged."""
-        self.substring_weight.normal_(0.0, self.std / max(1.0, self._mean_size) ** 0.5)
+        self.substring_weight.normal_(0.0, self.std / self._energy**0.5)
         if self.projection is not None:
             self.projection.weight.normal_(0.0, self.projection.in_features**-0.5)
 
+    def batch_types(self, ids: Tensor) -> BatchTypes:
+        """The distinct types of `ids`, of any shape, and their substrings."""
+        types_U, rank_N = distinct_types(ids.reshape(-1), len(self.weight))
+        bound = self._ones_of_longest[len(types_U)]
+        return BatchTypes(
+            rank_N, *select_rows(types_U, self.indices_Z, self.starts, bound, self._filler)
+        )
+
+    def sum_substrings(self, batch: BatchTypes, weight_T: Tensor | None = None) -> Tensor:
+        """The n-hot term of each type, [U, D], with a weight per substring if there is one."""
+        nhot_UD = F.embedding_bag(
+            batch.slots_T,
+            self.substring_weight,
+            batch.offsets_U,
+            mode="sum",
+            per_sample_weights=weight_T,
+            padding_idx=self._filler,
+        )
+        return nhot_UD if self.projection is None else self.projection(nhot_UD)
+
     def fuse(self, rows: Tensor, ids: Tensor) -> Tensor:
         """Adds the n-hot term to `rows`, the rows of E for `ids`, [..., D]."""
-        types_U, rank_N = distinct_types(ids.reshape(-1), len(self.weight))
-        slots_T, offsets_U = select_rows(
-            types_U, self.indices_Z, self.starts, self._ones_of_longest[len(types_U)], self._filler
-        )
-        nhot_UD = F.embedding_bag(
-            slots_T, self.substring_weight, offsets_U, mode="sum", padding_idx=self._filler
-        )
-        if self.projection is not None:
-            nhot_UD = self.projection(nhot_UD)
-        return rows + F.embedding(rank_N.view(ids.shape), nhot_UD)
+        batch = self.batch_types(ids)
+        return rows + batch.per_token(self.sum_substrings(batch), ids)
 
     @torch.no_grad()
     def folded_weight(self) -> Tensor:

@@ -124,7 +124,14 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
             store.folder / "tokenizer",
         )
     module = AdaptiveMaskedLM(
-        build_model(config.model, store.vocab_size, substrings, config.seed, store.special),
+        build_model(
+            config.model,
+            store.vocab_size,
+            substrings,
+            config.seed,
+            store.special,
+            store.type_counts("train"),
+        ),
         make_policy(config, store, total_steps),
         validation_policy(config.validation, store),
         config.optimizer,

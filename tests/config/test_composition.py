@@ -15,7 +15,8 @@ from amlm.config.options import check_ranges, options
 from amlm.config.schema import Config
 
 SIX = ["mlm", "mlm_decay", "hard", "hard_decay", "soft", "soft_decay"]
-EXPERIMENTS = [*SIX, *(f"{name}_nhot" for name in SIX), "paper_parity"]
+FUSIONS = [f"hard_decay_nhot_{fusion}" for fusion in ("gate", "attention", "frequency")]
+EXPERIMENTS = [*SIX, *(f"{name}_nhot" for name in SIX), *FUSIONS, "paper_parity"]
 GROUPS = groups_of(RUN_CONFIG)
 CHOICES = [
     f"{group}={choice}"
@@ -59,7 +60,8 @@ def test_an_experiment_has_the_signal_schedule_and_nhot_of_its_name(name: str) -
     first = name.split("_")[0]
     assert signal == {"mlm": "Uniform", "hard": "Hard", "soft": "Soft"}[first]
     assert schedule == ("Linear" if "decay" in name else "Constant")
-    assert config.model.nhot.fusion == ("add" if name.endswith("nhot") else "none")
+    _, nhot, fusion = name.partition("_nhot")
+    assert config.model.nhot.fusion == (fusion.removeprefix("_") or ("add" if nhot else "none"))
 
 
 def test_parse_names_a_run_by_its_choices() -> None:

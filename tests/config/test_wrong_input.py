@@ -50,6 +50,11 @@ SMALL = Command("amlm.x", "About x.", Options, print)
             ["experiment=mlm", "masking.smoothing=0.5"],
             ["masking.smoothing=0.5 has no effect with masking/signal=uniform"],
         ),
+        (
+            ["model.nhot.include_self=false"],
+            ["model.nhot.include_self=False has no effect with model/nhot=none"],
+        ),
+        (["model/nhot=gates"], ["model/nhot", "did you mean gate"]),
         (["logger.project=mine"], ["logger.project=mine has no effect without logger=wandb"]),
         (
             ["experiment=paper_parity", "trainer.accumulate=2"],

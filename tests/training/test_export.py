@@ -11,13 +11,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from omegaconf import OmegaConf
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import AutoModel
+from transformers import AutoModel, DebertaV2ForMaskedLM
 
 from amlm import evaluate
 from amlm.config.schema import Config
@@ -134,6 +135,48 @@ def test_an_export_has_the_logits_of_the_training_model(
         assert done.returncode == 0, done.stderr
     difference_MV = (torch.load(logits) - wanted_BLV).abs()[mask_BL.bool()]
     assert difference_MV.max() <= tolerance
+
+
+@pytest.mark.parametrize("fusion", ["gate", "attention", "frequency"])
+def test_a_run_of_each_nhot_fusion_resumes_exactly_and_exports_a_plain_model(
+    fusion: str,
+    tiny: Callable[..., Config],
+    same_run: Callable[[Path, Path], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from amlm.training.callbacks.metrics import Metrics
+
+    steps = (
+        f"experiment=hard_decay_nhot_{fusion}",
+        "trainer.max_steps=2",
+        "checkpoints.every=1",
+        "masking.update_every=1",
+        "model.nhot.dim=16",
+    )
+    whole = train(tiny(*steps, f"run_dir={tmp_path / 'whole'}")).folder
+    config = tiny(*steps, f"run_dir={tmp_path / 'stopped'}")
+    original = Metrics.on_step_end
+
+    def stops(self: Metrics, trainer: Any, module: Any, step: int) -> None:
+        original(self, trainer, module, step)
+        if step == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Metrics, "on_step_end", stops)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            train(config)
+    folder = train(config).folder
+    same_run(folder, whole)
+
+    model = trained_model(config, folder, 2)
+    ids_BL, mask_BL = padded_batch(model.config.vocab_size)
+    plain = DebertaV2ForMaskedLM.from_pretrained(folder / "hf").eval()
+    with torch.no_grad():
+        found_BLV = plain(input_ids=ids_BL, attention_mask=mask_BL).logits
+        expected_BLV = model(ids_BL, mask_BL)
+    assert (found_BLV - expected_BLV)[mask_BL.bool()].abs().max() <= 1e-5
 
 
 def test_every_model_of_a_run_is_exported_with_its_card(

@@ -9,6 +9,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -101,7 +102,7 @@ def _module(
     )
     shape.nhot = NHotConfig(fusion=fusion)
     table = build_substring_index([None] * 5 + [f"▁{'ab' * (v % 9)}{v}" for v in range(V - 5)])
-    model = build_model(shape, V, table, seed=1)
+    model = build_model(shape, V, table, seed=1, counts=np.arange(V))
     optimizer = OptimizerConfig(name=choices.get("optimizer", "lamb"))
     module = AdaptiveMaskedLM(
         model, masking, validation_masking, optimizer, total_steps=100, seed=0
@@ -134,7 +135,7 @@ def _step(module: AdaptiveMaskedLM, batch: StepBatch, optimizer: torch.optim.Opt
 CHOICES: list[dict[str, Any]] = [
     {},
     {"signal": Soft(), "sampler": Bernoulli()},
-    {"fusion": "add"},
+    *({"fusion": fusion} for fusion in ("add", "gate", "attention", "frequency")),
     {"optimizer": "adamw"},
 ]
 
