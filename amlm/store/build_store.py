@@ -5,7 +5,6 @@ Shapes: V token types.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from tokenizers import Tokenizer
 
 from amlm.config.schema import DataConfig, TokenizerConfig
 from amlm.store.encode import Encoder, segments
+from amlm.store.integrity import seal
 from amlm.text.cleaning import rules_for
 from amlm.text.corpora import Corpus
 from amlm.text.mix import Selection, select_lines, word_targets
@@ -27,7 +27,6 @@ from amlm.tokenizers.bpe import save_tokenizer, train_tokenizer
 from amlm.tokenizers.existing import load_existing
 from amlm.util.progress_bar import progress_bar
 
-META_FILE = "meta.json"
 MAX_LENGTH = 1_024  # declared by the saved tokenizer; exported models declare their own
 
 SampledSources = list[tuple[Spooled, Selection | None]]
@@ -101,15 +100,6 @@ def _write_split(
     return statistics
 
 
-def file_sizes(folder: Path) -> dict[str, int]:
-    """Size in bytes of every file in a folder and its subfolders."""
-    return {
-        path.relative_to(folder).as_posix(): path.stat().st_size
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
 def build_store(
     corpora: dict[str, list[Corpus]],
     config: DataConfig,
@@ -142,15 +132,7 @@ def build_store(
     encoder = Encoder(tokenizer)
     sources = {split: _write_split(encoder, each, folder, split) for split, each in sampled.items()}
     shutil.rmtree(text)
-    meta = {
-        "key": key,
-        "vocab_size": encoder.vocab_size,
-        "sources": sources,
-        "bytes": file_sizes(folder),
-    }
-    (folder / META_FILE).write_text(
-        json.dumps(meta, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    seal(folder, {"key": key, "vocab_size": encoder.vocab_size, "sources": sources})
     for path in folder.rglob("*"):
         if path.is_file():
             with path.open("rb") as file:
