@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from itertools import chain
@@ -14,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from tokenizers import Tokenizer
 
 from amlm.config.schema import DataConfig, TokenizerConfig
 from amlm.store.encode import Encoder, segments
-from amlm.store.integrity import seal
+from amlm.store.integrity import fault, seal
 from amlm.text.cleaning import rules_for
 from amlm.text.corpora import Corpus
 from amlm.text.mix import Selection, select_lines, word_targets
@@ -137,3 +139,31 @@ def build_store(
         if path.is_file():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
+
+
+def build_once(
+    corpora: dict[str, list[Corpus]],
+    config: DataConfig,
+    tokenizer: TokenizerConfig,
+    key: dict[str, Any],
+    folder: Path,
+    say: Callable[[str], None],
+) -> None:
+    """Builds a store aside and renames it, unless another process builds it first."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        wrong = fault(folder, key)
+        if wrong is None:
+            return
+        if folder.exists():
+            say(f"the store {folder} {wrong}; rebuilding it")
+        for stale in folder.parent.glob(f"{folder.name}*/"):  # damaged, or left by a killed process
+            shutil.rmtree(stale, ignore_errors=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+        try:
+            build_store(corpora, config, tokenizer, key, temporary, say)
+            temporary.chmod(0o755)
+            temporary.rename(folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise

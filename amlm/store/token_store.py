@@ -9,8 +9,6 @@ L tokens per block.
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,16 +16,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from amlm.config.schema import DataConfig, TokenizerConfig
-from amlm.store.build_store import build_store
+from amlm.store.build_store import build_once
 from amlm.store.encode import begins_word, id_type
 from amlm.store.identity import Content, key_changes, store_folder, store_key
 from amlm.store.integrity import META_FILE, fault
-from amlm.text.corpora import Corpus, at_commits, hub_commits
+from amlm.text.corpora import at_commits, hub_commits
 from amlm.text.sources import find_corpora
 from amlm.tokenizers.bpe import load_tokenizer, pieces_of
 from amlm.tokenizers.special_tokens import SpecialIds, special_ids
@@ -204,7 +201,7 @@ def _open_store(
         )
     folder, hub = store_folder(key, cache), hub_commits(corpora)
     if fault(folder, key):
-        _build(corpora, config, tokenizer, key, folder, say)
+        build_once(corpora, config, tokenizer, key, folder, say)
     store = TokenStore(folder, hub)
     if recorded and store.content.digest != recorded.digest:
         raise InputError(
@@ -230,31 +227,3 @@ def _without_text(
         ) from error
     say(f"the store {store.folder} is used without its text: {error}")
     return store
-
-
-def _build(
-    corpora: dict[str, list[Corpus]],
-    config: DataConfig,
-    tokenizer: TokenizerConfig,
-    key: dict[str, Any],
-    folder: Path,
-    say: Callable[[str], None],
-) -> None:
-    """Builds a store, unless another process does so first."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        wrong = fault(folder, key)
-        if wrong is None:
-            return
-        if folder.exists():
-            say(f"the store {folder} {wrong}; rebuilding it")
-        for stale in folder.parent.glob(f"{folder.name}*/"):  # damaged, or left by a killed process
-            shutil.rmtree(stale, ignore_errors=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
-        try:
-            build_store(corpora, config, tokenizer, key, temporary, say)
-            temporary.chmod(0o755)
-            temporary.rename(folder)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
