@@ -21,10 +21,11 @@ from amlm.config.composition import parse
 from amlm.config.options import options
 from amlm.config.run_schema import NOT_SCIENCE
 from amlm.config.schema import Config, SourceConfig
-from amlm.store import datamodule
+from amlm.store.datamodule import TextDataModule
 from amlm.store.token_store import open_store
 from amlm.text import corpora
 from amlm.train import train
+from amlm.training.assemble import make_parts
 from amlm.training.check_run import check_run
 from amlm.training.record import read_log
 from amlm.training.run_folder import recorded_content
@@ -84,6 +85,11 @@ def resuming(moved: Path, tiny_options: tuple[str, ...]) -> Callable[..., Config
     return lambda *more: _config(moved, tiny_options, *more, run_dir="stopped")
 
 
+def checkpoint_of(folder: Path) -> dict[str, Any]:
+    saved = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    return dict(saved)
+
+
 def refused(config: Config, *parts: str) -> str:
     """Asserts that a run is refused in one line, and leaves its folder as it was."""
     assert config.run_dir is not None
@@ -106,14 +112,25 @@ def test_run_folder_and_checkpoint_hold_what_identifies_the_content(home: Path) 
     assert content["digest"] == meta["digest"] and content["hub"] == {}
     assert content["tokenizer"] == meta["files"]["tokenizer/tokenizer.json"]["digest"]
     assert [text.split(":")[0] for text in content["key"]["text"]["dev"]] == ["stories", "talk"]
-    saved = torch.load(home / "stopped" / "checkpoints" / "last.ckpt", weights_only=True)
-    assert saved["TextDataModule"] == content
+    assert checkpoint_of(home / "stopped")["TextDataModule"] == content
     assert str(home) not in json.dumps(content)
 
 
 def test_a_moved_run_with_moved_text_and_a_lost_cache_ends_with_the_same_bits(
-    home: Path, moved: Path, resuming: Callable[..., Config], same_run: SameRun
+    home: Path,
+    moved: Path,
+    resuming: Callable[..., Config],
+    same_run: SameRun,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    loaded: list[dict[str, Any]] = []
+    original = TextDataModule.load_state_dict
+
+    def load(self: TextDataModule, state_dict: dict[str, Any]) -> None:
+        loaded.append(state_dict)
+        original(self, state_dict)
+
+    monkeypatch.setattr(TextDataModule, "load_state_dict", load)
     (moved / "text").rename(moved / "elsewhere")
     shutil.rmtree(moved / "cache")
     config = resuming(
@@ -123,6 +140,8 @@ def test_a_moved_run_with_moved_text_and_a_lost_cache_ends_with_the_same_bits(
     )
     check_run(config)
     same_run(train(config).folder, home / "whole")
+    run = json.loads((moved / "stopped" / "run.json").read_text(encoding="utf-8"))
+    assert loaded == [run["content"]]
 
 
 def test_other_intervals_resume_without_the_text_of_a_cached_store(
@@ -133,10 +152,7 @@ def test_other_intervals_resume_without_the_text_of_a_cached_store(
     check_run(config)
     folder = train(config).folder
     assert f"is used without its text: data.dir={moved / 'text'}" in capsys.readouterr().out
-    ours, theirs = (
-        torch.load(each / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-        for each in (folder, home / "whole")
-    )
+    ours, theirs = (checkpoint_of(each)["state_dict"] for each in (folder, home / "whole"))
     for name, value in theirs.items():
         if name.startswith(("model.", "masking.")) and torch.is_tensor(value):
             assert torch.equal(ours[name], value), name
@@ -195,18 +211,22 @@ def test_text_and_store_that_are_both_gone_are_named(
 
 
 def test_a_checkpoint_of_a_run_on_other_text_is_refused(
-    moved: Path, resuming: Callable[..., Config], tmp_path: Path
+    home: Path, tiny_options: tuple[str, ...]
 ) -> None:
-    checkpoint = moved / "stopped" / "checkpoints" / "last.ckpt"
-    saved = torch.load(checkpoint, weights_only=True)
-    saved["TextDataModule"]["digest"] = "0" * 32
-    saved["TextDataModule"]["key"]["text"]["train"][1] = "talk: files of another run"
-    torch.save(saved, checkpoint)
-    with pytest.raises(InputError, match="the checkpoint was saved by a run on the store") as error:
-        train(resuming())
-    for part in ("the training text talk has changed", "resume each run in its own folder"):
+    config = _config(home, tiny_options, run_dir="stopped")
+    store = open_store(config.data, config.tokenizer, home / "cache")
+    data = make_parts(config, store).data
+    state = data.state_dict()
+    data.load_state_dict(state)
+    text = {**state["key"]["text"], "train": ["stories: files of another run"]}
+    with pytest.raises(InputError) as error:
+        data.load_state_dict({**state, "digest": "0" * 32, "key": {**state["key"], "text": text}})
+    for part in (
+        f"the checkpoint was saved by a run on the store {store.folder.name}",
+        "the training text stories has changed, the training text talk is new",
+        "resume each run in its own folder",
+    ):
         assert part in str(error.value)
-    assert datamodule.TextDataModule.__qualname__ == "TextDataModule"  # its key in checkpoints
 
 
 def test_a_run_without_digests_says_why_it_cannot_resume(
