@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amlm.config.schema import Config, DataConfig, PathsConfig, TokenizerConfig
+from amlm.config.run_schema import PathsConfig
+from amlm.config.schema import Config, DataConfig, TokenizerConfig
 from amlm.store import integrity
 from amlm.store.integrity import fault
 from amlm.store.prepare import inspect
