@@ -1,6 +1,7 @@
 """Options of how a run is carried out: trainer, validation, checkpoints, logger, paths.
 
-What is trained is in `amlm.config.schema`.
+What is trained is in `amlm.config.schema`. `NOT_SCIENCE` lists the options that a resumed run may
+change.
 """
 
 from __future__ import annotations
@@ -97,3 +98,19 @@ class LoggerConfig:
 class PathsConfig:
     outputs: str = option("outputs", "root of run folders: <outputs>/<name>/<time>-seed<seed>")
     cache: str = option("~/.cache/amlm", "cache of tokenizers and tokenised text")
+
+
+# What a run may change when it resumes, as patterns: everything else is science and must be what it
+# was. Text and tokenizer are compared by content (see `amlm.store.identity`), not by their paths.
+NOT_SCIENCE = (
+    # names, and what is done with the record
+    *("name", "choices", "sweep", "objective", "components", "logger.*"),
+    # places
+    *("run_dir", "paths.*", "data.dir", "data.triplets", "data.sources.*.path"),
+    *("data.sources.*.dev", "tokenizer.path", "evaluation.data_dir"),
+    # how often something is logged, saved or validated
+    *("trainer.log_every", "trainer.validate_every", "checkpoints.every", "trainer.profile"),
+    # the same results up to rounding; what trainer.precision=auto stands for is compared instead
+    *("data.workers", "trainer.threads", "trainer.accelerator", "trainer.devices"),
+    *("trainer.compile", "trainer.precision"),
+)

@@ -5,9 +5,9 @@ Shapes: V token types.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from itertools import chain
@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from tokenizers import Tokenizer
 
 from amlm.config.schema import DataConfig, TokenizerConfig
 from amlm.store.encode import Encoder, segments
+from amlm.store.integrity import fault, seal
 from amlm.text.cleaning import rules_for
 from amlm.text.corpora import Corpus
 from amlm.text.mix import Selection, select_lines, word_targets
@@ -27,7 +29,6 @@ from amlm.tokenizers.bpe import save_tokenizer, train_tokenizer
 from amlm.tokenizers.existing import load_existing
 from amlm.util.progress_bar import progress_bar
 
-META_FILE = "meta.json"
 MAX_LENGTH = 1_024  # declared by the saved tokenizer; exported models declare their own
 
 SampledSources = list[tuple[Spooled, Selection | None]]
@@ -101,15 +102,6 @@ def _write_split(
     return statistics
 
 
-def file_sizes(folder: Path) -> dict[str, int]:
-    """Size in bytes of every file in a folder and its subfolders."""
-    return {
-        path.relative_to(folder).as_posix(): path.stat().st_size
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
 def build_store(
     corpora: dict[str, list[Corpus]],
     config: DataConfig,
@@ -142,16 +134,36 @@ def build_store(
     encoder = Encoder(tokenizer)
     sources = {split: _write_split(encoder, each, folder, split) for split, each in sampled.items()}
     shutil.rmtree(text)
-    meta = {
-        "key": key,
-        "vocab_size": encoder.vocab_size,
-        "sources": sources,
-        "bytes": file_sizes(folder),
-    }
-    (folder / META_FILE).write_text(
-        json.dumps(meta, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    seal(folder, {"key": key, "vocab_size": encoder.vocab_size, "sources": sources})
     for path in folder.rglob("*"):
         if path.is_file():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
+
+
+def build_once(
+    corpora: dict[str, list[Corpus]],
+    config: DataConfig,
+    tokenizer: TokenizerConfig,
+    key: dict[str, Any],
+    folder: Path,
+    say: Callable[[str], None],
+) -> None:
+    """Builds a store aside and renames it, unless another process builds it first."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        wrong = fault(folder, key)
+        if wrong is None:
+            return
+        if folder.exists():
+            say(f"the store {folder} {wrong}; rebuilding it")
+        for stale in folder.parent.glob(f"{folder.name}*/"):  # damaged, or left by a killed process
+            shutil.rmtree(stale, ignore_errors=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+        try:
+            build_store(corpora, config, tokenizer, key, temporary, say)
+            temporary.chmod(0o755)
+            temporary.rename(folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise

@@ -7,7 +7,7 @@ micro-batch), L tokens per block.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import lightning as L
@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from amlm.config.schema import DataConfig
+from amlm.store.identity import key_changes
 from amlm.store.plan import BatchPlan
 from amlm.store.token_store import TokenStore
 from amlm.util.errors import InputError
@@ -196,6 +197,19 @@ class TextDataModule(L.LightningDataModule):
             not_maskable=validation_not_maskable,
             length_now=self._training_length if validation_as_training else None,
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        return asdict(self.store.content)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Raises InputError if the checkpoint is of a run on other text or another tokenizer."""
+        if state_dict["digest"] != self.store.content.digest:
+            changes = key_changes(state_dict["key"], self.store.content.key)
+            raise InputError(
+                f"the checkpoint was saved by a run on the store {state_dict['store']}, and this "
+                f"run uses {self.store.folder.name} ({changes or 'built by other software'}): "
+                "resume each run in its own folder, with its own checkpoints"
+            )
 
     def _training_length(self) -> int:
         step = self.trainer.global_step if self.trainer else 0

@@ -50,14 +50,19 @@ def inspect(config: Config) -> None:
     """Prints the store of these options: its tables, most frequent types, and some blocks as text.
 
     Raises:
-        InputError: there is no such store yet.
+        InputError: there is no such store yet, or a file does not match its checksum.
     """
     cache = Path(config.paths.cache).expanduser()
-    store = find_store(config.data, config.tokenizer, cache)
-    if store is None:
+    store, wrong = find_store(config.data, config.tokenizer, cache)
+    if not store.folder.exists():
         raise InputError(
             f"{cache} has no store for these options: run `python -m amlm.data prepare` with the "
             "same options first"
+        )
+    if wrong:
+        raise InputError(
+            f"the store {store.folder} {wrong}: remove it, and run `python -m amlm.data prepare` "
+            "with the same options to build it again"
         )
     length = min(config.data.sequence_length.values())
     sections = [describe_store(store), *_types(store), "", *_blocks(store, length)]

@@ -8,35 +8,29 @@ L tokens per block.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from amlm.config.schema import DataConfig, TokenizerConfig
-from amlm.store.build_store import META_FILE, build_store, file_sizes
+from amlm.store.build_store import build_once
 from amlm.store.encode import begins_word, id_type
-from amlm.text.cleaning import CLEANING_VERSION, check_rules, rules_for
-from amlm.text.corpora import Corpus, fingerprint
-from amlm.text.readers import digest
+from amlm.store.identity import Content, key_changes, store_folder, store_key
+from amlm.store.integrity import META_FILE, fault
+from amlm.text.corpora import at_commits, hub_commits
 from amlm.text.sources import find_corpora
 from amlm.tokenizers.bpe import load_tokenizer, pieces_of
-from amlm.tokenizers.existing import existing_files
 from amlm.tokenizers.special_tokens import SpecialIds, special_ids
 from amlm.util.errors import ENVIRONMENT_ERRNOS, InputError
 
 Stored = TypeVar("Stored", bound=np.unsignedinteger)
-STORE_VERSION = 5  # part of the fingerprint: increment it when the format or tokenizer changes
 
 
 @dataclass(frozen=True)
@@ -46,13 +40,22 @@ class TokenStore:
     Attributes:
         folder: ``tokenizer/``, ``meta.json``, and for each split ``.ids``, ``.counts`` and, if the
             token types do not determine it, the number of words at each token in ``.words``.
+        hub: commits of the Hub datasets that it was opened for, see `Content`.
     """
 
     folder: Path
+    hub: dict[str, str] = field(default_factory=dict, compare=False)
 
     @cached_property
     def meta(self) -> dict[str, Any]:
         return dict(json.loads((self.folder / META_FILE).read_text(encoding="utf-8")))
+
+    @property
+    def content(self) -> Content:
+        """What identifies this store."""
+        tokenizer = self.meta["files"]["tokenizer/tokenizer.json"]["digest"]
+        key, digest = self.meta["key"], self.meta["digest"]
+        return Content(self.folder.name, digest, tokenizer, self.hub, key)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -96,8 +99,21 @@ class TokenStore:
         return np.fromfile(self.folder / f"{split}.counts", dtype=np.int64)
 
     def blocks(self, split: str, numbers_G: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-        """Blocks by number: ``[G, L]``."""
-        return _rows(self.ids(split), numbers_G, length).astype(np.int64)
+        """Blocks by number: ``[G, L]``.
+
+        Raises:
+            InputError: an id is outside the vocabulary.
+        """
+        ids_GL = _rows(self.ids(split), numbers_G, length)
+        if ids_GL.size and ids_GL.max() >= self.vocab_size:
+            g, position = np.unravel_index(ids_GL.argmax(), ids_GL.shape)
+            raise InputError(
+                f"{self.folder / split}.ids is damaged: token "
+                f"{int(numbers_G[g]) * length + int(position):,} has id {ids_GL.max():,}, outside "
+                f"the vocabulary of {self.vocab_size:,} types. Remove {self.folder} and repeat the "
+                "command, which builds it again from the text"
+            )
+        return ids_GL.astype(np.int64)
 
     def words_of_blocks(
         self, split: str, numbers_G: NDArray[np.int64], length: int
@@ -108,7 +124,7 @@ class TokenStore:
             flat_N = np.memmap(words, dtype=np.uint8, mode="r")
             found_GL: NDArray[Any] = _rows(flat_N, numbers_G, length)
         else:
-            found_GL = self._begins_word_V[_rows(self.ids(split), numbers_G, length)]
+            found_GL = self._begins_word_V[self.blocks(split, numbers_G, length)]
         words_G: NDArray[np.int64] = found_GL.sum(1, dtype=np.int64)
         return words_G
 
@@ -118,65 +134,13 @@ def _rows(flat_N: NDArray[Stored], numbers_G: NDArray[np.int64], length: int) ->
     return flat_N[: blocks * length].reshape(blocks, length)[numbers_G]
 
 
-def _fault(folder: Path, key: dict[str, Any]) -> str | None:
-    """What is wrong with the store in a folder; None if it is valid."""
-    try:
-        meta = json.loads((folder / META_FILE).read_text(encoding="utf-8"))
-        if meta["key"] != key:
-            return "was built by another version"
-        found = file_sizes(folder)
-        for name, size in meta["bytes"].items():
-            if found.get(name) != size:
-                return f"is damaged: {name} has {found.get(name, 0):,} bytes instead of {size:,}"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return "is damaged: it can't be read"
-    return None
-
-
-def store_key(
-    corpora: dict[str, list[Corpus]], config: DataConfig, tokenizer: TokenizerConfig
-) -> dict[str, Any]:
-    """Everything that a store depends on: text, cleaning, mix, tokenizer and format version."""
-    check_rules(config.cleaning)
-    mixed = bool(config.shares or config.words)
-    if tokenizer.path is None:
-        tokenized: Any = {"vocab_size": tokenizer.vocab_size}
-    else:
-        tokenized = {
-            path.name: digest(path) for path in existing_files(Path(tokenizer.path).expanduser())
-        }
-    return {
-        "version": [STORE_VERSION, CLEANING_VERSION],
-        "text": fingerprint(corpora),
-        "cleaning": {
-            corpus.name: rules_for(config.cleaning, corpus.name)
-            for many in corpora.values()
-            for corpus in many
-            if corpus.raw
-        },
-        "mix": {
-            "words": config.words,
-            "shares": dict(config.shares),
-            "allow_repeat": config.allow_repeat,
-            "seed": config.seed,
-        }
-        if mixed
-        else None,
-        "tokenizer": tokenized,
-    }
-
-
-def store_folder(key: dict[str, Any], cache: Path) -> Path:
-    """The folder of the store with this key, whether it exists or not."""
-    text = json.dumps(key, sort_keys=True)
-    return cache / f"store-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
-
-
-def find_store(config: DataConfig, tokenizer: TokenizerConfig, cache: Path) -> TokenStore | None:
-    """The store of a configuration, or None if there is no valid one; see `open_store`."""
+def find_store(
+    config: DataConfig, tokenizer: TokenizerConfig, cache: Path
+) -> tuple[TokenStore, str | None]:
+    """The store of a configuration, every byte of it verified, and what is wrong with it."""
     key = store_key(find_corpora(config), config, tokenizer)
     folder = store_folder(key, cache)
-    return TokenStore(folder) if folder.exists() and _fault(folder, key) is None else None
+    return TokenStore(folder), fault(folder, key, every_file=True)
 
 
 def open_store(
@@ -184,15 +148,24 @@ def open_store(
     tokenizer: TokenizerConfig,
     cache: Path,
     say: Callable[[str], None] = lambda text: None,
+    recorded: Content | None = None,
 ) -> TokenStore:
     """Opens the store of a configuration; builds it in the cache folder first if necessary.
 
+    Args:
+        config: the ``data`` section.
+        tokenizer: the ``tokenizer`` section.
+        cache: folder of stores.
+        say: gets a line on what takes long or went wrong.
+        recorded: what the store must contain, for a run that resumes. Hub datasets are then read
+            at the recorded commits, and a store whose text is gone is opened from the cache.
+
     Raises:
         InputError: the text is missing or can't be read, cleaned or mixed as configured, or the
-            cache can't be written to.
+            cache can't be written to; or the content is not what was recorded.
     """
     try:
-        return _open_store(config, tokenizer, cache, say)
+        return _open_store(config, tokenizer, cache, say, recorded)
     except OSError as error:
         if error.errno not in ENVIRONMENT_ERRNOS:
             raise
@@ -206,26 +179,51 @@ def open_store(
 
 
 def _open_store(
-    config: DataConfig, tokenizer: TokenizerConfig, cache: Path, say: Callable[[str], None]
+    config: DataConfig,
+    tokenizer: TokenizerConfig,
+    cache: Path,
+    say: Callable[[str], None],
+    recorded: Content | None,
 ) -> TokenStore:
-    corpora = find_corpora(config)
-    key = store_key(corpora, config, tokenizer)
-    folder = store_folder(key, cache)
-    if folder.exists() and _fault(folder, key) is None:
-        return TokenStore(folder)
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        if not folder.exists() or (fault := _fault(folder, key)):
-            if folder.exists():
-                say(f"the store {folder} {fault}; rebuilding it")
-            for stale in cache.glob(f"{folder.name}*/"):  # damaged, or left by a killed process
-                shutil.rmtree(stale, ignore_errors=True)
-            temporary = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=cache))
-            try:
-                build_store(corpora, config, tokenizer, key, temporary, say)
-                temporary.chmod(0o755)
-                temporary.rename(folder)
-            except BaseException:
-                shutil.rmtree(temporary, ignore_errors=True)
-                raise
-    return TokenStore(folder)
+    try:
+        corpora = find_corpora(config)
+        if recorded:
+            corpora = at_commits(corpora, recorded.hub)
+        key = store_key(corpora, config, tokenizer)
+    except InputError as error:
+        if recorded is None:
+            raise
+        return _without_text(cache, recorded, say, error)
+    if recorded and key != recorded.key:
+        raise InputError(
+            f"{key_changes(recorded.key, key)}. Put back what the run was started with, or train "
+            "in another folder"
+        )
+    folder, hub = store_folder(key, cache), hub_commits(corpora)
+    if fault(folder, key):
+        build_once(corpora, config, tokenizer, key, folder, say)
+    store = TokenStore(folder, hub)
+    if recorded and store.content.digest != recorded.digest:
+        raise InputError(
+            f"{folder}, built again from the same text, differs from the store that the run was "
+            "started with: other versions of amlm or `tokenizers` make other tokens. Install those "
+            "listed in its run.json, or train in another folder"
+        )
+    return store
+
+
+def _without_text(
+    cache: Path, recorded: Content, say: Callable[[str], None], error: InputError
+) -> TokenStore:
+    """The store of a run that resumes, whose text or tokenizer is no longer where it was."""
+    store = TokenStore(cache / recorded.store, recorded.hub)
+    wrong = fault(store.folder, recorded.key)
+    if wrong is None and store.content.digest != recorded.digest:
+        wrong = "is not the one that the run was started with"
+    if wrong:
+        raise InputError(
+            f"{error}; and its store {store.folder} {wrong}. Put the text back, or give the cache "
+            "that has the store with paths.cache=<folder>"
+        ) from error
+    say(f"the store {store.folder} is used without its text: {error}")
+    return store

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -36,6 +36,14 @@ class Corpus(ABC):
     def raw(self) -> bool:
         """Whether it is to be cleaned."""
         return True
+
+    def at_commits(self, commits: Mapping[str, str]) -> Corpus:
+        """The same text, of Hub datasets at these commits."""
+        return self
+
+    def hub_commits(self) -> dict[str, str]:
+        """The commit of each Hub dataset in it, by the name it was given."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -119,15 +127,27 @@ class HubCorpus(ReadCorpus):
     Attributes:
         dataset: ``owner/name[/config][@revision]``.
         split: name of the split there.
+        known_commit: what the revision refers to; None: ask the Hub.
     """
 
     dataset: str
     split: str
+    known_commit: str | None = None
 
     @cached_property
-    def _pinned(self) -> str:
+    def _commit(self) -> str:
         # The commit that identifies the text is the one that is read.
-        return f"{self.dataset.partition('@')[0]}@{hub_revision(self.dataset)}"
+        return self.known_commit or hub_revision(self.dataset)
+
+    @property
+    def _pinned(self) -> str:
+        return f"{self.dataset.partition('@')[0]}@{self._commit}"
+
+    def at_commits(self, commits: Mapping[str, str]) -> Corpus:
+        return replace(self, known_commit=commits.get(self.dataset))
+
+    def hub_commits(self) -> dict[str, str]:
+        return {self.dataset: self._commit}
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
         columns = self.source.columns if self.source.render else [self.source.column]
@@ -167,10 +187,30 @@ class PartCorpus(Corpus):
     def raw(self) -> bool:
         return self.whole.raw
 
+    def at_commits(self, commits: Mapping[str, str]) -> Corpus:
+        return replace(self, whole=self.whole.at_commits(commits))
+
+    def hub_commits(self) -> dict[str, str]:
+        return self.whole.hub_commits()
+
 
 def fingerprint(corpora: dict[str, list[Corpus]]) -> dict[str, list[str]]:
     """Identifies the text of all corpora, by split."""
     return {
         split: [f"{corpus.name}: {corpus.identity()}" for corpus in many]
         for split, many in corpora.items()
+    }
+
+
+def at_commits(
+    corpora: dict[str, list[Corpus]], commits: Mapping[str, str]
+) -> dict[str, list[Corpus]]:
+    """The same corpora, with Hub datasets at these commits, by name."""
+    return {split: [each.at_commits(commits) for each in many] for split, many in corpora.items()}
+
+
+def hub_commits(corpora: dict[str, list[Corpus]]) -> dict[str, str]:
+    """The commit of each Hub dataset among the corpora, by the name it was given."""
+    return {
+        k: v for many in corpora.values() for each in many for k, v in each.hub_commits().items()
     }

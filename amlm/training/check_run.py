@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from amlm.config.schema import Config
@@ -19,6 +20,7 @@ def check_run(config: Config, in_sweep: bool = False) -> None:
     from amlm.text.cleaning import check_rules
     from amlm.text.sources import find_corpora
     from amlm.training.objective import check_objective
+    from amlm.training.run_folder import RUN_FILE
 
     schedule = build_masking(config)["schedule"]
     lowest = min(schedule(0, 1), schedule(1, 1))
@@ -28,7 +30,9 @@ def check_run(config: Config, in_sweep: bool = False) -> None:
             f"{lowest}: every type would be clamped to the floor. Use a lower one"
         )
     check_rules(config.data.cleaning)
-    find_corpora(config.data)
+    # A run that resumes needs no text while its store is cached; see `open_store`.
+    if config.run_dir is None or not (Path(config.run_dir).expanduser() / RUN_FILE).is_file():
+        find_corpora(config.data)
     if config.evaluation.tasks:
         try:
             find(config.evaluation.data_dir, config.evaluation.tasks, "fast")

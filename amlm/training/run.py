@@ -14,7 +14,7 @@ import torch
 from amlm.config.checks import check_division
 from amlm.config.schema import Config, ModelConfig, as_dict
 from amlm.models.build import save_hugging_face
-from amlm.store.token_store import open_store
+from amlm.store.token_store import TokenStore, open_store
 from amlm.tokenizers.bpe import save_tokenizer
 from amlm.training import run_folder
 from amlm.training.assemble import Parts, make_callbacks, make_parts, make_trainer
@@ -83,8 +83,7 @@ def run(config: Config) -> Result:
     quiet_lightning()
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
-    cache = Path(config.paths.cache).expanduser()
-    parts = make_parts(config, open_store(config.data, config.tokenizer, cache, say))
+    parts = make_parts(config, _open_store(config))
     first = RANK_FOLDER not in os.environ
     claimed = run_folder.claim(config) if first else _claimed_by_first_rank()
     run_log, failed = RunLog(claimed.path, enabled=first), True
@@ -94,7 +93,7 @@ def run(config: Config) -> Result:
         callbacks = make_callbacks(config, parts, run_log)
         if first and not claimed.resumes:
             run_log.clear()
-            run_folder.describe(claimed.path, config)
+            run_folder.describe(claimed.path, config, parts.store.content)
         history = _history(claimed, run_log, parts.store.vocab_size)
         if first:
             run_log.mirrors = make_mirrors(
@@ -118,6 +117,18 @@ def run(config: Config) -> Result:
     finally:
         run_log.close(failed)
         claimed.release()
+
+
+def _open_store(config: Config) -> TokenStore:
+    """The store of a run: if the run resumes, only the one that it was started with."""
+    recorded = run_folder.recorded_content(config)
+    cache = Path(config.paths.cache).expanduser()
+    try:
+        return open_store(config.data, config.tokenizer, cache, say, recorded)
+    except InputError as error:
+        if recorded is None:
+            raise
+        raise InputError(f"run_dir={config.run_dir} can't be resumed: {error}") from error
 
 
 def _claimed_by_first_rank() -> RunFolder:

@@ -7,8 +7,9 @@ import os
 import platform
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from fnmatch import fnmatchcase
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
@@ -18,18 +19,15 @@ from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
 from amlm import __version__
+from amlm.config.run_schema import NOT_SCIENCE, TrainerConfig
 from amlm.config.schema import Config, as_dict, flat
+from amlm.store.identity import Content
 from amlm.util.errors import InputError, RunFinished
 from amlm.util.files import write_aside, write_json
 
 CONFIG_FILE = "config.yaml"
 RUN_FILE = "run.json"
 CHECKPOINT = Path("checkpoints") / "last.ckpt"
-# Options that do not change what a run computes.
-NOT_COMPARED = (
-    *("name", "choices", "run_dir", "sweep", "logger", "paths", "trainer.threads"),
-    *("components", "objective"),
-)
 PACKAGES = ("torch", "lightning", "transformers", "tokenizers", "hydra-core", "numpy", "wandb")
 
 
@@ -66,10 +64,37 @@ def _new_folder(config: Config) -> Path:
 
 
 def _first_difference(old: dict[str, Any], new: dict[str, Any]) -> str | None:
+    """The first option that is science (see `NOT_SCIENCE`) and differs, in words."""
     for key in [*new, *old]:
-        if not key.startswith(NOT_COMPARED) and old.get(key) != new.get(key):
-            return f"{key} was {old.get(key)} and is now {new.get(key)}"
+        science = not any(fnmatchcase(key, pattern) for pattern in NOT_SCIENCE)
+        if science and (key in old, old.get(key)) != (key in new, new.get(key)):
+            was, now = (str(each[key]) if key in each else "absent" for each in (old, new))
+            return f"{key} was {was} and is now {now}"
     return None
+
+
+def _precision(options: TrainerConfig) -> str:
+    """What ``trainer.precision`` stands for on this machine."""
+    if options.precision != "auto":
+        return options.precision
+    from amlm.training.devices import precision  # imports torch
+
+    return str(precision(options)).removesuffix("-true")
+
+
+def recorded_content(config: Config) -> Content | None:
+    """What the run to resume is trained on, to be compared before its text is tokenised again.
+
+    None if ``run_dir`` holds no run yet.
+
+    Raises:
+        InputError: as `claim`.
+    """
+    path = Path(config.run_dir or "").expanduser()
+    if config.run_dir is None or not path.is_dir():
+        return None
+    run = _check_content(path, config)
+    return Content(**run["content"]) if run else None
 
 
 def claim(config: Config) -> RunFolder:
@@ -97,10 +122,11 @@ def claim(config: Config) -> RunFolder:
     return RunFolder(path, (path / CHECKPOINT).is_file(), lock)
 
 
-def _check_content(path: Path, config: Config) -> None:
+def _check_content(path: Path, config: Config) -> dict[str, Any]:
+    """Returns the description of an unfinished run in a folder; it is empty if there is none."""
     entries = {entry.name for entry in path.iterdir()} - {".lock"}
     if not entries:
-        return
+        return {}
     if CONFIG_FILE not in entries:
         raise InputError(f"run_dir={path} is not empty and holds no run: choose another folder")
     old = OmegaConf.to_container(OmegaConf.load(path / CONFIG_FILE))
@@ -110,12 +136,25 @@ def _check_content(path: Path, config: Config) -> None:
             f"run_dir={path} holds a run of another configuration ({difference}): give the same "
             "command to resume it, or choose another folder"
         )
-    finished = _read_json(path / RUN_FILE).get("finished")
-    if finished:
+    run = _read_json(path / RUN_FILE)
+    if run.get("finished"):
         raise RunFinished(
-            f"run_dir={path} holds a run that finished at {finished}: choose another folder, or "
-            "remove it"
+            f"run_dir={path} holds a run that finished at {run['finished']}: choose another "
+            "folder, or remove it"
         )
+    if run and "content" not in run:
+        raise InputError(
+            f"run_dir={path} was started by amlm {run['versions']['amlm']}, which recorded no "
+            "digests of its text and tokenizer, so they can't be compared: resume it with that "
+            "version, or choose another folder"
+        )
+    if run and run["machine"]["precision"] != (precision := _precision(config.trainer)):
+        raise InputError(
+            f"run_dir={path} was trained in precision {run['machine']['precision']}, and "
+            f"trainer.precision={config.trainer.precision} is {precision} here: give "
+            f"trainer.precision={run['machine']['precision']} to resume it, or another folder"
+        )
+    return run
 
 
 def _git(*arguments: str) -> str | None:
@@ -153,12 +192,15 @@ def _read_json(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
-def describe(folder: Path, config: Config) -> None:
-    """Writes ``config.yaml`` (resolved) and ``run.json`` (versions, git state, command, start)."""
+def describe(folder: Path, config: Config, content: Content) -> None:
+    """Writes ``config.yaml`` (resolved) and ``run.json`` (versions, git state, command, start, and
+    what identifies text and tokenizer)."""
     write_aside(folder / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(as_dict(config))))
     run = {"started": _now(), "finished": None, "command": sys.argv, "resumed": [], **_software()}
-    machine = {"platform": platform.platform(), "cpus": os.cpu_count()}
-    write_json(folder / RUN_FILE, {**run, "machine": machine}, indent=2)
+    precision = _precision(config.trainer)
+    machine = {"platform": platform.platform(), "cpus": os.cpu_count(), "precision": precision}
+    described = {**run, "machine": machine, "content": asdict(content)}
+    write_json(folder / RUN_FILE, described, indent=2)
 
 
 def note_resumed(folder: Path, step: int) -> None:

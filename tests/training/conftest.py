@@ -63,6 +63,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+@pytest.fixture(scope="session")
+def tiny_options() -> tuple[str, ...]:
+    """The overrides of a tiny run but for its folders."""
+    return TINY
+
+
 @pytest.fixture
 def overrides(text_folder: Path, cache: Path, tmp_path: Path) -> list[str]:
     """The overrides of a tiny run."""

@@ -15,6 +15,8 @@ import pytest
 from filelock import FileLock
 
 from amlm.config.schema import Config
+from amlm.store.identity import Content
+from amlm.store.token_store import open_store
 from amlm.train import train
 from amlm.training.record import read_log
 from amlm.training.run import Result
@@ -29,6 +31,10 @@ STEPS = (
     "masking.update_every=6",
     "trainer.validate_every=10",
 )
+
+
+def content_of(config: Config) -> Content:
+    return open_store(config.data, config.tokenizer, Path(config.paths.cache)).content
 
 
 def test_each_run_gets_a_new_folder(tiny: Callable[..., Config]) -> None:
@@ -118,7 +124,7 @@ def test_a_run_stopped_before_its_first_checkpoint_restarts(
 ) -> None:
     config = tiny(*STEPS, f"run_dir={tmp_path / 'run'}")
     claimed = claim(config)
-    describe(claimed.path, config)
+    describe(claimed.path, config, content_of(config))
     (claimed.path / "log.jsonl").write_text('{"kind": "train", "step": 1}\n{"torn')
     claimed.release()
     records = read_log(train(config).folder)
@@ -139,7 +145,7 @@ def test_folders_with_another_configuration_or_other_files_are_refused(
 ) -> None:
     config = tiny("seed=1", f"run_dir={tmp_path / 'run'}")
     claimed = claim(config)
-    describe(claimed.path, config)
+    describe(claimed.path, config, content_of(config))
     claimed.release()
     with pytest.raises(InputError, match=r"seed was 1 and is now 2"):
         claim(tiny("seed=2", f"run_dir={tmp_path / 'run'}"))
