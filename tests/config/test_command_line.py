@@ -23,6 +23,7 @@ MODULES: dict[str, list[list[str]]] = {  # arguments of each command, by module
     "amlm.train": [[]],
     "amlm.evaluate": [[]],
     "amlm.export": [[]],
+    "amlm.compare": [[]],
     "amlm.bench": [[]],
     "amlm.data": [[], ["prepare"], ["inspect"], ["download"], ["triplets"], ["synthesize"]],
 }

@@ -1,0 +1,1 @@
+"""Reads run folders and compares them: tables, figures, pages. Nothing here trains."""

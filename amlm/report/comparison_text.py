@@ -1,0 +1,190 @@
+"""A comparison as sentences, text, Markdown, LaTeX and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from amlm.report.comparison import Comparison, Row, Table
+from amlm.report.runs import is_correlation
+from amlm.report.statistics import LEVEL, POWER, Difference
+from amlm.util.text_table import aligned
+
+COLUMNS = (
+    *("metric", "group", "seeds", "mean", "sd", "low", "high"),
+    *("difference", "difference_low", "difference_high", "p", "p_corrected"),
+    *("pairs", "items", "seeds_needed", "detectable", "ratio", "words_seen"),
+)
+HEAD = ["", "seeds", "mean", "SD", "interval", "difference", "interval", "p", "ratio", "words seen"]
+
+
+def _number(value: float | None, metric: str, sign: bool = False) -> str:
+    if value is None:
+        return "-"
+    digits = 2 if metric.startswith("accuracy") else 3 if _is_fraction(metric) else 1
+    return f"{value:{'+' if sign else ''}.{digits}f}"
+
+
+def _is_fraction(metric: str) -> bool:
+    return metric == "loss" or is_correlation(metric)
+
+
+def unit(metric: str) -> str:
+    """``%``, ``nats``, or nothing for a correlation."""
+    return "nats" if metric == "loss" else "" if is_correlation(metric) else "%"
+
+
+def _p(value: float | None) -> str:
+    return "-" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _interval(low: float | None, high: float | None, metric: str, sign: bool = False) -> str:
+    if low is None or high is None:
+        return "-"
+    return f"{_number(low, metric, sign)} to {_number(high, metric, sign)}"
+
+
+def cells(table: Table) -> list[list[str]]:
+    """The rows of a table, formatted, with a head."""
+    return [HEAD, *(_cells(row, table.metric) for row in table.rows)]
+
+
+def _cells(row: Row, metric: str) -> list[str]:
+    value, difference = row.value, row.difference
+    return [
+        row.group,
+        str(value.count),
+        _number(value.mean, metric),
+        _number(value.sd, metric),
+        _interval(value.low, value.high, metric),
+        _number(difference.mean, metric, sign=True) if difference else "-",
+        _interval(difference.low, difference.high, metric, sign=True) if difference else "-",
+        _p(row.p),
+        "-" if row.ratio is None else f"{row.ratio:.4f}",
+        "-" if row.words_seen is None else f"{row.words_seen:,.0f}",
+    ]
+
+
+def claim(row: Row, metric: str, baseline: str, comparisons: int) -> str:
+    """What the data support about one difference, in a sentence or two."""
+    difference = row.difference
+    assert difference is not None
+    size = f"{_number(abs(difference.mean), metric)} {unit(metric)}".strip()
+    direction = "higher" if difference.mean > 0 else "lower"
+    subject = f"{metric}: {row.group}"
+    if difference.p is None or row.p is None:
+        if difference.sd == 0:
+            return f"{subject} and {baseline} have the same values in every pair of runs."
+        return (
+            f"{subject} is {size} {direction} than {baseline} in the runs at hand. Nothing follows "
+            "for other seeds: two per group are the least."
+        )
+    evidence = (
+        f"{LEVEL:.0%} interval {_interval(difference.low, difference.high, metric, sign=True)}"
+        f"{_basis(difference)}; p {_p(row.p).replace('<', '< ')}, corrected for {comparisons} "
+        f"comparison{'s' if comparisons > 1 else ''}"
+    )
+    if row.p < 1 - LEVEL:
+        return f"{subject} is {size} {direction} than {baseline} ({evidence})."
+    needed = (
+        f"{difference.needed} seeds per group would show a difference of this size with "
+        f"{POWER:.0%} power"
+        if difference.needed
+        else "a difference this small would need over a thousand seeds"
+    )
+    smallest = _number(difference.detectable, metric)
+    return (
+        f"{subject} and {baseline}: the data do not show a difference ({size} {direction}; "
+        f"{evidence}). With these seeds, {smallest} {unit(metric)}".rstrip()
+        + f" would have been found with {POWER:.0%} power; {needed}."
+    )
+
+
+def _basis(difference: Difference) -> str:
+    seeds = f" over {difference.pairs} paired seeds" if difference.pairs else ", not paired"
+    return f"{seeds} and {difference.items:,} items" if difference.items else seeds
+
+
+def claims(found: Comparison) -> list[str]:
+    """One claim per difference."""
+    return [
+        claim(row, table.metric, found.baseline, found.comparisons)
+        for table in found.tables
+        for row in table.rows
+        if row.difference is not None
+    ]
+
+
+def title(table: Table) -> str:
+    """The metric with its unit."""
+    return f"{table.metric} ({unit(table.metric)})" if unit(table.metric) else table.metric
+
+
+def legend(found: Comparison) -> str:
+    """What the columns mean."""
+    return (
+        f"Means over seeds; SD: standard deviation over seeds; intervals: {LEVEL:.0%}. Differences "
+        f"are from {found.baseline}, paired by seed where possible. p: Holm's correction for "
+        f"{found.comparisons} comparisons. ratio: mean realised mask ratio."
+    )
+
+
+def as_text(found: Comparison) -> str:
+    """For a terminal: notes, tables, claims."""
+    lines = [*found.notes, ""] if found.notes else []
+    for table in found.tables:
+        lines += [title(table), *aligned(cells(table)), ""]
+    return "\n".join([*lines, legend(found), "", *claims(found)])
+
+
+def as_markdown(found: Comparison) -> str:
+    """For a page or an issue."""
+    lines = [f"- {note}" for note in found.notes] + [""] * bool(found.notes)
+    for table in found.tables:
+        head, *rows = cells(table)
+        lines += [f"**{title(table)}**", "", _row([*head]), _row(["---", *["---:"] * 9])]
+        lines += [*map(_row, rows), ""]
+    return "\n".join([*lines, legend(found), "", *(f"- {each}" for each in claims(found))]) + "\n"
+
+
+def _row(row: list[str]) -> str:
+    return f"| {' | '.join(row)} |"
+
+
+def as_latex(found: Comparison) -> str:
+    """Tables for ``booktabs``."""
+    lines = [f"% {legend(found)}"]
+    for table in found.tables:
+        head, *rows = cells(table)
+        lines += [f"% {title(table)}", r"\begin{tabular}{lrrrrrrrrr}", r"\toprule"]
+        lines += [_latex(head), r"\midrule", *map(_latex, rows)]
+        lines += [r"\bottomrule", r"\end{tabular}", ""]
+    return "\n".join(lines)
+
+
+def _latex(row: list[str]) -> str:
+    def escape(cell: str) -> str:
+        for sign in "&%$#_{}":
+            cell = cell.replace(sign, "\\" + sign)
+        cell = "--" if cell == "-" else cell
+        return f"${cell}$" if cell[:1] in "+-<" and " to " not in cell and cell != "--" else cell
+
+    return " & ".join(map(escape, row)) + r" \\"
+
+
+def as_csv(found: Comparison) -> str:
+    """All numbers in full precision, one line per metric and group."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for table in found.tables:
+        for row in table.rows:
+            value, d = row.value, row.difference
+            tested = (
+                (d.mean, d.low, d.high, d.p, row.p, d.pairs, d.items, d.needed, d.detectable)
+                if d
+                else (None,) * 9
+            )
+            mean = (value.count, value.mean, value.sd, value.low, value.high)
+            writer.writerow([table.metric, row.group, *mean, *tested, row.ratio, row.words_seen])
+    return out.getvalue()

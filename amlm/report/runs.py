@@ -1,0 +1,190 @@
+"""What comparisons and figures need of finished runs, read from their folders.
+
+`read_runs` reads run folders; `write_runs` and `load_runs` keep the same in one small JSON file, so
+that a comparison can be published and repeated without them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+from amlm.config.schema import flat
+from amlm.evaluation.results import CORRELATIONS, SCORES_FILE
+from amlm.publish.run_models import RunRecord
+from amlm.training.read_run import read_run
+from amlm.training.record import LOG_FILE
+from amlm.util.errors import InputError
+from amlm.util.files import write_json
+
+VERSION = 1
+UNTRAINED = "-untrained"  # ends the folder of a baseline's results, see `amlm.evaluation.results`
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The results of a finished run.
+
+    Attributes:
+        run: its folder's name.
+        group: what it is a run of: its choices, e.g. ``hard_decay``.
+        metrics: final value by name. Accuracies are in per cent. ``loss`` and ``accuracy...`` are
+            of masked tokens of held-out text; other names are tasks.
+        untrained: the same before training or of a model with random weights, as far as known.
+        hits: for each task, by group of items, one character per item: 1 if it is correct.
+        ratio: mean realised mask ratio.
+        words_seen: words it was trained on, counting repetitions.
+        options: the resolved configuration under dotted names.
+    """
+
+    run: str
+    group: str
+    seed: int
+    ratio: float
+    words_seen: int
+    metrics: dict[str, float]
+    untrained: dict[str, float] = field(default_factory=dict)
+    hits: dict[str, dict[str, str]] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def find_folders(patterns: Iterable[str]) -> list[Path]:
+    """The run folders that match glob patterns, or lie below a folder that matches.
+
+    Raises:
+        InputError: a pattern matches no run.
+    """
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        matches = [
+            log.parent
+            for path in sorted(glob(str(Path(pattern).expanduser()), recursive=True))  # noqa: PTH207
+            for log in sorted(Path(path).rglob(LOG_FILE))
+        ]
+        if not matches:
+            raise InputError(
+                f"runs={pattern} matches no run of amlm.train (a folder with {LOG_FILE})"
+            )
+        found |= dict.fromkeys(matches)
+    return list(found)
+
+
+def read_runs(
+    patterns: Sequence[str], results: Sequence[str] = ()
+) -> tuple[list[RunResult], list[str]]:
+    """Reads finished runs, or files that `write_runs` wrote.
+
+    Args:
+        patterns: glob patterns of run folders, of folders above them, or of such files.
+        results: folders with results of ``amlm.evaluate model=<run folder>``. Those inside a run
+            folder are always read.
+
+    Returns: the results, and one line for each run that is skipped.
+
+    Raises:
+        InputError: a pattern matches nothing, or a file is invalid.
+    """
+    files = [each for each in patterns if each.endswith(".json")]
+    found = [run for each in files for run in load_runs(Path(each).expanduser())]
+    skipped: list[str] = []
+    scores = [path for each in results for path in _score_files(Path(each).expanduser())]
+    for folder in find_folders([each for each in patterns if each not in files]):
+        record = read_run(folder)
+        if not record.of_kind("summary"):
+            steps = max((line.get("step", 0) for line in record.records), default=0)
+            skipped.append(f"skipped {folder}: not finished (step {steps:,})")
+            continue
+        found.append(_result(record, [*scores, *_score_files(folder)]))
+    return found, skipped
+
+
+def _result(record: RunRecord, score_files: Sequence[Path]) -> RunResult:
+    validations, summary = record.of_kind("validation"), record.of_kind("summary")[-1]
+    evaluations = record.of_kind("evaluation")
+    metrics = dict(_validation(validations[-1]))
+    for task, figure in (evaluations[-1] if evaluations else {}).items():
+        if isinstance(figure, dict) and figure["score"] is not None:
+            metrics[task] = figure["score"]
+    untrained = dict(_validation(validations[0])) if validations[0]["step"] == 0 else {}
+    hits: dict[str, dict[str, str]] = {}
+    for content in map(_read_scores, score_files):
+        if not Path(content["model"]).is_relative_to(record.folder.resolve()):
+            continue
+        revision = content["revision"]
+        for task, report in content["tasks"].items():
+            for measure, figure in report["totals"].items():
+                name = task if measure == "accuracy" else f"{task} ({measure})"
+                if figure["score"] is None:
+                    continue
+                if revision == "main":
+                    metrics[name] = figure["score"]
+                    if measure == "accuracy" and report.get("hits"):
+                        hits[name] = report["hits"]
+                elif revision == f"main{UNTRAINED}":
+                    untrained[name] = figure["score"]
+    return RunResult(
+        run=record.folder.name,
+        group=str(record.config.get("choices") or record.config["name"]),
+        seed=int(record.config["seed"]),
+        ratio=summary["ratio_realised"],
+        words_seen=summary["words_seen"],
+        metrics=metrics,
+        untrained=untrained,
+        hits=hits,
+        options=flat(record.config),
+    )
+
+
+def _validation(record: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    for name, value in record.items():
+        if name == "loss":
+            yield name, value
+        elif name.startswith("accuracy") and value is not None:
+            yield name, 100 * value
+
+
+def _score_files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise InputError(f"results={folder} is not a folder")
+    return sorted(folder.rglob(SCORES_FILE))
+
+
+def _read_scores(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        _ = content["model"], content["revision"], content["tasks"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} was not written by amlm.evaluate: {error!r}") from error
+    return content
+
+
+def write_runs(path: Path, runs: Sequence[RunResult]) -> None:
+    """Writes results of runs to one JSON file."""
+    write_json(path, {"version": VERSION, "runs": [asdict(run) for run in runs]}, indent=1)
+
+
+def load_runs(path: Path) -> list[RunResult]:
+    """Reads a file that `write_runs` wrote.
+
+    Raises:
+        InputError: the file is missing, or another kind of file.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        assert content["version"] == VERSION
+        return [RunResult(**each) for each in content["runs"]]
+    except FileNotFoundError:
+        raise InputError(f"runs={path}: no such file") from None
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
+        raise InputError(
+            f"runs={path} was not written by this version of amlm.compare: {error!r}"
+        ) from error
+
+
+def is_correlation(metric: str) -> bool:
+    """Whether a metric is a correlation, not in per cent."""
+    return metric.endswith(tuple(f"({name})" for name in CORRELATIONS))
