@@ -7,6 +7,7 @@ change.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from amlm.config.options import option
 
@@ -114,3 +115,8 @@ NOT_SCIENCE = (
     *("data.workers", "trainer.threads", "trainer.accelerator", "trainer.devices"),
     *("trainer.compile", "trainer.precision"),
 )
+
+
+def is_science(name: str) -> bool:
+    """Whether an option, by its dotted name, decides what is trained (see `NOT_SCIENCE`)."""
+    return not any(fnmatchcase(name, pattern) for pattern in NOT_SCIENCE)

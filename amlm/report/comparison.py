@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from amlm.config.run_schema import is_science
 from amlm.report.runs import RunResult
 from amlm.report.statistics import (
     Difference,
@@ -26,11 +27,9 @@ from amlm.report.statistics import (
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
 
-# Options that runs of one group may differ in: they don't change what is learned.
-INCIDENTAL = re.compile(
-    r"(name|choices|seed|run_dir|sweep|components|objective)$|(paths|logger|callbacks|evaluation"
-    r"|checkpoints)\b|data\.(dir|workers|seed)$|trainer\.(threads|accelerator|devices|log_every"
-    r"|validate_every|accumulate|compile|profile)$"
+# Options of a run that decide what it trains, but are of one group all the same.
+OF_ONE_GROUP = re.compile(
+    r"(seed|data\.seed|trainer\.accumulate)$|(callbacks|evaluation|checkpoints)\b"
 )
 # Options in which groups are meant to differ.
 COMPARED = re.compile(r"(masking|model)\.")
@@ -147,7 +146,7 @@ def _differing(one: RunResult, other: RunResult) -> list[str]:
     return [
         key
         for key in sorted(ours.keys() | theirs.keys())
-        if not INCIDENTAL.match(key) and ours.get(key) != theirs.get(key)
+        if is_science(key) and not OF_ONE_GROUP.match(key) and ours.get(key) != theirs.get(key)
     ]
 
 

@@ -38,7 +38,8 @@ class RunResult:
         hits: for each task, by group of items, one character per item: 1 if it is correct.
         ratio: mean realised mask ratio.
         words_seen: words it was trained on, counting repetitions.
-        options: the resolved configuration under dotted names.
+        options: the resolved configuration under dotted names, and ``text``, the digest of the
+            store.
     """
 
     run: str
@@ -135,7 +136,7 @@ def _result(record: RunRecord, score_files: Sequence[Path]) -> RunResult:
         metrics=metrics,
         untrained=untrained,
         hits=hits,
-        options=flat(record.config),
+        options={**flat(record.config), "text": record.run["content"]["digest"]},
     )
 
 

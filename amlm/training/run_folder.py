@@ -9,7 +9,6 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from fnmatch import fnmatchcase
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
@@ -19,7 +18,7 @@ from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
 from amlm import __version__
-from amlm.config.run_schema import NOT_SCIENCE, TrainerConfig
+from amlm.config.run_schema import TrainerConfig, is_science
 from amlm.config.schema import Config, as_dict, flat
 from amlm.store.identity import Content
 from amlm.util.errors import InputError, RunFinished
@@ -64,10 +63,9 @@ def _new_folder(config: Config) -> Path:
 
 
 def _first_difference(old: dict[str, Any], new: dict[str, Any]) -> str | None:
-    """The first option that is science (see `NOT_SCIENCE`) and differs, in words."""
+    """The first option that is science (see `is_science`) and differs, in words."""
     for key in [*new, *old]:
-        science = not any(fnmatchcase(key, pattern) for pattern in NOT_SCIENCE)
-        if science and (key in old, old.get(key)) != (key in new, new.get(key)):
+        if is_science(key) and (key in old, old.get(key)) != (key in new, new.get(key)):
             was, now = (str(each[key]) if key in each else "absent" for each in (old, new))
             return f"{key} was {was} and is now {now}"
     return None
