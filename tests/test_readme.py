@@ -14,6 +14,7 @@ from amlm.config.command_line import check_command
 from amlm.config.composition import parse
 from amlm.config.groups import groups_of
 from amlm.evaluation.evaluate_options import Options as EvaluateOptions
+from amlm.compare import CompareOptions
 from amlm.export import ExportOptions
 from amlm.text.downloads.download import Download
 from amlm.text.synthetic.make_triplets import TripletOptions
@@ -35,6 +36,7 @@ OTHERS = re.findall(
 )
 OPTIONS = {
     "bench": BenchOptions,
+    "compare": CompareOptions,
     "data download": Download,
     "data triplets": TripletOptions,
     "data synthesize": SynthesizeOptions,
