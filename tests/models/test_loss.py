@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from amlm.masking.policy import MaskedRows
+from amlm.masking.rows import MaskedRows
 from amlm.models.loss import BLOCK, blockwise_argmax, predictions
 
 
