@@ -1,6 +1,6 @@
 """Parts of speech of the types of an English vocabulary, from surface forms alone.
 
-A type has no context, so a form with several readings gets one of them (*that* is a determiner).
+A type has no context, so a form with several readings gets one of them (*that* is a conjunction).
 Closed classes and frequent words are listed, others guessed from suffixes and capitals; a word that
 no rule knows is a noun. Pieces that do not begin a word are a class of their own.
 """
