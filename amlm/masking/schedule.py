@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from amlm.config.options import NEEDED, option
+from amlm.config.options import option
 from amlm.util.errors import InputError
 
 
@@ -78,9 +78,11 @@ class Realised:
     """The mask ratios that another run realised, by its record: the control for a gain that comes
     from masking more or less than the target. A run of another length is stretched."""
 
-    run: str = option(NEEDED, "folder of the other run")
+    run: str | None = option(None, "folder of the other run")
 
     def __post_init__(self) -> None:
+        if self.run is None:
+            raise InputError("run is not set: give masking.schedule.run=<folder of a run>")
         log = Path(self.run).expanduser() / "log.jsonl"
         try:
             lines = log.read_text(encoding="utf-8").split("\n")

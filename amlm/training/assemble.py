@@ -149,23 +149,18 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
             config.model.nhot.include_self,
             store.folder / "tokenizer",
         )
-    model = build_model(config.model, store.vocab_size, substrings, config.seed, store.special)
+    model = build_model(
+        config.model,
+        store.vocab_size,
+        substrings,
+        config.seed,
+        store.special,
+        store.type_counts("train"),
+    )
     context = make_context(config, store, total_steps, model)
     module = AdaptiveMaskedLM(
-<<<<<<< HEAD
-        build_model(
-            config.model,
-            store.vocab_size,
-            substrings,
-            config.seed,
-            store.special,
-            store.type_counts("train"),
-        ),
-        make_policy(config, store, total_steps),
-=======
         model,
         make_policy(config, store, total_steps, context),
->>>>>>> aa666c2 (Masking: signals beyond the paper, a neural masker, controls, and ratios of another run)
         validation_policy(config.validation, store),
         config.optimizer,
         total_steps=total_steps,

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from amlm.config.options import NEEDED, option
+from amlm.config.options import option
 from amlm.masking.signals import Context, Predictions, score_of_weights
 from amlm.tokenizers.bpe import load_tokenizer
 from amlm.tokenizers.surfaces import surfaces_of
@@ -33,9 +33,13 @@ class Table:
     ids. Types without a surface form that a TSV file cannot name get the mean weight.
     """
 
-    path: str = option(NEEDED, "folder of a finished run, or .tsv, .npy or .safetensors file")
+    path: str | None = option(None, "folder of a finished run, or .tsv, .npy or .safetensors file")
 
     def __post_init__(self) -> None:
+        if self.path is None:
+            raise InputError(
+                "path is not set: give masking.signal.path=<folder of a finished run, or file>"
+            )
         if not Path(self.path).expanduser().exists():
             raise InputError(f"path={self.path} does not exist: give a run folder or a file")
 
@@ -46,6 +50,7 @@ class Table:
         pass
 
     def prepare(self, context: Context) -> None:
+        assert self.path is not None
         weight_V = read_weights(Path(self.path).expanduser(), context.surfaces)
         if not (np.isfinite(weight_V).all() and (weight_V >= 0).all() and weight_V.any()):
             raise InputError(
