@@ -60,7 +60,10 @@ def _check_effects(config: Config) -> None:
         unused.append(("model.nhot", ("dim", "include_self"), "with model/nhot=none"))
     if isinstance(signal, dict) and signal["_target_"].endswith(".Uniform"):
         reason = "with masking/signal=uniform: the table never changes"
-        unused.append(("masking", ("smoothing", "floor"), reason))
+        unused.append(("masking", ("smoothing", "floor", "control"), reason))
+    if isinstance(signal, dict) and signal["_target_"].endswith(".Neural"):
+        reason = "with masking/signal=neural: masks are not drawn from the table"
+        unused.append(("masking", ("control",), reason))
     if config.logger.name != "wandb":
         unused.append(("logger", ("project", "entity", "mode"), "without logger=wandb"))
     for section, names, reason in unused:

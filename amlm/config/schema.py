@@ -144,6 +144,13 @@ class MaskingConfig:
     update_offset: int = option(
         0, "optimizer steps by which each update is delayed; 1 in the authors' script", ge=0
     )
+    control: str = option(
+        "none",
+        "what takes away an adaptive table's knowledge of single types: shuffle it among types of "
+        "similar frequency at each update, give each type the mean of those, or mask uniformly and "
+        "weight each label's loss by the table",
+        choices=("none", "shuffled", "frequency_matched", "loss_weighting"),
+    )
     normalization: str = option(
         "exact",
         "probabilities above 1: redistribute the excess, or clip",

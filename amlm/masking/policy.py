@@ -10,86 +10,38 @@ batch is divided. A draw is cheap: three random numbers per position.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from amlm.masking import controls
 from amlm.masking.keep_dtype import KeepDtype
 from amlm.masking.marginals import clipped_marginals, exact_marginals
 from amlm.masking.replacement import Replacement
+from amlm.masking.rows import Corruption, MaskedRows, gather_rows, slots
 from amlm.masking.sampler import Sampler
 from amlm.masking.schedule import Schedule
-from amlm.masking.signals import Predictions, Signal
+from amlm.masking.signals import (
+    Context,
+    Draw,
+    LearnedSignal,
+    Predictions,
+    PreparedSignal,
+    Signal,
+)
 from amlm.masking.table import update_table
 from amlm.tokenizers.special_tokens import SpecialIds
 from amlm.util.seeds import derived_seed
-
-# Mask ratios from 0.40 to 0.15 meet 32 shapes, and 0.4 % of the positions are unused slots.
-SLOT_GRID = 128
-
-
-@dataclass(frozen=True)
-class Corruption:
-    """The corrupted global batch of a step."""
-
-    inputs_GL: Tensor  # int64, input ids of the model
-    selected_GL: Tensor  # bool, positions that carry a label
-    saturated: Tensor  # scalar, fraction of maskable positions with selection probability 1
-
-
-@dataclass(frozen=True)
-class MaskedRows:
-    """R rows of a corrupted batch, with their labelled positions gathered into M slots."""
-
-    inputs_RL: Tensor  # int64
-    positions_M: Tensor  # int64, indices into the flattened [R·L]; 0 at unused slots
-    labels_M: Tensor  # int64, the original ids; the id at position 0 at unused slots
-    shows_mask_M: Tensor  # bool, whether the input at that position is [MASK]
-    valid_M: Tensor  # bool, false at unused slots
-
-
-def slots(labels: int, positions: int) -> int:
-    """Number of slots for up to ``labels`` labels at ``positions`` positions.
-
-    The next multiple of a ``SLOT_GRID``-th of the positions. The number of labels falls with the
-    mask ratio at nearly every step. What is kept for each shape (kernels of a CPU's matrix library,
-    compiled code, captured graphs) then stays at some tens of shapes per block length.
-    """
-    grid = max(1, positions // SLOT_GRID)
-    return min(max(-(-labels // grid) * grid, 1), positions)
-
-
-def gather_rows(
-    ids_GL: Tensor, corruption: Corruption, rows: slice, capacity: int, mask_id: int
-) -> MaskedRows:
-    """Takes rows of a corrupted batch and gathers their labelled positions into ``capacity`` slots.
-
-    No host-device synchronisation: unused slots are flagged, positions beyond the capacity dropped.
-    """
-    inputs_RL = corruption.inputs_GL[rows]
-    selected = corruption.selected_GL[rows].flatten()
-    slot = torch.where(selected, selected.cumsum(0) - 1, capacity).clamp(max=capacity)
-    positions = torch.full((capacity + 1,), -1, dtype=torch.int64, device=ids_GL.device)
-    indices = torch.arange(selected.numel(), device=ids_GL.device)
-    positions_M = positions.scatter_(0, slot, indices)[:capacity]
-    valid_M = positions_M >= 0
-    positions_M = positions_M.clamp(min=0)
-    return MaskedRows(
-        inputs_RL=inputs_RL,
-        positions_M=positions_M,
-        labels_M=ids_GL[rows].flatten()[positions_M],
-        shows_mask_M=inputs_RL.flatten()[positions_M] == mask_id,
-        valid_M=valid_M,
-    )
 
 
 class MaskingPolicy(KeepDtype):
     """Signal, schedule, sampler and replacement around one table of masking probabilities.
 
-    Buffers, all saved in checkpoints: ``table_V`` (float32), ``first_V`` (its initial value), and
-    one ``statistics_<name>`` per counter of the signal, for the current window.
+    Buffers, all saved in checkpoints: ``table_V`` (float32), ``first_V`` (its initial value), one
+    ``statistics_<name>`` per counter of the signal, for the current window, those of a signal that
+    is a module, and with a control that changes the table ``adaptive_V``, the table without it.
 
     Args:
         vocab_size: V.
@@ -99,11 +51,16 @@ class MaskingPolicy(KeepDtype):
         smoothing, floor: see `amlm.masking.table.update_table`.
         normalization: ``exact`` or ``clipped`` (see `amlm.masking.marginals`).
         mask_special_tokens: whether special tokens other than padding may be selected.
+        control: ``none``, ``shuffled``, ``frequency_matched`` (see `amlm.masking.controls`) or
+            ``loss_weighting``: masks are uniform, and the table weights the labels' losses.
+        context: of the run, for a control or a signal that needs it.
         seed: together with the step, determines the masks.
     """
 
     table_V: Tensor
+    adaptive_V: Tensor
     first_V: Tensor
+    bins_V: Tensor
     maskable_V: Tensor
     candidates_C: Tensor
 
@@ -121,6 +78,8 @@ class MaskingPolicy(KeepDtype):
         floor: float = 0.005,
         normalization: str = "exact",
         mask_special_tokens: bool = False,
+        control: str = "none",
+        context: Context | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -133,14 +92,15 @@ class MaskingPolicy(KeepDtype):
         self.smoothing = smoothing
         self.floor = floor
         self.marginals = {"exact": exact_marginals, "clipped": clipped_marginals}[normalization]
+        # Random numbers are drawn on the host, so that the masks do not depend on the device.
+        self._generator = torch.Generator()
+        self.control = control
+        self.context = context
+        self.report: Mapping[str, Tensor] = {}  # of a learned signal, about the last window
         self.seed = seed
 
-        start_V = torch.full((vocab_size,), schedule(0, total_steps))
-        self.register_buffer("table_V", start_V)
-        self.register_buffer("first_V", start_V.clone())
         for name, dtype in signal.counters().items():
             self.register_buffer(f"statistics_{name}", torch.zeros(vocab_size, dtype=dtype))
-
         maskable_V = torch.ones(vocab_size, dtype=torch.bool)
         maskable_V[special.not_maskable(mask_special_tokens)] = False
         self.register_buffer("maskable_V", maskable_V, persistent=False)
@@ -148,8 +108,31 @@ class MaskingPolicy(KeepDtype):
         if replacement.random_ids == "ordinary":
             candidates_V[special.all()] = False
         self.register_buffer("candidates_C", candidates_V.nonzero().squeeze(1), persistent=False)
-        # Random numbers are drawn on the host, so that the masks do not depend on the device.
-        self._generator = torch.Generator()
+        self._start(torch.full((vocab_size,), self.ratio(0)))
+
+    def _start(self, start_V: Tensor) -> None:
+        """Registers the first table: uniform, or what a signal knows before the first step."""
+        if isinstance(self.signal, PreparedSignal):
+            assert self.context is not None, "a signal that prepares itself needs the context"
+            self.signal.prepare(self.context)
+            score_V = self.signal.score(self.statistics)
+            start_V, _ = update_table(
+                start_V, score_V, self.ratio(0), smoothing=0, floor=self.floor
+            )
+        if self.control in controls.CHANGING:
+            assert self.context is not None, "bins of similar frequency need the context"
+            bins_V = controls.frequency_bins(self.context.counts_V, self.maskable_V)
+            self.register_buffer("bins_V", bins_V, persistent=False)
+            self.register_buffer("adaptive_V", start_V)
+            start_V = self._controlled(start_V, 0)
+        self.register_buffer("table_V", start_V.clone())
+        self.register_buffer("first_V", start_V.clone())
+
+    def _controlled(self, table_V: Tensor, step: int) -> Tensor:
+        if self.control == "frequency_matched":
+            return controls.frequency_matched(table_V, self.bins_V)
+        self._generator.manual_seed(derived_seed(self.seed, "shuffled", step))
+        return controls.shuffled(table_V, self.bins_V, self._generator)
 
     @property
     def statistics(self) -> dict[str, Tensor]:
@@ -165,13 +148,21 @@ class MaskingPolicy(KeepDtype):
         """Draws the masks of a step for its global batch ``ids_GL``."""
         generator = self._generator.manual_seed(derived_seed(self.seed, "masking", step))
         maskable_GL = self.maskable_V[ids_GL]
-        q_GL = self.marginals(self.table_V[ids_GL], maskable_GL, self.ratio(step))
+        q_GL = self.marginals(self._weights(ids_GL), maskable_GL, self.ratio(step))
         selected_GL = self.sampler.select(q_GL, generator)
         inputs_GL = self.replacement.apply(
             ids_GL, selected_GL, self.special.mask, self.candidates_C, generator
         )
         saturated = (q_GL > 1 - 1e-9).sum().double() / maskable_GL.sum().clamp(min=1)
         return Corruption(inputs_GL, selected_GL, saturated)
+
+    def _weights(self, ids_BL: Tensor) -> Tensor:
+        """How readily each position is masked, relative to the others of its sequence."""
+        if self.control == "loss_weighting":
+            return torch.ones_like(ids_BL, dtype=self.table_V.dtype)
+        if isinstance(self.signal, LearnedSignal):
+            return self.signal.weigh(ids_BL)
+        return self.table_V[ids_BL]
 
     def rows(
         self,
@@ -197,6 +188,41 @@ class MaskingPolicy(KeepDtype):
         self.signal.observe(self.statistics, predictions)
 
     @torch.no_grad()
+    def learn(
+        self,
+        ids_GL: Tensor,
+        rows: slice,
+        masked: MaskedRows,
+        predictions: Predictions,
+        labels: Tensor,
+        step: int,
+    ) -> None:
+        """Gives a learned signal the predictions of one micro-batch; others ignore them.
+
+        Args:
+            ids_GL, rows, masked: the global batch of the step, and the rows that were predicted.
+            labels: scalar, labels of the whole step.
+        """
+        if isinstance(self.signal, LearnedSignal):
+            ids_RL = ids_GL[rows]
+            marginals = partial(
+                self.marginals, maskable_BL=self.maskable_V[ids_RL], ratio=self.ratio(step)
+            )
+            draw = Draw(ids_RL, masked.positions_M, marginals, labels, len(ids_GL))
+            self.signal.learn(self.statistics, predictions, draw)
+
+    @torch.no_grad()
+    def finish_step(self, reduce: Callable[[Tensor], Tensor]) -> None:
+        """Updates a learned signal after the last micro-batch; ``reduce`` sums over ranks."""
+        if isinstance(self.signal, LearnedSignal):
+            self.signal.finish_step(reduce)
+
+    def loss_weights(self, ids_GL: Tensor, corruption: Corruption, masked: MaskedRows) -> Tensor:
+        """For ``control=loss_weighting``: weights ``(M,)``, with mean 1 over a step's labels."""
+        total = (self.table_V[ids_GL] * corruption.selected_GL).sum()
+        return self.table_V[masked.labels_M] * (corruption.selected_GL.sum() / total)
+
+    @torch.no_grad()
     def update(self, step: int, reduce: Callable[[Tensor], Tensor] = lambda sums: sums) -> Tensor:
         """Recomputes the table and starts a new window.
 
@@ -206,10 +232,22 @@ class MaskingPolicy(KeepDtype):
 
         Returns: the fraction of types clamped to the floor, a scalar tensor.
         """
-        score_V = self.signal.score({name: reduce(s) for name, s in self.statistics.items()})
+        if self.context is not None:
+            self.context.step = step
+        summed = {name: reduce(sums) for name, sums in self.statistics.items()}
+        if isinstance(self.signal, LearnedSignal):
+            self.report = self.signal.report(summed)
+        changed = self.control in controls.CHANGING
         table_V, floored = update_table(
-            self.table_V, score_V, self.ratio(step), smoothing=self.smoothing, floor=self.floor
+            self.adaptive_V if changed else self.table_V,
+            self.signal.score(summed).to(self.table_V.device, non_blocking=True),
+            self.ratio(step),
+            smoothing=self.smoothing,
+            floor=self.floor,
         )
+        if changed:
+            self.adaptive_V.copy_(table_V)
+            table_V = self._controlled(table_V, step)
         self.table_V.copy_(table_V)
         for sums in self.statistics.values():
             sums.zero_()

@@ -6,11 +6,15 @@ values. It is evaluated on the host, because the ratio determines the shape of t
 
 from __future__ import annotations
 
+import bisect
+import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from amlm.config.options import option
+from amlm.util.errors import InputError
 
 
 class Schedule(Protocol):
@@ -67,3 +71,37 @@ class Step:
     def __call__(self, step: int, total: int) -> float:
         stair = min(step * self.stairs // total, self.stairs - 1)
         return self.start + (self.end - self.start) * stair / (self.stairs - 1)
+
+
+@dataclass
+class Realised:
+    """The mask ratios that another run realised, by its record: the control for a gain that comes
+    from masking more or less than the target. A run of another length is stretched."""
+
+    run: str | None = option(None, "folder of the other run")
+
+    def __post_init__(self) -> None:
+        if self.run is None:
+            raise InputError("run is not set: give masking.schedule.run=<folder of a run>")
+        log = Path(self.run).expanduser() / "log.jsonl"
+        try:
+            lines = log.read_text(encoding="utf-8").split("\n")
+        except OSError as error:
+            raise InputError(
+                f"run={self.run} has no readable log.jsonl ({error.strerror}): name a run folder"
+            ) from error
+        # The truncated last line of a killed run does not end its object.
+        found = [json.loads(line) for line in lines if line.endswith("}")]
+        records = [each for each in found if each["kind"] == "train"]
+        self._until = [int(each["step"]) for each in records]
+        self._ratios = [float(each["realised_ratio"]) for each in records]
+        if not records or not all(0 < ratio < 1 for ratio in self._ratios):
+            raise InputError(
+                f"run={self.run} has no mask ratios in log.jsonl: name the folder of a run that "
+                "trained until its first train record or longer"
+            )
+
+    def __call__(self, step: int, total: int) -> float:
+        # A record is about the steps since the previous one, up to and without its own.
+        there = _progress(step, total) * self._until[-1]
+        return self._ratios[min(bisect.bisect_right(self._until, there), len(self._ratios) - 1)]

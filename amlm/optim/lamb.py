@@ -145,6 +145,16 @@ class Lamb(Optimizer):
         _check_options({**self.defaults, **param_group}, where)
         super().add_param_group(param_group)
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restores a state to the bit; torch would round the moments to a bfloat16 parameter."""
+        super().load_state_dict(state_dict)
+        saved = [number for group in state_dict["param_groups"] for number in group["params"]]
+        params = [param for group in self.param_groups for param in group["params"]]
+        for number, param in zip(saved, params, strict=True):
+            for name, value in state_dict["state"].get(number, {}).items():
+                if isinstance(value, Tensor):
+                    self.state[param][name] = value.to(param.device, copy=True)
+
     @overload
     def step(self, closure: None = None) -> None: ...
 

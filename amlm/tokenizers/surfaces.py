@@ -75,3 +75,13 @@ def surfaces_of(tokenizer: Tokenizer | PreTrainedTokenizerFast) -> list[str | No
         else:
             surfaces[v] = piece
     return surfaces
+
+
+def kind_of(surface: str | None) -> str:
+    """``word`` (begins one), ``continuation``, ``number``, ``punctuation``, or ``byte`` (without a
+    surface form)."""
+    if surface is None:
+        return "byte"
+    if any(character.isalpha() for character in surface):
+        return "word" if surface.startswith(BOUNDARY) else "continuation"
+    return "number" if any(character.isnumeric() for character in surface) else "punctuation"

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import lightning as L
+import torch
+import torch.nn.functional as F
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.loggers.logger import Logger
+from torch import nn
 
 from amlm.config.components import build_callbacks, build_masking
 from amlm.config.run_schema import TrainerConfig, ValidationConfig
@@ -21,10 +24,13 @@ from amlm.masking.policy import MaskingPolicy
 from amlm.masking.replacement import Replacement
 from amlm.masking.sampler import Bernoulli, Systematic
 from amlm.masking.schedule import Constant
+from amlm.masking.signals import Context
 from amlm.masking.signals.authors import authors_counters
 from amlm.masking.signals.uniform import Uniform
 from amlm.models.build import build_model
+from amlm.models.deberta import DebertaV2MaskedLM
 from amlm.models.substrings import cached_substring_index
+from amlm.models.tied import FusedEmbedding
 from amlm.store.datamodule import TextDataModule
 from amlm.store.plan import BatchPlan, make_plan
 from amlm.store.token_store import TokenStore
@@ -79,7 +85,25 @@ def make_parts(config: Config, store: TokenStore) -> Parts:
     return Parts(store, plan, make_module(config, store, plan.total_steps), data)
 
 
-def make_policy(config: Config, store: TokenStore, total_steps: int) -> MaskingPolicy:
+def make_context(
+    config: Config, store: TokenStore, total_steps: int, model: DebertaV2MaskedLM
+) -> Context:
+    """What a masking signal can know of a run."""
+    rows = model.deberta.embeddings.word_embeddings  # their weight is without n-hot
+    assert isinstance(rows, nn.Embedding | FusedEmbedding)
+    return Context(
+        counts_V=torch.from_numpy(store.type_counts("train")),
+        surfaces=surfaces_of(store.tokenizer),
+        total_steps=total_steps,
+        seed=config.seed,
+        embed=lambda ids: F.embedding(ids, rows.weight),
+        width=config.model.hidden_size,
+    )
+
+
+def make_policy(
+    config: Config, store: TokenStore, total_steps: int, context: Context
+) -> MaskingPolicy:
     """The masking policy of training."""
     masking, parts = config.masking, build_masking(config)
     if masking.counters == "bfloat16":
@@ -93,6 +117,8 @@ def make_policy(config: Config, store: TokenStore, total_steps: int) -> MaskingP
         floor=masking.floor,
         normalization=masking.normalization,
         mask_special_tokens=masking.mask_special_tokens,
+        control=masking.control,
+        context=context,
         seed=config.seed,
     )
 
@@ -123,16 +149,18 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
             config.model.nhot.include_self,
             store.folder / "tokenizer",
         )
+    model = build_model(
+        config.model,
+        store.vocab_size,
+        substrings,
+        config.seed,
+        store.special,
+        store.type_counts("train"),
+    )
+    context = make_context(config, store, total_steps, model)
     module = AdaptiveMaskedLM(
-        build_model(
-            config.model,
-            store.vocab_size,
-            substrings,
-            config.seed,
-            store.special,
-            store.type_counts("train"),
-        ),
-        make_policy(config, store, total_steps),
+        model,
+        make_policy(config, store, total_steps, context),
         validation_policy(config.validation, store),
         config.optimizer,
         total_steps=total_steps,

@@ -18,7 +18,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from amlm.config.schema import OptimizerConfig
-from amlm.masking.policy import Corruption, MaskedRows, MaskingPolicy
+from amlm.masking.policy import MaskingPolicy
+from amlm.masking.rows import Corruption, MaskedRows
+from amlm.masking.signals import uses_entropy
 from amlm.models.deberta import DebertaV2MaskedLM
 from amlm.models.loss import predictions
 from amlm.optim.learning_rate import cosine_from_zero, cosine_with_warmup, warmup_steps
@@ -26,6 +28,17 @@ from amlm.optim.optimizers import make_optimizer
 from amlm.store.datamodule import StepBatch, ValidationBatch
 from amlm.training.accumulators import Validation, Window
 from amlm.util.seeds import derived_seed
+
+
+def over_ranks(trainer: L.Trainer) -> Callable[[Tensor], Tensor]:
+    """A function that sums a tensor over all ranks."""
+
+    def reduce(sums: Tensor) -> Tensor:
+        reduced = trainer.strategy.reduce(sums, reduce_op="sum")
+        assert isinstance(reduced, Tensor)
+        return reduced
+
+    return reduce
 
 
 class AdaptiveMaskedLM(L.LightningModule):
@@ -100,8 +113,13 @@ class AdaptiveMaskedLM(L.LightningModule):
             self._corruption = (batch.step, self.masking.corrupt(batch.ids_GL, batch.step))
         corruption = self._corruption[1]
         rows = self.masking.rows(batch.ids_GL, corruption, batch.rows, batch.maskable, batch.step)
-        seen = predictions(self.predict_rows(rows), rows)
+        seen = predictions(self.predict_rows(rows), rows, entropy=uses_entropy(self.masking.signal))
+        # The number of labels of the whole step: those of a rank or micro-batch can differ.
+        labels = corruption.selected_GL.sum().clamp(min=1)
         self.masking.observe(seen)
+        self.masking.learn(batch.ids_GL, batch.rows, rows, seen, labels, batch.step)
+        if batch.last_micro_batch:
+            self.masking.finish_step(over_ranks(self.trainer))
         self.window.add(
             seen,
             sum(batch.maskable),
@@ -109,10 +127,12 @@ class AdaptiveMaskedLM(L.LightningModule):
             corruption.saturated,
             1 / self.accumulate,
         )
+        nll_M = seen.nll_M
+        if self.masking.control == "loss_weighting":
+            nll_M = nll_M * self.masking.loss_weights(batch.ids_GL, corruption, rows)
         # The mean over all labels of the step: Lightning divides by the number of micro-batches and
-        # averages over ranks, whose numbers of labels can differ.
-        labels = corruption.selected_GL.sum().clamp(min=1)
-        return seen.nll_M.sum() / labels * (self.accumulate * self.trainer.world_size)
+        # averages over ranks.
+        return nll_M.sum() / labels * (self.accumulate * self.trainer.world_size)
 
     def validation_step(self, batch: ValidationBatch, batch_idx: int) -> None:
         if not batch.maskable:

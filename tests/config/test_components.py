@@ -144,7 +144,8 @@ def in_a_process(site: Path, conf: Path, *arguments: str) -> str:
 
 def test_help_shows_the_options_of_a_users_signal(mylab: Path, conf: Path) -> None:
     shown = in_a_process(mylab, conf, "masking/signal=mine", "masking.signal.sharpness=3", "--help")
-    assert "  masking/signal = hard | soft | uniform | mine | plain\n" in shown
+    signals = "entropy | frequency | hard | inverse_frequency | morph | neural | pos | soft"
+    assert f"  masking/signal = {signals} | table | uniform | mine | plain\n" in shown
     assert (
         "Options of masking.signal, mylab.signals.Mine:\n"
         "  masking.signal.sharpness=3.0\n"

@@ -22,8 +22,21 @@ CHOICES = [
     f"{group}={choice}"
     for group, choices in GROUPS.items()
     for choice in choices
-    if choice != "babylm"
+    if choice not in ("babylm", "frozen", "mlm_realised", "table", "realised")  # need a path
 ]
+# Beyond the paper: signal, schedule.
+BEYOND = {
+    "frequency_decay": ("Frequency", "Linear"),
+    "entropy_decay": ("Entropy", "Linear"),
+    "morph_decay": ("Morph", "Linear"),
+    "pos_decay": ("Pos", "Linear"),
+    "neural_decay": ("Neural", "Linear"),
+    "shuffled": ("Hard", "Linear"),
+    "frequency_matched": ("Hard", "Linear"),
+    "loss_weighting": ("Hard", "Linear"),
+    "frozen": ("Table", "Linear"),
+    "mlm_realised": ("Uniform", "Realised"),
+}
 
 
 def composed(*overrides: str) -> Config:
@@ -35,7 +48,7 @@ def composed(*overrides: str) -> Config:
 
 
 def test_the_experiments_are_those_of_the_readme() -> None:
-    assert sorted(GROUPS["experiment"]) == sorted(EXPERIMENTS)
+    assert sorted(GROUPS["experiment"]) == sorted([*EXPERIMENTS, *BEYOND])
 
 
 @pytest.mark.parametrize("choice", CHOICES)
@@ -62,6 +75,23 @@ def test_an_experiment_has_the_signal_schedule_and_nhot_of_its_name(name: str) -
     assert schedule == ("Linear" if "decay" in name else "Constant")
     _, nhot, fusion = name.partition("_nhot")
     assert config.model.nhot.fusion == (fusion.removeprefix("_") or ("add" if nhot else "none"))
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_an_experiment_beyond_the_paper_has_the_parts_of_its_name(
+    name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "log.jsonl").write_text('{"kind": "train", "step": 9, "realised_ratio": 0.3}\n')
+    paths = {
+        "frozen": f"masking.signal.path={tmp_path}",
+        "mlm_realised": f"masking.schedule.run={tmp_path}",
+    }
+    config = parse(Config, [f"experiment={name}", *filter(None, [paths.get(name)])])
+    assert str(config.name).startswith(name)
+    parts = (config.masking.signal, config.masking.schedule)
+    assert tuple(part["_target_"].rpartition(".")[2] for part in parts) == BEYOND[name]
+    changes = name in ("shuffled", "frequency_matched", "loss_weighting")
+    assert config.masking.control == (name if changes else "none")
 
 
 def test_parse_names_a_run_by_its_choices() -> None:

@@ -43,7 +43,7 @@ def test_runs_expands_every_form_of_sweep() -> None:
     assert runs_of("seed=0,1", "name=a") == [["seed=0", "name=a"], ["seed=1", "name=a"]]
     assert runs_of("name=choice(a,b)") == [["name=a"], ["name=b"]]
     assert runs_of("seed=range(1,7,3)") == [["seed=1"], ["seed=4"]]
-    assert runs_of("masking/signal=glob(*,exclude=u*)") == [
+    assert runs_of("masking/signal=glob([h*,so*,u*],exclude=u*)") == [
         ["masking/signal=hard"],
         ["masking/signal=soft"],
     ]

@@ -55,6 +55,12 @@ SMALL = Command("amlm.x", "About x.", Options, print)
             ["model.nhot.include_self=False has no effect with model/nhot=none"],
         ),
         (["model/nhot=gates"], ["model/nhot", "did you mean gate"]),
+        (
+            ["experiment=neural_decay", "masking.control=shuffled"],
+            ["masking.control=shuffled has no effect with masking/signal=neural"],
+        ),
+        (["experiment=frozen"], ["masking.signal: path is not set: give masking.signal.path="]),
+        (["experiment=mlm_realised"], ["masking.schedule: run is not set: give masking.schedule."]),
         (["logger.project=mine"], ["logger.project=mine has no effect without logger=wandb"]),
         (
             ["experiment=paper_parity", "trainer.accumulate=2"],

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from amlm.masking.marginals import exact_marginals
-from amlm.masking.policy import MaskedRows, MaskingPolicy, slots
+from amlm.masking.policy import MaskingPolicy
 from amlm.masking.replacement import Replacement
+from amlm.masking.rows import MaskedRows, slots
 from amlm.masking.sampler import Bernoulli, Sampler, Systematic
 from amlm.masking.schedule import Constant, Linear
 from amlm.masking.signals import Predictions, Signal

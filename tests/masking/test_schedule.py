@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from amlm.config.components import build
-from amlm.masking.schedule import Constant, Cosine, Linear, Schedule, Step
+from amlm.masking.schedule import Constant, Cosine, Linear, Realised, Schedule, Step
 from amlm.util.errors import InputError
 
 ALL: list[Schedule] = [Constant(), Linear(), Cosine(), Step()]
@@ -101,3 +102,24 @@ def test_invalid_options_are_named(name: str, options: dict[str, Any], message: 
     node = {"_target_": f"amlm.masking.schedule.{name}", **options}
     with pytest.raises(InputError, match=message):
         build(node, "schedule")
+
+
+def test_realised_repeats_the_ratios_of_another_run(tmp_path: Path) -> None:
+    def line(kind: str, step: int, ratio: float) -> str:
+        return f'{{"kind": "{kind}", "step": {step}, "realised_ratio": {ratio}}}\n'
+
+    log = line("train", 10, 0.4) + line("validation", 10, 0.9) + line("train", 20, 0.3)
+    (tmp_path / "log.jsonl").write_text(log + line("train", 30, 0.2) + '{"kind": "tr')
+    schedule = Realised(str(tmp_path))
+    by_step = {0: 0.4, 9: 0.4, 10: 0.3, 19: 0.3, 20: 0.2, 29: 0.2, 30: 0.2, 99: 0.2}
+    assert {step: schedule(step, 30) for step in by_step} == by_step
+    assert [schedule(step, 6) for step in range(7)] == [0.4, 0.4, 0.3, 0.3, 0.2, 0.2, 0.2]
+
+
+def test_realised_needs_a_run_that_trained(tmp_path: Path) -> None:
+    node = {"_target_": "amlm.masking.schedule.Realised", "run": str(tmp_path)}
+    with pytest.raises(InputError, match=r"masking.schedule: run=.* no readable log.*name a run"):
+        build(node, "masking.schedule")
+    (tmp_path / "log.jsonl").write_text('{"kind": "validation", "step": 0}\n')
+    with pytest.raises(InputError, match=r"run=.* has no mask ratios.*name the folder of a run"):
+        build(node, "masking.schedule")

@@ -1,14 +1,17 @@
-"""The in-place loss against `torch.nn.functional.cross_entropy`; the blockwise argmax against
-`argmax`."""
+"""The in-place loss against `torch.nn.functional.cross_entropy`, its entropy against the definition
+in float64; the blockwise argmax against `argmax`."""
 
 from __future__ import annotations
+
+import math
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from amlm.masking.policy import MaskedRows
+from amlm.masking.rows import MaskedRows
+from amlm.models import loss
 from amlm.models.loss import BLOCK, blockwise_argmax, predictions
 
 
@@ -47,6 +50,34 @@ def test_loss_and_gradient_equal_those_of_cross_entropy(scale: float, size: int)
     torch.testing.assert_close(ours.grad.double(), theirs.grad, rtol=1e-4, atol=1e-7)
     assert torch.equal(seen.correct_M, (start.argmax(1) == labels) & valid)
     assert torch.equal(ours.detach(), start)
+
+
+@pytest.mark.parametrize("scale", [0.1, 3.0, 60.0])
+def test_entropy_is_that_of_the_softmax_and_changes_nothing_else(
+    scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = 3 * BLOCK + 11
+    monkeypatch.setattr(
+        loss, "ENTROPY_BYTES", 7 * size * 4
+    )  # several blocks of rows, the last short
+    generator = torch.Generator().manual_seed(0)
+    start = scale * torch.randn(40, size, generator=generator)
+    start[3, 2] = 400.0
+    start[4] = 0.0
+    labels = torch.randint(size, (40,), generator=generator)
+    rows, outcomes = _rows(labels, labels >= 0), []
+    for entropy in (False, True):
+        logits = start.clone().requires_grad_()
+        seen = predictions(logits * 1.0, rows, entropy=entropy)
+        seen.nll_M.sum().backward()  # type: ignore[no-untyped-call]
+        outcomes.append((seen.nll_M.detach(), logits.grad))
+        assert (seen.entropy_M is not None) == entropy
+    assert seen.entropy_M is not None and not seen.entropy_M.requires_grad
+    for plain, with_entropy in zip(*outcomes, strict=True):
+        assert torch.equal(plain, with_entropy)  # to the bit
+    expected = torch.special.entr(start.double().softmax(1)).sum(1)
+    torch.testing.assert_close(seen.entropy_M.double(), expected, rtol=1e-5, atol=1e-5)
+    assert seen.entropy_M[3] == 0 and seen.entropy_M[4].item() == pytest.approx(math.log(size))
 
 
 def test_a_second_backward_pass_is_refused() -> None:

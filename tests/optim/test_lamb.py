@@ -372,3 +372,9 @@ def test_moments_of_bfloat16_weights_are_float32() -> None:
     state = optimizer.state[param]
     assert state["exp_avg"].dtype == state["exp_avg_sq"].dtype == torch.float32
     assert param.dtype == torch.bfloat16
+    resumed = Lamb([param])
+    resumed.load_state_dict(optimizer.state_dict())
+    for name in ("exp_avg", "exp_avg_sq"):
+        again = resumed.state[param][name]
+        assert again.dtype == torch.float32 and torch.equal(again, state[name])
+        assert again.data_ptr() != state[name].data_ptr()

@@ -6,6 +6,7 @@ import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import torch
 from amlm.config.composition import parse
 from amlm.config.schema import Config
 from amlm.train import main, train
+from amlm.training.callbacks.metrics import Metrics
 from amlm.training.record import read_log, read_tables
 from amlm.training.run import Result
 
@@ -69,15 +71,16 @@ def tiny_options() -> tuple[str, ...]:
     return TINY
 
 
+@pytest.fixture(scope="session")
+def tiny_overrides(text_folder: Path, cache: Path) -> list[str]:
+    """The overrides of a tiny run, but for its place."""
+    return [*TINY, f"data.dir={text_folder}", f"paths.cache={cache}"]
+
+
 @pytest.fixture
-def overrides(text_folder: Path, cache: Path, tmp_path: Path) -> list[str]:
+def overrides(tiny_overrides: list[str], tmp_path: Path) -> list[str]:
     """The overrides of a tiny run."""
-    return [
-        *TINY,
-        f"data.dir={text_folder}",
-        f"paths.cache={cache}",
-        f"paths.outputs={tmp_path / 'outputs'}",
-    ]
+    return [*tiny_overrides, f"paths.outputs={tmp_path / 'outputs'}"]
 
 
 @pytest.fixture
@@ -94,6 +97,25 @@ def tiny(overrides: list[str]) -> Callable[..., Config]:
 def tiny_run(tiny: Callable[..., Config]) -> Callable[..., Result]:
     """Trains a tiny configuration with further overrides."""
     return lambda *more: train(tiny(*more))
+
+
+@pytest.fixture
+def interrupt(monkeypatch: pytest.MonkeyPatch) -> Callable[[Config, int], None]:
+    """Trains a configuration until Ctrl-C at the end of a step, before its checkpoint."""
+
+    def start(config: Config, step: int) -> None:
+        original = Metrics.on_step_end
+
+        def stops(self: Metrics, trainer: Any, module: Any, now: int) -> None:
+            original(self, trainer, module, now)
+            if now == step:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch, pytest.raises((KeyboardInterrupt, SystemExit)):
+            patch.setattr(Metrics, "on_step_end", stops)
+            train(config)
+
+    return start
 
 
 @pytest.fixture

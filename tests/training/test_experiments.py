@@ -7,6 +7,8 @@ import json
 import math
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from omegaconf import OmegaConf
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from amlm.config.command import RUN_CONFIG
+from amlm.config.composition import parse
 from amlm.config.groups import groups_of
 from amlm.config.schema import Config
 from amlm.train import train
@@ -24,18 +27,48 @@ from amlm.training.run import Result
 from amlm.util.errors import InputError
 
 
+@pytest.fixture(scope="module")
+def another_run(
+    tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """The overrides of the experiments that need the folder of another run."""
+    folder = tmp_path_factory.mktemp("other") / "run"
+    steps = ("trainer.max_steps=2", "masking.update_every=1", f"run_dir={folder}")
+    train(parse(Config, [*tiny_overrides, *steps]))
+    return {
+        "frozen": f"masking.signal.path={folder}",
+        "mlm_realised": f"masking.schedule.run={folder}",
+    }
+
+
 @pytest.mark.parametrize("experiment", groups_of(RUN_CONFIG)["experiment"])
-def test_every_experiment_trains_two_steps(
-    experiment: str, tiny_run: Callable[..., Result]
+def test_every_experiment_trains_two_steps_resumes_and_exports(
+    experiment: str,
+    another_run: dict[str, str],
+    tiny: Callable[..., Config],
+    same_run: Callable[[Path, Path], None],
+    interrupt: Callable[[Config, int], None],
+    tmp_path: Path,
 ) -> None:
-    result = tiny_run(f"experiment={experiment}", "trainer.max_steps=2", "masking.update_every=1")
+    def config(*folder: str) -> Config:
+        steps = ("trainer.max_steps=2", "masking.update_every=1", "checkpoints.every=1")
+        other = another_run.get(experiment, "seed=0")
+        return tiny(f"experiment={experiment}", *steps, other, *folder)
+
+    result = train(config())
+    if not experiment.endswith("nhot"):  # their state is the model's
+        stopped = f"run_dir={tmp_path / 'stopped'}"
+        interrupt(config(stopped), 2)
+        same_run(train(config(stopped)).folder, result.folder)
+    AutoModelForMaskedLM.from_pretrained(result.folder / "hf")
+
     records = read_log(result.folder)
     assert [r["step"] for r in records if r["kind"] == "train"] == [1, 2]
     updates = [2] if experiment == "paper_parity" else [1, 2]  # the authors' come a step later
     assert [r["step"] for r in records if r["kind"] == "mask_update"] == updates
     assert all(math.isfinite(r["loss"]) for r in records if r["kind"] in ("train", "validation"))
     moved = records[-1]["kl_first"] > 1e-9
-    assert moved == (not experiment.startswith("mlm"))
+    assert moved == (not experiment.startswith("mlm") and experiment != "frozen")
     assert result.folder.parent.name.startswith(experiment)
 
 
@@ -222,8 +255,8 @@ def test_a_run_that_diverges_stops_with_advice(
 ) -> None:
     from amlm.training import lightning_module as module
 
-    def broken(logits_MV: torch.Tensor, rows: object, compare: str = "exact") -> object:
-        seen = predictions(logits_MV, rows, compare)  # type: ignore[arg-type]
+    def broken(*arguments: Any, **options: Any) -> object:
+        seen = predictions(*arguments, **options)
         object.__setattr__(seen, "nll_M", seen.nll_M * float("nan"))
         return seen
 

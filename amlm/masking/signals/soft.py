@@ -12,6 +12,29 @@ from torch import Tensor
 from amlm.masking.signals import Predictions
 
 
+def add_where_masked(
+    sum_V: Tensor, total_V: Tensor, value_M: Tensor, predictions: Predictions
+) -> None:
+    """Adds values and their number to sums per type, at positions that show ``[MASK]``."""
+    counted_M = predictions.valid_M & predictions.shows_mask_M
+    sum_V.index_add_(0, predictions.labels_M, torch.where(counted_M, value_M, 0).to(sum_V.dtype))
+    total_V.index_add_(0, predictions.labels_M, counted_M.to(total_V.dtype))
+
+
+def mean_with_guess(sum_V: Tensor, total_V: Tensor) -> Tensor:
+    """Mean per type in units of ``log V``, with one pseudo-count of a uniform guess."""
+    uniform = math.log(sum_V.numel())
+    return (sum_V.double() + uniform) / (total_V.double() + 1.0) / uniform
+
+
+def inverted_min_max(value_V: Tensor) -> Tensor:
+    """One minus the values min-max normalised to [0, 1]; 0.5 everywhere if all are equal."""
+    low, high = value_V.aminmax()
+    spread = high - low
+    scaled_V = (value_V - low) / torch.where(spread > 0, spread, 1.0)
+    return torch.where(spread > 0, 1.0 - scaled_V, 0.5)
+
+
 @dataclass
 class Soft:
     """One minus the mean cross-entropy per type, min-max normalised over the vocabulary.
@@ -24,18 +47,7 @@ class Soft:
         return {"loss": torch.float64, "total": torch.int64}
 
     def observe(self, statistics: Mapping[str, Tensor], predictions: Predictions) -> None:
-        counted_M = predictions.valid_M & predictions.shows_mask_M
-        loss_V, total_V = statistics["loss"], statistics["total"]
-        loss_M = torch.where(counted_M, predictions.nll_M, 0).to(loss_V.dtype)
-        loss_V.index_add_(0, predictions.labels_M, loss_M)
-        total_V.index_add_(0, predictions.labels_M, counted_M.to(total_V.dtype))
+        add_where_masked(statistics["loss"], statistics["total"], predictions.nll_M, predictions)
 
     def score(self, statistics: Mapping[str, Tensor]) -> Tensor:
-        uniform = math.log(statistics["loss"].numel())
-        mean_V = (statistics["loss"].double() + uniform) / (statistics["total"].double() + 1.0)
-        normal_V = mean_V / uniform
-        low, high = normal_V.aminmax()
-        spread = high - low
-        # If all types have the same loss there is no range to scale by, and every score is 0.5.
-        scaled_V = (normal_V - low) / torch.where(spread > 0, spread, 1.0)
-        return torch.where(spread > 0, 1.0 - scaled_V, 0.5)
+        return inverted_min_max(mean_with_guess(statistics["loss"], statistics["total"]))

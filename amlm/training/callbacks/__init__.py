@@ -7,11 +7,9 @@ every callback that has it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import lightning as L
-import torch
 from torch import Tensor
 
 from amlm.store.datamodule import StepBatch
@@ -45,14 +43,3 @@ class StepCallback(L.Callback, ABC):
     ) -> None:
         if batch.last_micro_batch:
             self.on_step_end(trainer, pl_module, batch.step + 1)
-
-
-def over_ranks(trainer: L.Trainer) -> Callable[[Tensor], Tensor]:
-    """A function that sums a tensor over all ranks."""
-
-    def reduce(sums: Tensor) -> Tensor:
-        reduced = trainer.strategy.reduce(sums, reduce_op="sum")
-        assert isinstance(reduced, torch.Tensor)
-        return reduced
-
-    return reduce

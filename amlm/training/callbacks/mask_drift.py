@@ -5,17 +5,17 @@ Shapes: V token types.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import lightning as L
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from amlm.masking.table import drift
-from amlm.tokenizers.bpe import BOUNDARY
-from amlm.tokenizers.surfaces import special_types, surfaces_of
+from amlm.tokenizers.surfaces import kind_of, special_types, surfaces_of
 from amlm.training.callbacks import Update
 from amlm.training.lightning_module import AdaptiveMaskedLM
 from amlm.training.run_log import RunLog
@@ -41,16 +41,6 @@ def by_frequency_rank(
     }
 
 
-def kind_of(surface: str | None) -> str:
-    """``word`` (begins one), ``continuation``, ``number``, ``punctuation``, or ``byte`` (without a
-    surface form; see `amlm.tokenizers.surfaces`)."""
-    if surface is None:
-        return "byte"
-    if any(character.isalpha() for character in surface):
-        return "word" if surface.startswith(BOUNDARY) else "continuation"
-    return "number" if any(character.isnumeric() for character in surface) else "punctuation"
-
-
 def by_kind(table_V: NDArray[np.float32], kinds: Sequence[str]) -> dict[str, float]:
     """Mean masking probability by kind of token."""
     kinds_V = np.asarray(kinds)
@@ -69,6 +59,11 @@ def extremes(
     order = frequent[np.argsort(table_V[frequent], kind="stable")]
     named = [(surface, float(table_V[v])) for v in order if (surface := surfaces[v]) is not None]
     return named[::-1][:top], named[:top]
+
+
+def _report(of_signal: Mapping[str, Tensor]) -> dict[str, dict[str, float]]:
+    values = {name: float(value) for name, value in of_signal.items()}
+    return {"masker": values} if values else {}
 
 
 class MaskDrift(L.Callback):
@@ -109,6 +104,7 @@ class MaskDrift(L.Callback):
                 "by_kind": by_kind(table_V, self.kinds),
                 "highest": highest,
                 "lowest": lowest,
+                **_report(pl_module.masking.report),
             },
             table_V,
         )

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import lightning as L
 
-from amlm.training.callbacks import StepCallback, Update, over_ranks
-from amlm.training.lightning_module import AdaptiveMaskedLM
+from amlm.training.callbacks import StepCallback, Update
+from amlm.training.lightning_module import AdaptiveMaskedLM, over_ranks
 
 
 @dataclass(eq=False)

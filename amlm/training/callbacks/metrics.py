@@ -12,8 +12,8 @@ import torch
 from amlm.store.datamodule import StepBatch
 from amlm.store.plan import BatchPlan
 from amlm.store.words_seen import WordCounter
-from amlm.training.callbacks import StepCallback, over_ranks
-from amlm.training.lightning_module import AdaptiveMaskedLM
+from amlm.training.callbacks import StepCallback
+from amlm.training.lightning_module import AdaptiveMaskedLM, over_ranks
 from amlm.training.record import Record
 from amlm.training.run_log import RunLog
 from amlm.util.errors import InputError

@@ -11,11 +11,11 @@ import torch
 
 from amlm.masking.table import drift
 from amlm.tokenizers.bpe import RESERVED
+from amlm.tokenizers.surfaces import kind_of
 from amlm.training.callbacks.mask_drift import (
     by_frequency_rank,
     by_kind,
     extremes,
-    kind_of,
     rank_bins,
 )
 

@@ -1,0 +1,37 @@
+"""Part-of-speech signal: masks the classes of words that are hard. V token types, C classes.
+
+After Yang et al. 2023 (arXiv 2208.10806), read in the abstract only: weights per part of speech
+from running losses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from amlm.masking.signals import Context, score_of_weights
+from amlm.masking.signals.soft import Soft
+from amlm.tokenizers.parts_of_speech import part_of_speech
+
+
+@dataclass
+class Pos(Soft):
+    """Weight: the mean loss of a type's part of speech, counted as in `Soft`, with one pseudo-count
+    of a uniform guess per class. Smoothing of the table makes it a running mean over windows."""
+
+    def prepare(self, context: Context) -> None:
+        tags = [part_of_speech(surface) for surface in context.surfaces]
+        self.classes = sorted(set(tags))
+        self.class_V = torch.tensor([self.classes.index(tag) for tag in tags])
+
+    def score(self, statistics: Mapping[str, Tensor]) -> Tensor:
+        class_V = self.class_V.to(statistics["loss"].device)
+        loss_C, total_C = (
+            statistics[name].new_zeros(len(self.classes)).index_add_(0, class_V, statistics[name])
+            for name in ("loss", "total")
+        )
+        guess = torch.log(torch.tensor(float(len(class_V)), dtype=torch.float64))
+        return score_of_weights(((loss_C + guess) / (total_C + 1.0))[class_V])
