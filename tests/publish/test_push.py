@@ -147,9 +147,9 @@ def test_checkpoints_of_a_pushed_model_are_its_branches(hub: Stub, tmp_path: Pat
         folder.mkdir()
         (folder / "config.json").write_text("{}")
     push(folders, REPOSITORY, hub.api, private=False)
-    assert checkpoints(REPOSITORY, hub.api) == ["chck_2M", "chck_10M"]
+    assert checkpoints(f"hub:{REPOSITORY}", hub.api) == ["chck_2M", "chck_10M"]
     assert checkpoints(str(tmp_path)) == ["chck_2M", "chck_10M"]
-    assert checkpoints("someone/else", hub.api) == []
+    assert checkpoints("hub:someone/else", hub.api) == []
 
 
 def test_an_interrupted_push_can_be_resumed(hub: Stub, folders: list[Path]) -> None:

@@ -70,7 +70,7 @@ def trained_model(config: Config, folder: Path, steps: int) -> DebertaV2MaskedLM
     """The model of a run's last checkpoint, as it was trained."""
     store = open_store(config.data, config.tokenizer, folder)
     module = make_module(config, store, total_steps=steps).eval()
-    checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=False)
+    checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
     module.load_state_dict(checkpoint["state_dict"])
     return module.model
 
