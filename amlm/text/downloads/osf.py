@@ -66,9 +66,9 @@ def _entries(url: str) -> list[Any]:
     entries: dict[str, Any] = {}
     page_url = url + PAGES
     while page_url:
-        page = _get(page_url)
+        page, before = _get(page_url), len(entries)
         entries.update((each["id"], each) for each in page["data"])
-        page_url = page["links"]["next"]
+        page_url = page["links"]["next"] if len(entries) > before else None
     total = page["links"]["meta"]["total"]
     if len(entries) != total:
         raise Unreachable(f"{url} lists {len(entries)} of its {total} files: try again later")
