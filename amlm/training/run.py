@@ -28,6 +28,7 @@ from amlm.training.run_log import RunLog
 from amlm.training.summary import constant_guess, summarise, summary_text
 from amlm.util import terminal
 from amlm.util.errors import InputError
+from amlm.util.secrets import masked
 from amlm.util.terminal import quiet_lightning
 
 RANK_FOLDER = "AMLM_RUN_DIR"  # passes the folder of the first rank to the others
@@ -104,7 +105,7 @@ def run(config: Config) -> Result:
                 name=f"{config.name}-seed{config.seed}",
                 group=config.sweep,
                 job_type=config.name,
-                config=as_dict(config),
+                config=masked(as_dict(config)),
             )
         loggers = [run_log, *run_log.mirrors]
         trainer = make_trainer(config.trainer, parts.plan, claimed.path, callbacks, loggers)

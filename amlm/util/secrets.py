@@ -47,7 +47,7 @@ def check_no_secrets(options: Any, prefix: str = "") -> None:
     for name, value in pairs:
         if isinstance(value, Mapping):
             check_no_secrets(value, f"{prefix}{name}.")
-        elif masked(value, str(name)) != value:
+        elif isinstance(value, (str, list)) and masked(value, str(name)) != value:
             raise InputError(
                 f"{prefix}{name} holds a secret, which would be written down with the options: put "
                 f"it into an environment variable and give '{prefix}{name}=${{oc.env:VARIABLE}}'"

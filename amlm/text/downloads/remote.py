@@ -183,7 +183,8 @@ def _request_rest(file: RemoteFile, part: Path, bar: tqdm[None]) -> None:
     if part.stat().st_size > file.size:
         part.unlink()
         raise Unreachable(
-            f"{file.url} sends more than the {file.size:,} bytes that it announced; they were deleted"
+            f"{file.url} sends more than the {file.size:,} bytes that it announced; what came was "
+            "deleted"
         )
     if _received(file, part) < file.size:
         raise requests.ConnectionError("the response ended early")
