@@ -193,8 +193,9 @@ def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) ->
     limits = [tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", 0)]
     for name, module in model.named_modules():
         # RoBERTa counts positions from the padding index on.
-        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None):
-            limits.append(module.num_embeddings - module.padding_idx - 1)
+        padding = getattr(module, "padding_idx", None)  # 0 is one
+        if name.endswith("position_embeddings") and padding is not None:
+            limits.append(module.num_embeddings - padding - 1)
     return int(min((limit for limit in limits if limit and limit > 0), default=2**31))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from amlm.text.readers.hub_datasets import HUB
 from amlm.util.errors import InputError
+from amlm.util.look import check_no_pointer
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -52,7 +53,8 @@ def find_model(model: str, revision: str, trusted: bool = False) -> Source:
         trusted: see `Source`.
 
     Raises:
-        InputError: there is no such folder, or it or its checkpoint contains no model.
+        InputError: there is no such folder, it or its checkpoint contains no model, or its files
+            are Git LFS pointers.
     """
     if model.startswith(HUB):
         name = model.removeprefix(HUB)
@@ -73,6 +75,9 @@ def find_model(model: str, revision: str, trusted: bool = False) -> Source:
         places = [folder, folder / "hf", folder / "main"]
     for place in places:
         if (place / "config.json").is_file():
+            for path in place.iterdir():
+                if path.is_file():
+                    check_no_pointer(path)
             return Source(folder.resolve().name, str(place), trusted=trusted)
     raise InputError(
         f"model={model}: no model in {' or '.join(map(str, places))} (no config.json found): give "

@@ -29,7 +29,7 @@ from transformers import (
 
 from amlm.evaluation.models import MaskedModel, load, load_encoder
 from amlm.evaluation.places import Source, checkpoints, find_model
-from amlm.evaluation.zero_shot.items import suffix, whole
+from amlm.evaluation.zero_shot.items import Candidate, suffix, whole
 from amlm.evaluation.zero_shot.scoring import Query, batches, distinct_rows, mask_each, score
 from amlm.tokenizers.bpe import hugging_face_tokenizer, save_tokenizer
 from amlm.util.errors import InputError
@@ -166,12 +166,22 @@ def test_scores_of_other_architectures_equal_their_plain_forward_pass(
             assert found == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.parametrize(("padding", "limit"), [(0, 63), (1, 62)])
 def test_the_length_limit_of_roberta_excludes_its_padding_positions(
-    grammar_tokenizer: Tokenizer,
+    grammar_tokenizer: Tokenizer, padding: int, limit: int
 ) -> None:
-    config = RobertaConfig(**small(max_position_embeddings=64, pad_token_id=1, vocab_size=1_000))
+    sizes = small(max_position_embeddings=64, pad_token_id=padding, vocab_size=1_000)
     tokenizer = hugging_face_tokenizer(grammar_tokenizer, 512)
-    assert MaskedModel(RobertaForMaskedLM(config).eval(), tokenizer, 256).limit == 62
+    model = RobertaForMaskedLM(RobertaConfig(**sizes)).eval()
+    assert MaskedModel(model, tokenizer, 256).limit == limit
+    model(torch.full((1, limit), 5))
+    with pytest.raises((IndexError, RuntimeError)):
+        model(torch.full((1, limit + 1), 5))
+
+
+def test_a_completion_without_a_token_is_refused(tiny_model: MaskedModel) -> None:
+    with pytest.raises(InputError, match=r"'' of 'A dog\.' has no token.*remove the item"):
+        score(tiny_model, [Candidate("A dog.", 6, "")])
 
 
 def test_a_model_without_an_exact_fast_predictor_uses_the_plain_one(
