@@ -231,7 +231,7 @@ def get(server: Osf, tmp_path: Path) -> Callable[..., list[str]]:
 
     def run(what: str, sums: Path | None = None) -> list[str]:
         said: list[str] = []
-        options = Download(what, str(tmp_path / "out"), sums and str(sums))
+        options = Download(what, str(tmp_path / "out"), str(sums) if sums else None)
         download(options, api=server.api, say=said.append)
         return said
 
