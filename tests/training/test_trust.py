@@ -15,10 +15,16 @@ from amlm import evaluate
 from amlm.config.schema import Config
 from amlm.evaluation.evaluate_options import Options
 from amlm.export import ExportOptions, export
+from amlm.store.identity import Content
+from amlm.store.token_store import open_store
 from amlm.training.run import Result
 from amlm.training.run_folder import claim, describe, mark_finished, note_resumed, wandb_id
 
 SECRET = "xoxb-0123456789-abcdefghij"
+
+
+def content_of(config: Config) -> Content:
+    return open_store(config.data, config.tokenizer, Path(config.paths.cache)).content
 
 
 def test_no_secret_reaches_the_files_of_a_run_and_it_resumes(
@@ -28,7 +34,7 @@ def test_no_secret_reaches_the_files_of_a_run_and_it_resumes(
     config.callbacks = {"mine": {"_target_": "mylab.Slack", "api_key": "s3kr3t", "url": SECRET}}
     monkeypatch.setattr("sys.argv", ["amlm.train", f"+callbacks.mine.url=https://a:{SECRET}@b/c"])
     claimed = claim(config)
-    describe(claimed.path, config)
+    describe(claimed.path, config, content_of(config))
     claimed.release()
     written = "".join(path.read_text() for path in tmp_path.iterdir() if path.is_file())
     assert SECRET not in written and "s3kr3t" not in written and "https://***@b/c" in written
@@ -40,7 +46,7 @@ def test_a_wandb_id_is_random_and_kept_wherever_the_folder_is(
 ) -> None:
     found = []
     for name in ("a", "b"):
-        describe(tmp_path / "run", tiny())
+        describe(tmp_path / "run", tiny(), content_of(tiny()))
         found.append(wandb_id(tmp_path / "run"))
         assert json.loads((tmp_path / "run" / "run.json").read_text())["wandb_id"] == found[-1]
         note_resumed(tmp_path / "run", 3)
