@@ -48,7 +48,7 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
     if options.frequency_text and not Path(options.frequency_text).expanduser().is_file():
         raise InputError(f"frequency_text={options.frequency_text} is not a file")
     found, missing = find(options.data_dir, options.tasks, options.suite)
-    source = find_model(options.model, options.revision)
+    source = find_model(options.model, options.revision, options.trust_remote_code)
     asks_for_age = any(each.name == "aoa" for each in found)
     checkpoints = _checkpoints(options) if asks_for_age else []
     if asks_for_age and not checkpoints:
@@ -139,9 +139,10 @@ def _checkpoints(options: Options) -> list[Checkpoint]:
     from amlm.evaluation.places import checkpoints, find_model
 
     names = checkpoints(options.model) if options.revision == "main" else []
+    sources = [find_model(options.model, name, options.trust_remote_code) for name in names]
     return [
-        (n, partial(load, find_model(options.model, n), options.device, options.batch_tokens))
-        for n in names
+        (name, partial(load, source, options.device, options.batch_tokens))
+        for name, source in zip(names, sources, strict=True)
     ]
 
 

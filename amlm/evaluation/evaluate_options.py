@@ -13,9 +13,7 @@ CHECKPOINTS = "checkpoints"  # the revision that means all checkpoints
 
 @dataclass
 class Options:
-    model: str = option(
-        NEEDED, "a run folder, a folder in Hugging Face format, or a name on the Hub"
-    )
+    model: str = option(NEEDED, "a run folder, a folder in Hugging Face format, or hub:owner/name")
     out: str = option(NEEDED, "folder for results/<model>/<revision>/...")
     data_dir: str | None = option(None, "folder with the data of the tasks (evaluation_data)")
     tasks: list[str] = option(
@@ -27,6 +25,9 @@ class Options:
     revision: str = option(
         "main",
         f"main, a checkpoint of the model, e.g. chck_10M, or {CHECKPOINTS} for all chck_<n>M",
+    )
+    trust_remote_code: bool = option(
+        False, "run Python code that comes with the model (read it first)"
     )
     baselines: list[str] = option(
         [],
