@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from amlm.benchmark.bench_options import Options as BenchOptions
+from amlm.compare import CompareOptions
 from amlm.config.command import RUN_CONFIG
 from amlm.config.command_line import check_command
 from amlm.config.composition import parse
 from amlm.config.groups import groups_of
 from amlm.evaluation.evaluate_options import Options as EvaluateOptions
-from amlm.compare import CompareOptions
 from amlm.export import ExportOptions
 from amlm.text.downloads.download import Download
 from amlm.text.synthetic.make_triplets import TripletOptions
