@@ -13,7 +13,7 @@ from pathlib import Path
 import lightning as L
 import torch
 import torch.nn.functional as F
-from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.loggers.logger import Logger
 from torch import nn
 
@@ -46,7 +46,9 @@ from amlm.training.callbacks.order import check_order, in_order
 from amlm.training.callbacks.profile import Profile
 from amlm.training.callbacks.progress import Progress, ProgressLines
 from amlm.training.callbacks.word_checkpoints import WordCheckpoints
+from amlm.training.checkpoint_files import DurableCheckpointIO
 from amlm.training.lightning_module import AdaptiveMaskedLM
+from amlm.training.resume_state import Cursor
 from amlm.training.run_log import RunLog
 
 
@@ -175,6 +177,12 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
     return module
 
 
+def make_cursor(config: Config, parts: Parts, words: WordCounter) -> Cursor:
+    """What the batches, masks and dropout of a step are drawn from."""
+    module = parts.module
+    return Cursor(parts.plan, words, module.masking, module.seed, config.trainer.accumulate)
+
+
 def make_callbacks(config: Config, parts: Parts, run_log: RunLog) -> list[L.Callback]:
     """The callbacks of a run, including the user's, in order.
 
@@ -191,7 +199,7 @@ def make_callbacks(config: Config, parts: Parts, run_log: RunLog) -> list[L.Call
         WordCheckpoints(
             folder, run_log, store.tokenizer, plan, words, config.checkpoints.words_by, longest
         ),
-        Checkpoints(folder, config.checkpoints.every, trainer.validate_every),
+        Checkpoints(folder, run_log, make_cursor(config, parts, words), config.checkpoints.every),
         *build_callbacks(config),
     ]
     if config.evaluation.tasks:
@@ -235,11 +243,12 @@ def make_trainer(
         inference_mode=False,
         logger=list(loggers),
         log_every_n_steps=options.log_every,
-        # Without it Lightning would add its own.
-        enable_checkpointing=any(isinstance(each, Checkpoints) for each in callbacks),
+        # Otherwise Lightning would add its own.
+        enable_checkpointing=any(isinstance(each, Checkpoint) for each in callbacks),
         enable_progress_bar=any(isinstance(each, ProgressBar) for each in callbacks),
         enable_model_summary=False,
         callbacks=list(callbacks),
+        plugins=[DurableCheckpointIO()],
         default_root_dir=folder,
     )
     check_order(trainer)

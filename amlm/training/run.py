@@ -18,8 +18,9 @@ from amlm.store.token_store import TokenStore, open_store
 from amlm.tokenizers.bpe import save_tokenizer
 from amlm.training import run_folder
 from amlm.training.assemble import Parts, make_callbacks, make_parts, make_trainer
-from amlm.training.callbacks.checkpoints import read_checkpoint
+from amlm.training.callbacks.checkpoints import Checkpoints
 from amlm.training.cards import write_cards
+from amlm.training.checkpoint_files import has_checkpoint, newest
 from amlm.training.devices import check_device, world_size
 from amlm.training.mirrors import check_logger, make_mirrors
 from amlm.training.record import Record, read_log
@@ -27,7 +28,8 @@ from amlm.training.run_folder import RunFolder
 from amlm.training.run_log import RunLog
 from amlm.training.summary import constant_guess, summarise, summary_text
 from amlm.util import terminal
-from amlm.util.errors import InputError
+from amlm.util.errors import ENVIRONMENT_ERRNOS, InputError
+from amlm.util.files import aside
 from amlm.util.secrets import masked
 from amlm.util.terminal import quiet_lightning
 
@@ -88,15 +90,19 @@ def run(config: Config) -> Result:
     parts = make_parts(config, _open_store(config))
     first = RANK_FOLDER not in os.environ
     claimed = run_folder.claim(config) if first else _claimed_by_first_rank()
-    run_log, failed = RunLog(claimed.path, enabled=first), True
+    run_log, failed, started = RunLog(claimed.path, enabled=first), True, False
     try:
         names = {"name": str(config.name), "choices": config.choices}
         _announce(parts, names, config.model, config.masking.update_every)
         callbacks = make_callbacks(config, parts, run_log)
         if first and not claimed.resumes:
+            if not claimed.empty:
+                say(f"folder   {claimed.path} has no checkpoint: the run starts again")
             run_log.clear()
+        if first and not (claimed.resumes and (claimed.path / run_folder.RUN_FILE).exists()):
             run_folder.describe(claimed.path, config, parts.store.content)
-        history = _history(claimed, run_log, parts.store.vocab_size)
+        (saves,) = (each for each in callbacks if isinstance(each, Checkpoints))
+        history = _history(claimed, run_log, saves)
         if first:
             run_log.mirrors = make_mirrors(
                 config.logger,
@@ -109,15 +115,26 @@ def run(config: Config) -> Result:
             )
         loggers = [run_log, *run_log.mirrors]
         trainer = make_trainer(config.trainer, parts.plan, claimed.path, callbacks, loggers)
-        result = _train(claimed, parts, trainer, run_log, names)
+        started = True
+        result = _train(saves, parts, trainer, run_log, names)
         failed = False
         return result
     except (KeyboardInterrupt, SystemExit):
-        if (claimed.path / run_folder.CHECKPOINT).is_file():
+        if has_checkpoint(claimed.path):
             say(f"stopped; to resume: the same command with run_dir={claimed.path}")
         raise
+    except OSError as error:
+        if error.errno not in ENVIRONMENT_ERRNOS:
+            raise
+        raise InputError(
+            f"the run folder {claimed.path} can't be written to: {error.strerror}. Free up space "
+            f"or grant access there, then give the same command with run_dir={claimed.path}: it "
+            "resumes from the last checkpoint"
+        ) from error
     finally:
         run_log.close(failed)
+        if first and not started:
+            claimed.abandon()
         claimed.release()
 
 
@@ -135,37 +152,42 @@ def _open_store(config: Config) -> TokenStore:
 
 def _claimed_by_first_rank() -> RunFolder:
     folder = Path(os.environ[RANK_FOLDER])
-    return RunFolder(folder, (folder / run_folder.CHECKPOINT).is_file(), None)
+    return RunFolder(folder, has_checkpoint(folder), None)
 
 
-def _history(claimed: RunFolder, run_log: RunLog, vocab_size: int) -> list[Record]:
-    """The records up to the checkpoint that a run resumes from; the first rank drops later ones."""
+def _history(claimed: RunFolder, run_log: RunLog, saves: Checkpoints) -> list[Record]:
+    """Finds the checkpoint to resume from; returns the records up to it. The first rank drops later
+    ones."""
     folder = claimed.path
     if not claimed.resumes:
         say(f"folder   {folder}")
         return []
+    saves.last, state = newest(folder, lambda s: run_log.fault(s) or saves.cursor.fault(s), say)
     if run_log.enabled:
-        step = int(read_checkpoint(folder / run_folder.CHECKPOINT)["global_step"])
-        run_log.rewind(step, vocab_size)
-        run_folder.note_resumed(folder, step)
-        say(f"folder   {folder}, resumes from step {step:,}")
+        run_log.rewind(state)
+        run_folder.note_resumed(folder, state["global_step"])
+        say(f"folder   {folder}, resumes from step {state['global_step']:,}")
     history = read_log(folder)
     run_log.recall(history)
     return history
 
 
 def _train(
-    claimed: RunFolder, parts: Parts, trainer: L.Trainer, run_log: RunLog, names: dict[str, str]
+    saves: Checkpoints,
+    parts: Parts,
+    trainer: L.Trainer,
+    run_log: RunLog,
+    names: dict[str, str],
 ) -> Result:
     started = time.perf_counter()
-    folder, module, data = claimed.path, parts.module, parts.data
+    folder, module, data = saves.folder, parts.module, parts.data
     os.environ[RANK_FOLDER] = str(folder)
     try:
-        if not claimed.resumes:
+        if saves.last is None:
             trainer.validate(module, datamodule=data, verbose=False)
-        checkpoint = folder / run_folder.CHECKPOINT if claimed.resumes else None
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        trainer.fit(module, datamodule=data, ckpt_path=saves.last, weights_only=True)
         steps = trainer.global_step
+        saves.save(trainer, module)
         if run_log.latest.get("validation", {}).get("step") != steps:
             trainer.validate(module, datamodule=data, verbose=False)
     finally:
@@ -175,10 +197,9 @@ def _train(
         return Result(folder, {})
     if steps < parts.plan.total_steps:
         say(f"stopped early, after {steps:,} of {parts.plan.total_steps:,} steps")
-    save_hugging_face(module.model, folder / "hf")
-    save_tokenizer(
-        parts.store.tokenizer, folder / "hf", module.model.config.max_position_embeddings
-    )
+    with aside(folder / "hf") as hf:
+        save_hugging_face(module.model, hf)
+        save_tokenizer(parts.store.tokenizer, hf, module.model.config.max_position_embeddings)
     values = {
         **names,
         **summarise(read_log(folder)),

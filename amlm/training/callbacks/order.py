@@ -18,6 +18,7 @@ from amlm.training.callbacks.word_checkpoints import WordCheckpoints
 OTHERS = L.Callback  # Lightning's and users', in the given order
 
 ORDER: tuple[type[L.Callback], ...] = (
+    Checkpoints,  # saves a step when the next one starts, before others log for that
     MaskUpdate,  # notifies MaskDrift, whose record is the first of a step
     MaskDrift,
     Metrics,  # sets the step of all records, and stops a diverged run before the model is saved
@@ -27,7 +28,6 @@ ORDER: tuple[type[L.Callback], ...] = (
     Progress,
     ProgressLines,
     OTHERS,  # can read the records and metrics of the step
-    Checkpoints,  # saves the state of all others at the end of the step
 )
 
 
