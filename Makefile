@@ -8,7 +8,7 @@ SHARE  := -n logical --maxprocesses 4 --dist worksteal
 PIP_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test lint format types check lock wheel clean
+.PHONY: help setup train test faults lint format types check lock wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,6 +31,9 @@ train: setup  ## train on the built-in sample, 4 to 5 minutes on 2 cores
 
 test: setup  ## run the tests
 	$(BIN)/python -m pytest $(SHARE) $(ARGS)
+
+faults: setup  ## kill real trainings at 100 random instants and compare what they end with
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults $(ARGS)
 
 lint: setup  ## check style
 	$(BIN)/ruff check .

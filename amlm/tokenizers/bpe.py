@@ -9,8 +9,6 @@ escaped, so that decoding restores any text exactly.
 from __future__ import annotations
 
 import json
-import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -30,6 +28,8 @@ from tokenizers import (
 )
 
 from amlm.tokenizers.special_tokens import NAMES, set_roles, special_tokens
+from amlm.util.errors import InputError
+from amlm.util.files import os_error
 from amlm.util.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -171,10 +171,7 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path, max_length: int) -> None:
     try:
         hugging_face_tokenizer(tokenizer, max_length).save_pretrained(folder)
     except Exception as error:
-        # The library turns errors of the operating system into plain text.
-        if code := re.search(r"\(os error (\d+)\)", str(error)):
-            raise OSError(int(code[1]), os.strerror(int(code[1])), str(folder)) from error
-        raise
+        raise os_error(error, folder) or error from error
     path = folder / "tokenizer_config.json"
     settings = json.loads(path.read_text(encoding="utf-8"))
     # transformers 5 writes a class name that transformers 4 does not know.
@@ -183,8 +180,19 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path, max_length: int) -> None:
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """Loads what `save_tokenizer` wrote."""
-    return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    """Loads what `save_tokenizer` wrote in a store.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path = folder / "tokenizer.json"
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing more specific
+        raise InputError(
+            f"{path} is damaged ({error}): remove the folder {folder.parent}, and the next run "
+            "builds it again from the text"
+        ) from error
 
 
 def pieces_of(tokenizer: Tokenizer) -> list[str]:

@@ -57,15 +57,27 @@ class Window(KeepDtype):
         self.sums_5[4] += norm.double()
         self.finite_2 += self.sums_5[::4].isfinite()  # a sum stays infinite or NaN
 
+    def totals(self, reduce: Callable[[Tensor], Tensor]) -> Tensor:
+        """All sums over all ranks: the five, the two, maskable and expected positions, steps."""
+        host_3 = torch.tensor([self.maskable, self.expected, self.steps], dtype=torch.float64)
+        on_device = [self.sums_5, self.finite_2.double(), host_3.to(self.sums_5.device)]
+        return reduce(torch.cat(on_device))
+
+    def gather(self, reduce: Callable[[Tensor], Tensor], first: bool) -> None:
+        """Moves the sums of all ranks to the first, which saves them."""
+        totals = self.totals(reduce) * first
+        self.sums_5.copy_(totals[:5])
+        self.finite_2.copy_(totals[5:7])
+        maskable, self.expected, self.steps = totals[7:].tolist()
+        self.maskable = round(maskable)
+
     def close(self, reduce: Callable[[Tensor], Tensor], ranks: int) -> dict[str, float]:
         """Means over the window, which is then reset; ``reduce`` sums over all ``ranks``.
 
         Returns: loss (nats per label), accuracy, target and realised mask ratio, fraction of
             maskable positions with masking probability 1, norm of the gradient before clipping.
         """
-        host_3 = torch.tensor([self.maskable, self.expected, self.steps], dtype=torch.float64)
-        on_device = [self.sums_5, self.finite_2.double(), host_3.to(self.sums_5.device)]
-        totals = reduce(torch.cat(on_device)).tolist()
+        totals = self.totals(reduce).tolist()
         nll, correct, labelled, saturated, norm, *finite, maskable, expected, steps = totals
         whole_steps = max(steps, ranks) / ranks
         # Mostly one rank's loss is the first, and its step is what the others' counts leave.

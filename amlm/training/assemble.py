@@ -13,7 +13,7 @@ from pathlib import Path
 import lightning as L
 import torch
 import torch.nn.functional as F
-from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.loggers.logger import Logger
 from torch import nn
 
@@ -48,8 +48,10 @@ from amlm.training.callbacks.progress import Progress, ProgressLines
 from amlm.training.callbacks.stop import Stop
 from amlm.training.callbacks.watch import Watch
 from amlm.training.callbacks.word_checkpoints import WordCheckpoints
+from amlm.training.checkpoint_files import DurableCheckpointIO
 from amlm.training.launch import Ranks
 from amlm.training.lightning_module import AdaptiveMaskedLM
+from amlm.training.resume_state import Cursor
 from amlm.training.run_log import RunLog
 from amlm.training.stopping import StopRequest
 
@@ -181,6 +183,12 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
     return module
 
 
+def make_cursor(config: Config, parts: Parts, words: WordCounter) -> Cursor:
+    """What the batches, masks and dropout of a step are drawn from."""
+    module = parts.module
+    return Cursor(parts.plan, words, module.masking, module.seed, config.trainer.accumulate)
+
+
 def make_callbacks(
     config: Config, parts: Parts, run_log: RunLog, request: StopRequest
 ) -> list[L.Callback]:
@@ -192,7 +200,9 @@ def make_callbacks(
     store, plan, folder, trainer = parts.store, parts.plan, run_log.folder, config.trainer
     words = WordCounter(store, plan, trainer.overfit)
     longest, masking = config.model.max_positions, config.masking
-    checkpoints = Checkpoints(folder, config.checkpoints.every, trainer.validate_every)
+    checkpoints = Checkpoints(
+        folder, run_log, make_cursor(config, parts, words), config.checkpoints.every
+    )
     callbacks: list[L.Callback] = [
         MaskUpdate(masking.update_every, masking.first_update, masking.update_offset),
         MaskDrift(run_log, store.tokenizer, store.type_counts("train")),
@@ -235,7 +245,7 @@ def make_trainer(
         devices=ranks.per_node,
         num_nodes=ranks.nodes,
         strategy=devices.strategy(options, ranks),
-        plugins=[devices.environment(ranks)],
+        plugins=[devices.environment(ranks), DurableCheckpointIO()],
         precision=devices.precision(options),
         max_steps=plan.total_steps,
         max_epochs=-1,
@@ -249,8 +259,8 @@ def make_trainer(
         inference_mode=False,
         logger=list(loggers),
         log_every_n_steps=options.log_every,
-        # Without it Lightning would add its own.
-        enable_checkpointing=any(isinstance(each, Checkpoints) for each in callbacks),
+        # Otherwise Lightning would add its own.
+        enable_checkpointing=any(isinstance(each, Checkpoint) for each in callbacks),
         enable_progress_bar=any(isinstance(each, ProgressBar) for each in callbacks),
         enable_model_summary=False,
         callbacks=list(callbacks),

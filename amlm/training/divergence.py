@@ -13,11 +13,13 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from amlm.training.run_folder import CHECKPOINT, CONFIG_FILE, DIVERGED
+from amlm.training.checkpoint_files import has_checkpoint, newest
+from amlm.training.run_folder import CONFIG_FILE, DIVERGED
 from amlm.util.errors import InputError
 from amlm.util.files import write_json
 
 REPORT = "diverged.json"
+CHECKPOINT = "last.ckpt"  # the last good one
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,12 @@ def dump(run: Path, found: Divergence) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     shutil.copyfile(run / CONFIG_FILE, folder / CONFIG_FILE)
-    if (run / CHECKPOINT).is_file():
+    if has_checkpoint(run):
+        checkpoint, _ = newest(run)
         try:
-            os.link(run / CHECKPOINT, folder / CHECKPOINT.name)  # written aside, never in place
+            os.link(checkpoint, folder / CHECKPOINT)  # written aside, never in place
         except OSError:  # a file system without links
-            shutil.copyfile(run / CHECKPOINT, folder / CHECKPOINT.name)
+            shutil.copyfile(checkpoint, folder / CHECKPOINT)
     write_json(folder / REPORT, found)
 
 

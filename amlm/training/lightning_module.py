@@ -163,8 +163,22 @@ class AdaptiveMaskedLM(L.LightningModule):
         wrong = sum((~each.isfinite()).any().double() for each in held)
         return float(reduce(torch.as_tensor(wrong))) == 0
 
+    def gather_sums(self, reduce: Callable[[Tensor], Tensor], first: bool) -> None:
+        """Moves all ranks' sums since the last update and record to the first, which saves."""
+        for sums in self.masking.statistics.values():
+            total = reduce(sums)
+            sums.copy_(total if first else torch.zeros_like(total))
+        self.window.gather(reduce, first)
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes the configured learning rate where it was changed after the run had diverged."""
+        """Takes the configured learning rate where it was changed after the run had diverged. The
+        saved sums are those of all ranks: the others start from zero."""
+        state = checkpoint["state_dict"]
+        for name in [*state] if self.trainer.global_rank else []:
+            if name == "window._extra_state":
+                state[name] = (0, 0.0, 0.0)
+            elif name.startswith(("masking.statistics_", "window.")):
+                state[name] = torch.zeros_like(state[name])
         (scheduler,) = checkpoint["lr_schedulers"]
         for number, old in enumerate(scheduler["base_lrs"]):
             new = self.optimizer_config.lr

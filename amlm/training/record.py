@@ -73,7 +73,11 @@ def read_log(folder: Path) -> list[Record]:
 
 
 def read_tables(folder: Path) -> tuple[list[int], NDArray[np.float32]]:
-    """The masking probabilities at every update: steps ``[T]`` and a memory-mapped ``[T, V]``."""
+    """The masking probabilities at every update: steps ``[T]`` and a memory-mapped ``[T, V]``.
+
+    Raises:
+        InputError: there are fewer tables than the log has updates.
+    """
     updates = [record for record in read_log(folder) if record["kind"] == "mask_update"]
     steps = [int(record["step"]) for record in updates]
     path = folder / TABLE_FILE
@@ -81,4 +85,10 @@ def read_tables(folder: Path) -> tuple[list[int], NDArray[np.float32]]:
         return [], np.zeros((0, 0), dtype=np.float32)
     # Given, since a killed run may leave a table without its line.
     shape = (len(steps), int(updates[0]["vocab_size"]))
+    size, needed = path.stat().st_size if path.exists() else 0, 4 * shape[0] * shape[1]
+    if size < needed:
+        raise InputError(
+            f"{path} is truncated: it has {size:,} bytes, the {shape[0]:,} updates in {LOG_FILE} "
+            f"need {needed:,}. Restore it from a copy, or train again in another folder"
+        )
     return steps, np.memmap(path, dtype="<f4", mode="r", shape=shape)

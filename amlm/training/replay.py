@@ -19,9 +19,9 @@ from amlm.store.token_store import open_store
 from amlm.training.assemble import make_parts, make_trainer
 from amlm.training.callbacks import StepCallback, Update
 from amlm.training.callbacks.mask_update import MaskUpdate
-from amlm.training.divergence import find_dump
+from amlm.training.divergence import CHECKPOINT, find_dump
 from amlm.training.lightning_module import AdaptiveMaskedLM
-from amlm.training.run_folder import CHECKPOINT, CONFIG_FILE
+from amlm.training.run_folder import CONFIG_FILE
 from amlm.util.errors import InputError
 from amlm.util.files import write_json
 from amlm.util.terminal import quiet_lightning
@@ -106,7 +106,7 @@ def replay(run: Path, say: Callable[[str], None]) -> dict[str, Any]:
     search, masking = Search(diverged.step), config.masking
     update = MaskUpdate(masking.update_every, masking.first_update, masking.update_offset)
     trainer = make_trainer(options, parts.plan, folder, [update, search])
-    checkpoint = folder / CHECKPOINT.name
+    checkpoint = folder / CHECKPOINT
     start: dict[str, Any] = {}
     if checkpoint.is_file():
         start = {"ckpt_path": checkpoint, "weights_only": True}

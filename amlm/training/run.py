@@ -17,8 +17,10 @@ from amlm.store.token_store import TokenStore, open_store
 from amlm.tokenizers.bpe import save_tokenizer
 from amlm.training import run_folder
 from amlm.training.assemble import Parts, make_callbacks, make_parts, make_trainer
-from amlm.training.callbacks.checkpoints import read_checkpoint
+from amlm.training.callbacks.checkpoints import Checkpoints
+from amlm.training.callbacks.stop import Stop
 from amlm.training.cards import write_cards
+from amlm.training.checkpoint_files import has_checkpoint, newest
 from amlm.training.devices import check_device, uses_cuda, world_size
 from amlm.training.launch import Ranks, joined, launched, share, start_ranks
 from amlm.training.mirrors import check_logger, make_mirrors
@@ -28,7 +30,8 @@ from amlm.training.run_log import RunLog
 from amlm.training.stopping import StopRequest
 from amlm.training.summary import constant_guess, summarise, summary_text
 from amlm.util import terminal
-from amlm.util.errors import InputError
+from amlm.util.errors import ENVIRONMENT_ERRNOS, InputError
+from amlm.util.files import aside
 from amlm.util.secrets import masked
 from amlm.util.terminal import quiet_lightning
 
@@ -115,16 +118,21 @@ def _claim(config: Config, ranks: Ranks) -> RunFolder:
 
 
 def _run_in_folder(config: Config, parts: Parts, claimed: RunFolder, ranks: Ranks) -> Result:
-    run_log, request, failed = RunLog(claimed.path, enabled=ranks.first), StopRequest(), True
-    started = time.perf_counter()
+    run_log, request = RunLog(claimed.path, enabled=ranks.first), StopRequest()
+    failed, started, start = True, False, time.perf_counter()
     try:
         names = {"name": str(config.name), "choices": config.choices}
         _announce(parts, names, config.model, config.masking.update_every)
         callbacks = make_callbacks(config, parts, run_log, request)
         if ranks.first and not claimed.resumes:
+            if not claimed.empty:
+                say(f"folder   {claimed.path} has no checkpoint: the run starts again")
             run_log.clear()
+        if ranks.first and not (claimed.resumes and (claimed.path / run_folder.RUN_FILE).exists()):
             run_folder.describe(claimed.path, config, parts.store.content)
-        history = _history(claimed, run_log, parts.store.vocab_size, config)
+        (saves,) = (each for each in callbacks if isinstance(each, Checkpoints))
+        (stop,) = (each for each in callbacks if isinstance(each, Stop))
+        history = _history(claimed, run_log, saves, config)
         if ranks.first:
             run_log.mirrors = make_mirrors(
                 config.logger,
@@ -137,17 +145,28 @@ def _run_in_folder(config: Config, parts: Parts, claimed: RunFolder, ranks: Rank
             )
         loggers = [run_log, *run_log.mirrors]
         trainer = make_trainer(config.trainer, parts.plan, claimed.path, callbacks, loggers, ranks)
+        started = True
         with request:
-            _fit(claimed, parts, trainer, run_log)
-        result = _export(claimed, parts, trainer.global_step, run_log, names, started)
+            _fit(saves, stop, parts, trainer, run_log)
+        result = _export(claimed, parts, trainer.global_step, run_log, names, start)
         failed = False
         return result
     except (KeyboardInterrupt, SystemExit):
-        if (claimed.path / run_folder.CHECKPOINT).is_file():
+        if has_checkpoint(claimed.path):
             say(f"stopped; to resume: the same command with run_dir={claimed.path}")
         raise
+    except OSError as error:
+        if error.errno not in ENVIRONMENT_ERRNOS:
+            raise
+        raise InputError(
+            f"the run folder {claimed.path} can't be written to: {error.strerror}. Free up space "
+            f"or grant access there, then give the same command with run_dir={claimed.path}: it "
+            "resumes from the last checkpoint"
+        ) from error
     finally:
         run_log.close(failed)
+        if ranks.first and not started:
+            claimed.abandon()
         claimed.release()
 
 
@@ -163,28 +182,47 @@ def _open_store(config: Config) -> TokenStore:
         raise InputError(f"run_dir={config.run_dir} can't be resumed: {error}") from error
 
 
-def _history(claimed: RunFolder, run_log: RunLog, vocab_size: int, config: Config) -> list[Record]:
-    """The records up to the checkpoint that a run resumes from; the first rank drops later ones."""
+def _history(
+    claimed: RunFolder, run_log: RunLog, saves: Checkpoints, config: Config
+) -> list[Record]:
+    """Finds the checkpoint to resume from; returns the records up to it.
+
+    The first rank, which drops later records, does so for all.
+
+    Raises:
+        InputError, OSError: there is none, on every rank.
+    """
     folder = claimed.path
     if not claimed.resumes:
         say(f"folder   {folder}")
         return []
+    history: list[Record] = []
+    error = None
     if run_log.enabled:
-        step = int(read_checkpoint(folder / run_folder.CHECKPOINT)["global_step"])
-        run_log.rewind(step, vocab_size)
-        run_folder.note_resumed(folder, step, config)
-        say(f"folder   {folder}, resumes from step {step:,}")
-    history: list[Record] = share(read_log(folder) if run_log.enabled else None)
+        try:
+            saves.last, state = newest(
+                folder, lambda s: run_log.fault(s) or saves.cursor.fault(s), say
+            )
+            run_log.rewind(state)
+            run_folder.note_resumed(folder, state["global_step"], config)
+            say(f"folder   {folder}, resumes from step {state['global_step']:,}")
+            history = read_log(folder)
+        except (InputError, OSError) as refused:
+            error = refused
+    saves.last, history, error = share((saves.last, history, error))
+    if error is not None:
+        raise error
     run_log.recall(history)
     return history
 
 
-def _fit(claimed: RunFolder, parts: Parts, trainer: L.Trainer, run_log: RunLog) -> None:
+def _fit(saves: Checkpoints, stop: Stop, parts: Parts, trainer: L.Trainer, run_log: RunLog) -> None:
     module, data = parts.module, parts.data
-    if not claimed.resumes:
+    if saves.last is None:
         trainer.validate(module, datamodule=data, verbose=False)
-    checkpoint = claimed.path / run_folder.CHECKPOINT if claimed.resumes else None
-    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    trainer.fit(module, datamodule=data, ckpt_path=saves.last, weights_only=True)
+    saves.save(trainer, module)
+    stop.after_training(trainer)
     if run_log.latest.get("validation", {}).get("step") != trainer.global_step:
         trainer.validate(module, datamodule=data, verbose=False)
 
@@ -203,10 +241,9 @@ def _export(
         return Result(folder, {})
     if steps < parts.plan.total_steps:
         say(f"stopped early, after {steps:,} of {parts.plan.total_steps:,} steps")
-    save_hugging_face(module.model, folder / "hf")
-    save_tokenizer(
-        parts.store.tokenizer, folder / "hf", module.model.config.max_position_embeddings
-    )
+    with aside(folder / "hf") as hf:
+        save_hugging_face(module.model, hf)
+        save_tokenizer(parts.store.tokenizer, hf, module.model.config.max_position_embeddings)
     values = {
         **names,
         **summarise(read_log(folder)),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -17,18 +18,20 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from amlm import __version__
 from amlm.config.run_schema import TrainerConfig, is_science
 from amlm.config.schema import Config, as_dict, flat
 from amlm.store.identity import Content
-from amlm.util.errors import InputError, RunFinished
-from amlm.util.files import write_aside, write_json
+from amlm.training.checkpoint_files import has_checkpoint
+from amlm.util.errors import ENVIRONMENT_ERRNOS, InputError, RunFinished
+from amlm.util.files import make_folder, read_json, remove, write_aside, write_json
 from amlm.util.secrets import masked
 
 CONFIG_FILE = "config.yaml"
 RUN_FILE = "run.json"
-CHECKPOINT = Path("checkpoints") / "last.ckpt"
 DIVERGED = "diverged"  # what a run leaves that cannot go on; it may resume at another learning rate
 JOB_LOGS = "slurm"  # what submitit writes, before the run claims the folder
 PACKAGES = ("torch", "lightning", "transformers", "tokenizers", "hydra-core", "numpy", "wandb")
@@ -42,29 +45,48 @@ class RunFolder:
         path: the folder.
         resumes: whether it holds an unfinished run of the same configuration to resume.
         lock: held by the first rank.
+        made: the folders that the claim made, innermost first.
+        empty: whether it was empty before.
     """
 
     path: Path
     resumes: bool
     lock: FileLock | None
+    made: tuple[Path, ...] = ()
+    empty: bool = False
 
     def release(self) -> None:
         if self.lock is not None:
             self.lock.release()
 
+    def abandon(self) -> None:
+        """Leaves the folder as it was before the claim: the run failed before it started."""
+        if self.empty:
+            for entry in self.path.iterdir():
+                if entry.name != JOB_LOGS:
+                    remove(entry)
+        _remove_empty(self.made)
 
-def new_folder(config: Config) -> Path:
-    """Makes an empty folder for a run, named by its start."""
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    with suppress(OSError):  # another run may use one of them by now
+        for folder in folders:
+            folder.rmdir()
+
+
+def make_run_folder(config: Config) -> list[Path]:
+    """Makes the folder of ``run_dir``, or a new one; returns what was made, innermost first."""
+    if config.run_dir is not None:
+        return make_folder(Path(config.run_dir).expanduser())
     parent = Path(config.paths.outputs).expanduser() / (config.name or "unnamed")
+    above = make_folder(parent)
     name = f"{datetime.now():%Y%m%d-%H%M%S}-seed{config.seed}"
     for attempt in count(1):
         path = parent / (name if attempt == 1 else f"{name}-{attempt}")
-        try:
-            path.mkdir(parents=True)
-            break
-        except FileExistsError:
-            continue
-    return path
+        with suppress(FileExistsError):
+            path.mkdir()
+            return [path, *above]
+    raise AssertionError
 
 
 def _first_difference(old: dict[str, Any], new: dict[str, Any]) -> str | None:
@@ -107,32 +129,47 @@ def claim(config: Config) -> RunFolder:
         InputError: the folder holds a finished run, a run of another configuration, or something
             else, or is in use by another process.
     """
-    if config.run_dir is None:
-        path = new_folder(config)
-    else:
-        path = Path(config.run_dir).expanduser()
-        path.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path / ".lock")
+    where = config.run_dir or config.paths.outputs
     try:
+        made = make_run_folder(config)
+        path = made[0] if config.run_dir is None else Path(config.run_dir).expanduser()
+        lock = FileLock(path / ".lock")
         lock.acquire(timeout=0)
     except Timeout:
         raise InputError(f"run_dir={path} is in use by another process") from None
+    except OSError as error:
+        if error.errno not in ENVIRONMENT_ERRNOS:
+            raise
+        raise InputError(
+            f"the run folder can't be made in {where}: {error.strerror} ({error.filename}). Grant "
+            "access or free up space there, or choose another folder with run_dir="
+        ) from error
     try:
         _check_content(path, config)
     except BaseException:
         lock.release()
         raise
-    return RunFolder(path, (path / CHECKPOINT).is_file(), lock)
+    empty = {entry.name for entry in path.iterdir()} <= {".lock"}
+    return RunFolder(path, has_checkpoint(path), lock, tuple(made), empty)
 
 
 def _check_content(path: Path, config: Config) -> dict[str, Any]:
     """Returns the description of an unfinished run in a folder; it is empty if there is none."""
-    entries = {entry.name for entry in path.iterdir()} - {".lock", JOB_LOGS}
+    # Hidden: the lock, and what a killed process left aside.
+    entries = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")} - {
+        JOB_LOGS
+    }
     if not entries:
         return {}
     if CONFIG_FILE not in entries:
         raise InputError(f"run_dir={path} is not empty and holds no run: choose another folder")
-    old = OmegaConf.to_container(OmegaConf.load(path / CONFIG_FILE))
+    old = read_config(path)
+    lost = next((section for section in as_dict(config) if section not in old), None)
+    if lost:
+        raise InputError(
+            f"{path / CONFIG_FILE} is truncated or of another version, it lacks {lost}: restore it "
+            "from a copy, or choose another folder"
+        )
     new = flat(masked(as_dict(config)))
     if (path / DIVERGED).is_dir():
         new["optimizer.lr"] = flat(old)["optimizer.lr"]
@@ -142,7 +179,7 @@ def _check_content(path: Path, config: Config) -> dict[str, Any]:
             f"run_dir={path} holds a run of another configuration ({difference}): give the same "
             "command to resume it, or choose another folder"
         )
-    run = _read_json(path / RUN_FILE)
+    run = read_description(path)
     if run.get("finished"):
         raise RunFinished(
             f"run_dir={path} holds a run that finished at {run['finished']}: choose another "
@@ -193,9 +230,35 @@ def _software() -> dict[str, Any]:
     return {"versions": versions, "git": git}
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    # Missing if the run was killed between the two files of `describe`.
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+def read_config(folder: Path) -> dict[str, Any]:
+    """``config.yaml`` of a run.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    path = folder / CONFIG_FILE
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(path))
+        if isinstance(content, dict) and content:
+            return {str(key): value for key, value in content.items()}
+        reason = "it has no options"
+    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, OSError) as error:
+        reason = " ".join(str(error).split())
+    raise InputError(
+        f"{path} is damaged ({reason}): restore it from a copy (`--cfg job` shows what a command's "
+        "configuration is), or choose another folder"
+    )
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """``run.json`` of a run; empty if it was killed before it wrote that.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    path = folder / RUN_FILE
+    remedy = "restore it from a copy, or remove it: the same command then resumes the run"
+    return read_json(path, remedy) if path.exists() else {}
 
 
 def _write_config(folder: Path, config: Config) -> None:
@@ -225,7 +288,7 @@ def describe(folder: Path, config: Config, content: Content) -> None:
 def note_resumed(folder: Path, step: int, config: Config) -> None:
     """Adds to ``run.json`` from which step the run resumes, when, and with which software. After a
     divergence the learning rate may be another, and ``config.yaml`` is written anew."""
-    run = _read_json(folder / RUN_FILE)
+    run = read_description(folder)
     again = {"time": _now(), "step": step, **_software()}
     if _set_dump_aside(folder):
         _write_config(folder, config)
@@ -235,7 +298,7 @@ def note_resumed(folder: Path, step: int, config: Config) -> None:
 
 def wandb_id(folder: Path) -> str:
     """The id of the run at W&B: random, and kept in ``run.json`` wherever the folder is moved."""
-    run = _read_json(folder / RUN_FILE)
+    run = read_description(folder)
     if "wandb_id" not in run:
         run["wandb_id"] = token_hex(4)
         write_json(folder / RUN_FILE, run, indent=2)
@@ -244,5 +307,4 @@ def wandb_id(folder: Path) -> str:
 
 def mark_finished(folder: Path) -> None:
     """Notes in ``run.json`` that the run is complete."""
-    run = _read_json(folder / RUN_FILE)
-    write_json(folder / RUN_FILE, {**run, "finished": _now()}, indent=2)
+    write_json(folder / RUN_FILE, {**read_description(folder), "finished": _now()}, indent=2)

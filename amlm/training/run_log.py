@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from lightning.pytorch.loggers.logger import Logger
 from numpy.typing import NDArray
 
 from amlm.training.record import LOG_FILE, TABLE_FILE, Record, read_log, scalars
-from amlm.util.files import write_aside
+from amlm.util.files import GrowingFile, Position
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +53,9 @@ class RunLog(Logger):
         self.latest: dict[str, Record] = {}
         self.step = 0
         self.mirrors: list[Mirror] = []
+        self._lines = GrowingFile(folder / LOG_FILE)
+        self._tables = GrowingFile(folder / TABLE_FILE)
+        self._files = (self._tables, self._lines)
 
     @property
     def save_dir(self) -> str:
@@ -80,27 +82,36 @@ class RunLog(Logger):
         self.latest[record["kind"]] = record
         if self.enabled:
             if table_V is not None:  # before the line that refers to it
-                with (self.folder / TABLE_FILE).open("ab") as file:
-                    file.write(np.ascontiguousarray(table_V, dtype="<f4").tobytes())
-            with (self.folder / LOG_FILE).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(_finite(record), ensure_ascii=False) + "\n")
+                self._tables.append(np.ascontiguousarray(table_V, dtype="<f4").tobytes())
+            line = json.dumps(_finite(record), ensure_ascii=False) + "\n"
+            self._lines.append(line.encode())
         return record
+
+    def sync(self) -> None:
+        """Waits until all that was recorded is on disk."""
+        for each in self._files:
+            each.sync()
+
+    def positions(self) -> dict[str, Position]:
+        """What the log and the tables hold, by file name."""
+        return {each.path.name: each.position() for each in self._files}
+
+    def fault(self, state: Record) -> str | None:
+        """How the log or the tables are less than a checkpoint says; None if they have it all."""
+        faults = (e.fault(Position(**state["record"][e.path.name])) for e in self._files)
+        return next(filter(None, faults), None)
 
     def clear(self) -> None:
         """Removes the record of a run that stopped before its first checkpoint."""
-        for name in (LOG_FILE, TABLE_FILE):
-            (self.folder / name).unlink(missing_ok=True)
+        for each in self._files:
+            each.clear()
 
-    def rewind(self, step: int, vocab_size: int) -> None:
-        """Drops what was recorded after a step; a run resumed there records it again."""
-        kept = [r for r in read_log(self.folder) if r.get("step", math.inf) <= step]
-        text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept)
-        write_aside(self.folder / LOG_FILE, text)
-        self.step = step
-        self.recall(kept)
-        updates = sum(record["kind"] == "mask_update" for record in kept)
-        if (self.folder / TABLE_FILE).exists():
-            os.truncate(self.folder / TABLE_FILE, updates * vocab_size * 4)
+    def rewind(self, state: Record) -> None:
+        """Drops what was recorded after a checkpoint; a run resumed from it records it again."""
+        for each in self._files:
+            each.cut(Position(**state["record"][each.path.name]))
+        self.step = state["global_step"]
+        self.recall(read_log(self.folder))
 
     def recall(self, records: Iterable[Record]) -> None:
         """Sets `latest` from the records of a resumed run, on every rank."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from amlm.config.schema import Config
-from amlm.training.run_folder import JOB_LOGS, new_folder
+from amlm.training.run_folder import JOB_LOGS, make_run_folder
 from amlm.training.stopping import Stopped
 from amlm.util.errors import InputError
 
@@ -66,7 +66,7 @@ def submit(config: Config) -> tuple[Path, Any]:
         raise InputError(
             "impl=slurm needs the number of devices of a node: trainer.devices=4, for example"
         )
-    folder = Path(config.run_dir).expanduser() if config.run_dir else new_folder(config)
+    folder = Path(config.run_dir).expanduser() if config.run_dir else make_run_folder(config)[0]
     empty = not config.run_dir or not folder.exists()
     parts = replace(config, run_dir=str(folder.resolve()), slurm=replace(options, submit="none"))
     try:

@@ -1,22 +1,184 @@
-"""Atomic writes: a file is complete or does not exist."""
+"""Durable files: a file or folder is complete and on disk, or it is what it was before."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import asdict
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from amlm.util.errors import InputError
+
+
+def sync(path: Path) -> None:
+    """Waits until a file, or a folder with everything in it, is on disk."""
+    inner = [path, *(path.rglob("*") if path.is_dir() else ())]
+    for each in inner:
+        handle = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _sync_entries(folder: Path) -> None:
+    """Waits until the names in a folder are on disk: a renamed file has its new name."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def make_folder(folder: Path) -> list[Path]:
+    """Makes a folder and those above it; returns the new ones, innermost first."""
+    if folder.is_dir():
+        return []
+    above = make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_entries(folder.parent)
+    return [folder, *above]
+
+
+def remove(path: Path) -> None:
+    """Removes a file or a folder, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """Yields a name beside ``path``, under which a file or folder is written.
+
+    At the end it is synced and takes the place of ``path``. After an error it is removed, and what
+    was there before stays. A folder that replaces a folder is the only thing not done in one step:
+    for an instant there is none, and the old one lies aside.
+
+    Raises:
+        OSError: it can't be written, also where a library says so with an exception of its own.
+    """
+    make_folder(path.parent)
+    temporary, old = (path.with_name(f".{path.name}.{end}") for end in ("aside", "old"))
+    try:
+        remove(temporary)
+        yield temporary
+        sync(temporary)
+        if path.is_dir():
+            remove(old)
+            path.rename(old)
+        temporary.replace(path)
+    except BaseException as error:
+        with suppress(OSError):
+            remove(temporary)
+        if isinstance(error, Exception) and (cause := os_error(error, path)):
+            raise cause from error
+        raise
+    _sync_entries(path.parent)
+    remove(old)
+
+
+def os_error(error: Exception, path: Path) -> OSError | None:
+    """The operating system's error behind a library's own: torch.save handles it when it raises,
+    the libraries in Rust (safetensors, tokenizers) have its number in their text."""
+    if isinstance(error.__context__, OSError):
+        return error.__context__
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return OSError(int(found[1]), os.strerror(int(found[1])), str(path)) if found else None
+
 
 def write_aside(path: Path, text: str) -> None:
-    """Writes a temporary file and renames it, so that no reader ever sees an incomplete file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.aside")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    """Writes a text file with `aside`."""
+    with aside(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, content: Any, indent: int | None = None) -> None:
-    """Writes a JSON file with `write_aside`; dataclasses in it become objects."""
+    """Writes a JSON file with `aside`; dataclasses in it become objects."""
     text = json.dumps(content, ensure_ascii=False, indent=indent, default=asdict)
     write_aside(path, text + "\n")
+
+
+def read_json(path: Path, remedy: str) -> dict[str, Any]:
+    """Reads a JSON object.
+
+    Raises:
+        InputError: the file is damaged; ``remedy`` says what to do.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is damaged, it is not JSON ({error}): {remedy}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is damaged, it is not a JSON object: {remedy}")
+    return content
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Position:
+    """What a file that only grows holds: its size in bytes and the SHA-256 of them."""
+
+    bytes: int
+    sha256: str
+
+
+class GrowingFile:
+    """A file that is only appended to, and that can be cut back to an earlier position."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._bytes, self._hash = self._read(None)
+
+    def _read(self, limit: int | None) -> tuple[int, Any]:
+        content = hashlib.sha256()
+        size = 0
+        if self.path.exists():
+            with self.path.open("rb") as file:
+                while chunk := file.read(1 << 20 if limit is None else min(1 << 20, limit - size)):
+                    content.update(chunk)
+                    size += len(chunk)
+        return size, content
+
+    def append(self, data: bytes) -> None:
+        with self.path.open("ab") as file:
+            file.write(data)
+        self._hash.update(data)
+        self._bytes += len(data)
+
+    def position(self) -> Position:
+        return Position(self._bytes, self._hash.hexdigest())
+
+    def sync(self) -> None:
+        if self.path.exists():
+            sync(self.path)
+
+    def fault(self, position: Position) -> str | None:
+        """What keeps the file from being cut back to a position; None if nothing does."""
+        size, content = self._read(position.bytes)
+        if size < position.bytes:
+            return f"{self.path.name} has {size:,} bytes, {position.bytes:,} when it was saved"
+        if content.hexdigest() != position.sha256:
+            return f"{self.path.name} has changed since it was saved"
+        return None
+
+    def cut(self, position: Position) -> None:
+        """Cuts the file back to a position that has no `fault`."""
+        if self.path.exists():
+            os.truncate(self.path, position.bytes)
+        self._bytes, self._hash = self._read(position.bytes)
+
+    def clear(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self._bytes, self._hash = 0, hashlib.sha256()

@@ -16,6 +16,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from amlm.text.readers import read_texts
 from amlm.tokenizers.bpe import load_tokenizer, pieces_of, save_tokenizer, train_tokenizer
+from amlm.util.errors import InputError
 
 SPECIALS = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
@@ -349,3 +350,19 @@ def test_text_without_spaces_keeps_the_boundary_mark() -> None:
     assert "▁" in tokenizer.get_vocab()
     encoded = tokenizer.encode(line)
     assert tokenizer.decode(encoded.ids) == line
+
+
+@pytest.mark.parametrize("content", ["", '{"version": "1.0", "model', "{}", None])
+def test_a_damaged_file_of_a_store_is_named_with_what_to_do(
+    content: str | None, tmp_path: Path
+) -> None:
+    folder = tmp_path / "store-0a" / "tokenizer"
+    folder.mkdir(parents=True)
+    if content is not None:
+        (folder / "tokenizer.json").write_text(content)
+    with pytest.raises(InputError) as raised:
+        load_tokenizer(folder)
+    message = str(raised.value)
+    assert message.startswith(f"{folder / 'tokenizer.json'} is damaged (")
+    remedy = f"remove the folder {folder.parent}, and the next run builds it again from the text"
+    assert message.endswith(f"): {remedy}")

@@ -16,6 +16,7 @@ from amlm.config.composition import parse
 from amlm.config.schema import Config
 from amlm.train import main, train
 from amlm.training.callbacks.metrics import Metrics
+from amlm.training.checkpoint_files import newest
 from amlm.training.record import read_log, read_tables
 from amlm.training.run import Result
 
@@ -128,10 +129,6 @@ def command(overrides: list[str]) -> list[str]:
 def same_run() -> Callable[[Path, Path], None]:
     """Asserts that two run folders hold the same weights, tables and records, except for times."""
 
-    def weights(folder: Path) -> dict[str, torch.Tensor]:
-        path = folder / "checkpoints" / "last.ckpt"
-        return dict(torch.load(path, weights_only=True)["state_dict"])
-
     def timeless(folder: Path) -> list[dict[str, object]]:
         drop = ("tokens_per_second", "seconds")
         return [
@@ -140,7 +137,11 @@ def same_run() -> Callable[[Path, Path], None]:
         ]
 
     def check(one: Path, other: Path) -> None:
-        ours, theirs = weights(one), weights(other)
+        states = [newest(folder)[1] for folder in (one, other)]
+        # Lightning's counters too, whatever was resumed how often.
+        for key in ("loops", "epoch", "data", "generators", "lr_schedulers"):
+            assert states[0][key] == states[1][key], key
+        ours, theirs = (state["state_dict"] for state in states)
         assert ours.keys() == theirs.keys()
         for name, mine in ours.items():
             value = theirs[name]

@@ -16,6 +16,7 @@ from amlm.masking.policy import MaskingPolicy
 from amlm.models.deberta import DebertaV2MaskedLM
 from amlm.train import train
 from amlm.training.accumulators import Window
+from amlm.training.checkpoint_files import newest
 from amlm.training.record import read_log
 from amlm.training.replay import replay
 from amlm.training.run import Result
@@ -32,8 +33,7 @@ HUGE = ("optimizer=adamw", "optimizer.clip=0")  # whose steps are as long as the
 
 
 def _last(folder: Path) -> dict[str, Any]:
-    path = folder / "checkpoints" / "last.ckpt"
-    return dict(torch.load(path, weights_only=False))
+    return newest(folder)[1]
 
 
 def test_a_run_with_a_rate_too_high_leaves_a_dump_that_replay_reproduces(

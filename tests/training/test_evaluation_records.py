@@ -27,6 +27,7 @@ from amlm.train import COMMAND, train
 from amlm.training.callbacks import word_checkpoints
 from amlm.training.callbacks.evaluation import Evaluation, first_of_each
 from amlm.training.callbacks.metrics import Metrics
+from amlm.training.checkpoint_files import newest
 from amlm.training.lightning_module import AdaptiveMaskedLM
 from amlm.training.record import read_log
 from amlm.training.run import Result
@@ -75,10 +76,7 @@ def test_evaluation_leaves_the_run_unchanged_and_equals_its_exports(
     without = tiny_run(*STEPS)
     with_scores = tiny_run(*STEPS, *scored)
     assert numbers(with_scores.folder) == numbers(without.folder)
-    weights = [
-        torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-        for run in (without, with_scores)
-    ]
+    weights = [newest(run.folder)[1]["state_dict"] for run in (without, with_scores)]
     assert all(torch.equal(weights[0][n], v) for n, v in weights[1].items() if torch.is_tensor(v))
 
     records = scores_of(with_scores.folder)

@@ -32,6 +32,7 @@ from amlm.store.token_store import open_store
 from amlm.train import train
 from amlm.training.assemble import make_module
 from amlm.training.callbacks import word_checkpoints
+from amlm.training.checkpoint_files import newest
 from amlm.training.record import read_log
 from amlm.training.run import Result
 from amlm.util.errors import InputError
@@ -70,7 +71,7 @@ def trained_model(config: Config, folder: Path, steps: int) -> DebertaV2MaskedLM
     """The model of a run's last checkpoint, as it was trained."""
     store = open_store(config.data, config.tokenizer, folder)
     module = make_module(config, store, total_steps=steps).eval()
-    checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    checkpoint = newest(folder)[1]
     module.load_state_dict(checkpoint["state_dict"])
     return module.model
 

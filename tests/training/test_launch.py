@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from amlm.config.run_schema import TrainerConfig
+from amlm.training.checkpoint_files import newest
 from amlm.training.devices import check_device
 from amlm.training.launch import Ranks, launched
 from amlm.training.record import read_log, read_tables
@@ -130,10 +131,7 @@ def test_accumulation_and_workers_give_the_same_statistics_table_and_losses(
     steps = (*STEPS, "masking.update_every=7")
     one = tiny_run(*steps).folder
     other = tiny_run(*steps, "trainer.accumulate=4", "data.workers=2").folder
-    states = [
-        torch.load(each / "checkpoints" / "last.ckpt", weights_only=False)["state_dict"]
-        for each in (one, other)
-    ]
+    states = [newest(each)[1]["state_dict"] for each in (one, other)]
     names = [name for name in states[0] if "statistics_" in name or name.endswith("table_V")]
     assert len(names) >= 3 and any(states[0][name].sum() > 0 for name in names)
     for name in names:
@@ -178,7 +176,7 @@ def test_a_signal_to_one_of_two_tasks_saves_and_ends_both(
     errors = [process.communicate(timeout=300)[1] for process in processes]
     assert [process.returncode for process in processes] == [138, 138], errors
     (folder,) = tmp_path.glob("outputs/*/*")
-    saved = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=False)
+    saved = newest(folder)[1]
     assert saved["global_step"] == max(_steps(folder))
     assert not (folder / "hf").exists()
     assert not json.loads((folder / "run.json").read_text())["finished"]

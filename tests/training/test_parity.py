@@ -15,6 +15,7 @@ from amlm.masking.signals import Predictions
 from amlm.models.build import build_model
 from amlm.training.accumulators import Validation
 from amlm.training.callbacks.mask_update import MaskUpdate
+from amlm.training.checkpoint_files import newest
 from amlm.training.record import read_log
 from amlm.training.run import Result
 
@@ -90,7 +91,7 @@ def test_parity_trains_bfloat16_weights_and_draws_new_masks_at_each_validation(
     assert losses == [r["loss"] for r in read_log(second) if r["kind"] == "validation"]
     fixed = tiny_run(*still, "validation.protocol=fixed").folder
     assert len({r["loss"] for r in read_log(fixed) if r["kind"] == "validation"}) == 1
-    checkpoint = torch.load(first / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    checkpoint = newest(first)[1]["state_dict"]
     weights = {k: v for k, v in checkpoint.items() if k.startswith("model.")}
     assert {value.dtype for value in weights.values()} == {torch.bfloat16}
 

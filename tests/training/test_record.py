@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +40,64 @@ def test_written_records_and_tables_are_read_back(tmp_path: Path) -> None:
     assert log.latest["train"]["step"] == 6
 
 
-def test_rewind_drops_records_after_a_step(tmp_path: Path) -> None:
-    log = _filled(tmp_path)
-    log.write("summary", {"done": True})
-    log.rewind(4, vocab_size=5)
+def _state(log: RunLog, step: int) -> dict[str, Any]:
+    positions = {name: asdict(each) for name, each in log.positions().items()}
+    return {"global_step": step, "record": positions}
+
+
+def test_rewind_drops_what_was_recorded_after_a_checkpoint(tmp_path: Path) -> None:
+    log = RunLog(tmp_path)
+    states = {0: _state(log, 0)}
+    for step in (2, 4, 6):
+        log.write("mask_update", {"step": step, "vocab_size": 5}, _table(step / 10))
+        log.write("train", {"step": step})
+        states[step] = _state(log, step)
+    (tmp_path / "log.jsonl").open("ab").write(b'{"kind": "trai')  # killed while it wrote
+    again = RunLog(tmp_path)  # in another process
+    again.rewind(states[4])
     assert [record["step"] for record in read_log(tmp_path)] == [2, 2, 4, 4]
+    assert again.step == again.latest["train"]["step"] == 4
+    log = again
     log.write("mask_update", {"step": 6, "vocab_size": 5}, _table(0.9))
     steps, tables = read_tables(tmp_path)
     assert (steps, tables[-1, 0]) == ([2, 4, 6], np.float32(0.9))
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "tables.f32"])
+def test_a_record_that_lost_something_does_not_fit_the_checkpoint(
+    tmp_path: Path, name: str
+) -> None:
+    log = _filled(tmp_path)
+    state = _state(log, 6)
+    whole = (tmp_path / name).read_bytes()
+    assert RunLog(tmp_path).fault(state) is None
+    size = f"{name} has {{}} bytes, {len(whole)} when it was saved"
+    for content, fault in (
+        (b"", size.format(0)),
+        (whole[: len(whole) // 2], size.format(len(whole) // 2)),
+        (whole[:-1], size.format(len(whole) - 1)),
+        (b"?" + whole[1:], f"{name} has changed since it was saved"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        assert RunLog(tmp_path).fault(state) == fault
+    (tmp_path / name).unlink()
+    assert RunLog(tmp_path).fault(state) == size.format(0)
+    (tmp_path / name).write_bytes(whole + b"more")
+    assert RunLog(tmp_path).fault(state) is None
+
+
+def test_tables_that_are_truncated_are_refused(tmp_path: Path) -> None:
+    _filled(tmp_path)
+    with (tmp_path / "tables.f32").open("rb+") as file:
+        file.truncate(59)
+    message = (
+        r"tables\.f32 is truncated: it has 59 bytes, the 3 updates in log\.jsonl need 60\. Restore"
+    )
+    with pytest.raises(InputError, match=message):
+        read_tables(tmp_path)
+    (tmp_path / "tables.f32").unlink()
+    with pytest.raises(InputError, match="it has 0 bytes"):
+        read_tables(tmp_path)
 
 
 def test_a_truncated_last_line_is_skipped(tmp_path: Path) -> None:

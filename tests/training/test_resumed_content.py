@@ -27,6 +27,7 @@ from amlm.text import corpora
 from amlm.train import train
 from amlm.training.assemble import make_parts
 from amlm.training.check_run import check_run
+from amlm.training.checkpoint_files import newest
 from amlm.training.record import read_log
 from amlm.training.run_folder import recorded_content
 from amlm.util.errors import InputError
@@ -86,7 +87,7 @@ def resuming(moved: Path, tiny_options: tuple[str, ...]) -> Callable[..., Config
 
 
 def checkpoint_of(folder: Path) -> dict[str, Any]:
-    saved = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    saved = newest(folder)[1]
     return dict(saved)
 
 

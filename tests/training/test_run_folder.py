@@ -4,8 +4,10 @@ compared with an uninterrupted run."""
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -92,7 +94,7 @@ def test_a_checkpoint_is_written_at_the_step_of_a_validation(
 
     monkeypatch.setattr(Checkpoints, "save", save)
     train(tiny(*STEPS, "checkpoints.every=4", "trainer.validate_every=8"))
-    assert saved == [4, 8, 12, 16, 20, 24, 24]  # the last at the end of the run
+    assert saved == [4, 8, 12, 16, 20, 24]
 
 
 def test_a_killed_process_resumes_with_the_same_command(
@@ -108,9 +110,9 @@ def test_a_killed_process_resumes_with_the_same_command(
 
     tiny_run(*STEPS, f"run_dir={tmp_path / 'whole'}")
     process = start()
-    checkpoint = tmp_path / "killed" / "checkpoints" / "last.ckpt"
+    checkpoints = tmp_path / "killed" / "checkpoints"
     deadline = time.monotonic() + 60
-    while not checkpoint.exists() and time.monotonic() < deadline:
+    while not [*checkpoints.glob("step_*")] and time.monotonic() < deadline:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -154,6 +156,74 @@ def test_folders_with_another_configuration_or_other_files_are_refused(
     (tmp_path / "letters" / "love.txt").write_text("dear")
     with pytest.raises(InputError, match="holds no run"):
         claim(tiny(f"run_dir={tmp_path / 'letters'}"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("config.yaml", b"", r"config\.yaml is damaged \(it has no options\): restore it"),
+        ("config.yaml", b"seed: [1", r"config\.yaml is damaged \(.*\): restore it from a copy"),
+        ("config.yaml", b"\xff\xfe", r"config\.yaml is damaged \(.*\): restore it from a copy"),
+        (
+            "config.yaml",
+            b"seed: 0\n",
+            r"config\.yaml is truncated .* lacks \w+: restore it",
+        ),
+        (
+            "run.json",
+            b"",
+            r"run\.json is damaged, it is not JSON \(.*or remove it: the same",
+        ),
+        ("run.json", b'{"started": ', r"run\.json is damaged, it is not JSON \(.*\): restore it"),
+        ("run.json", b"3", r"run\.json is damaged, it is not a JSON object: restore it"),
+    ],
+)
+def test_a_damaged_description_is_named_with_what_to_do(
+    name: str, content: bytes, message: str, tiny: Callable[..., Config], tmp_path: Path
+) -> None:
+    config = tiny(f"run_dir={tmp_path / 'run'}")
+    claimed = claim(config)
+    describe(claimed.path, config, content_of(config))
+    claimed.release()
+    (tmp_path / "run" / name).write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        claim(config)
+    if name == "run.json":
+        (tmp_path / "run" / name).unlink()
+        claim(config).release()
+
+
+def test_a_start_that_fails_leaves_no_folder(tiny: Callable[..., Config], tmp_path: Path) -> None:
+    missing = ("evaluation.tasks=[blimp]", f"evaluation.data_dir={tmp_path / 'none'}")
+    with pytest.raises(InputError, match="none"):
+        train(tiny(*missing))
+    assert not (tmp_path / "outputs").exists()
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(InputError, match="none"):
+        train(tiny(*missing, f"run_dir={tmp_path / 'mine'}"))
+    assert not [*(tmp_path / "mine").iterdir()]
+
+
+def test_a_folder_that_cannot_be_written_to_is_named_with_what_to_do(
+    tiny: Callable[..., Config],
+) -> None:
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    config = tiny(f"run_dir={folder / 'run'}")
+    folder.chmod(0o555)
+    root = os.geteuid() == 0
+    try:
+        if root:
+            os.seteuid(65_534)  # whom rights bind
+        with pytest.raises(InputError) as raised:
+            claim(config)
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.rmdir()
+    assert str(raised.value) == (
+        f"the run folder can't be made in {folder / 'run'}: Permission denied ({folder / 'run'}). "
+        "Grant access or free up space there, or choose another folder with run_dir="
+    )
 
 
 def test_a_folder_in_use_is_refused(tiny: Callable[..., Config], tmp_path: Path) -> None:

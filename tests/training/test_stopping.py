@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from amlm.config.schema import Config
 from amlm.train import train
 from amlm.training.callbacks.metrics import Metrics
+from amlm.training.checkpoint_files import newest
 from amlm.training.stopping import SIGNALS, Stopped, StopRequest
 
 STEPS = (
@@ -70,7 +70,7 @@ def test_a_signal_saves_after_the_step_and_exits_with_its_status(
         train(config)
     assert ended.value.code == status
     assert {each: signal.getsignal(each) for each in SIGNALS} == before
-    saved = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=False)
+    saved = newest(tmp_path / "run")[1]
     assert saved["global_step"] == step
     assert not (tmp_path / "run" / "hf").exists()
     assert f"to resume: the same command with run_dir={tmp_path / 'run'}" in capsys.readouterr().out

@@ -1,13 +1,17 @@
-"""Files that are whole or not there: a write that fails half-way against what was there before."""
+"""Files and folders that are whole or not there: a write that fails half-way against what was there
+before, and one that ends with what is on disk."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from amlm.util.files import write_json
+from amlm.util.errors import InputError
+from amlm.util.files import GrowingFile, aside, make_folder, read_json, write_json
 
 
 def test_a_file_and_its_folder_are_written(tmp_path: Path) -> None:
@@ -32,3 +36,87 @@ def test_a_write_that_fails_leaves_the_old_file(
     with pytest.raises(OSError, match="disk full"):
         write_json(path, [2] * 100)
     assert json.loads(path.read_text()) == 1
+    assert [each.name for each in tmp_path.iterdir()] == ["b.json"]
+
+
+def test_a_folder_takes_the_place_of_another_once_it_is_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    for content in ("old", "new"):
+        with pytest.raises(RuntimeError), aside(folder) as temporary:
+            temporary.mkdir()
+            raise RuntimeError("half-way")
+        with aside(folder) as temporary:
+            temporary.mkdir()
+            (temporary / content).write_text(content)
+        assert [each.name for each in folder.iterdir()] == [content]
+    assert [each.name for each in tmp_path.iterdir()] == ["model"]
+
+
+def test_content_is_synced_before_it_is_renamed_and_the_name_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[str, str]] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def synced(handle: int) -> None:
+        done.append(("sync", Path(f"/proc/self/fd/{handle}").readlink().name))
+        fsync(handle)
+
+    def renamed(self: Path, target: Path) -> Path:
+        done.append(("rename", target.name))
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", renamed)
+    write_json(tmp_path / "new" / "b.json", 1)
+    assert done[0] == ("sync", tmp_path.name)  # which has the new folder
+    assert done[1:] == [("sync", ".b.json.aside"), ("rename", "b.json"), ("sync", "new")]
+
+
+def test_errors_of_libraries_are_those_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(OSError) as raised, aside(tmp_path / "x"):
+        raise RuntimeError("I/O error: No space left on device (os error 28)")
+    assert (raised.value.errno, raised.value.filename) == (28, str(tmp_path / "x"))
+
+    def write() -> None:
+        try:
+            raise OSError(27, "File too large")
+        finally:
+            raise RuntimeError("unexpected pos 64 vs 0")  # as torch.save does
+
+    with pytest.raises(OSError, match="File too large"), aside(tmp_path / "x"):
+        write()
+
+
+def test_new_folders_are_returned_innermost_first(tmp_path: Path) -> None:
+    assert make_folder(tmp_path / "a" / "b") == [tmp_path / "a" / "b", tmp_path / "a"]
+    assert make_folder(tmp_path / "a" / "b") == []
+
+
+@pytest.mark.parametrize("content", ["", '{"a": 1', "[1]", "\0\0\0"])
+def test_a_damaged_json_file_is_named_with_what_to_do(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "run.json"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"run\.json is damaged, it is not .*: remove it"):
+        read_json(path, "remove it")
+
+
+def test_a_growing_file_knows_its_position_and_is_cut_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "log"
+    grows = GrowingFile(path)
+    at = [grows.position()]
+    for part in (b"one", b"two", b"three"):
+        grows.append(part)
+        at.append(grows.position())
+    assert (at[2].bytes, at[2].sha256) == (6, hashlib.sha256(b"onetwo").hexdigest())
+    again = GrowingFile(path)
+    assert again.position() == at[3]
+    again.cut(at[1])
+    again.append(b"two")
+    assert again.position() == at[2]
+    assert path.read_bytes() == b"onetwo"
+    again.clear()
+    assert not path.exists() and again.position() == at[0]
+    assert again.fault(at[0]) is None

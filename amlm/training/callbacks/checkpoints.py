@@ -2,94 +2,71 @@
 
 from __future__ import annotations
 
-import os
-import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import lightning as L
-import torch
-from lightning.pytorch.callbacks import Checkpoint
-from lightning.pytorch.trainer.states import TrainerFn
 
-from amlm.training.callbacks import StepCallback
+from amlm.store.datamodule import StepBatch
+from amlm.training import checkpoint_files
 from amlm.training.lightning_module import AdaptiveMaskedLM, over_ranks
-from amlm.training.run_folder import CHECKPOINT
-from amlm.util.errors import InputError
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint, its tensors mapped from the file; executes nothing.
-
-    Raises:
-        InputError: it holds objects other than tensors and plain values.
-    """
-    try:
-        found = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    except UnpicklingError as error:
-        named = re.search(r"(?:GLOBAL|class) (\S+)", str(error))
-        raise InputError(
-            f"{path} holds objects other than tensors and plain values"
-            f"{f' ({named[1]})' if named else ''}, whose loading could run code: if a callback of "
-            "yours saves them, let its state_dict give numbers, texts, lists and tensors"
-        ) from error
-    assert isinstance(found, dict)
-    return found
+from amlm.training.resume_state import Cursor, loops_at
+from amlm.training.run_log import RunLog
 
 
 @dataclass(eq=False)
-class Checkpoints(StepCallback, Checkpoint):
-    """Writes ``checkpoints/last.ckpt`` every ``every`` optimizer steps and at the end.
+class Checkpoints(L.Callback):
+    """Saves a checkpoint every ``every`` optimizer steps, and at the end of the run.
 
-    The file is written aside, synced and renamed, so that a complete one always exists. To
-    Lightning this is a checkpoint callback, which acts after all others.
+    A step is saved when the next one starts, before all other callbacks. By then everything that
+    belongs to it is done, also its validation and what Lightning itself logs, so that a resumed run
+    neither loses nor repeats a record. No step follows the last, which `amlm.training.run` saves.
     """
 
     folder: Path  # of the run
+    run_log: RunLog
+    cursor: Cursor
     every: int
-    validate_every: int  # optimizer steps between validations; 0: never
+    last: Path | None = None  # the checkpoint saved last, or the one that the run resumes from
+    _saved_step: int = field(default=0, init=False)
 
-    def on_step_end(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> None:
-        validates = self.validate_every and step % self.validate_every == 0
-        if step % self.every == 0 and not validates and not trainer.should_stop:
-            self.save(trainer, module)
-
-    def on_validation_end(  # type: ignore[override]
-        self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: StepBatch, batch_idx: int
     ) -> None:
-        # Where both fall on one step, a resumed run must neither repeat nor skip this validation.
-        fitting = trainer.state.fn == TrainerFn.FITTING
-        if fitting and trainer.global_step % self.every == 0 and not trainer.should_stop:
+        if batch.step and batch.step % self.every == 0 and batch.micro_batch == 0:
+            assert isinstance(pl_module, AdaptiveMaskedLM)
             self.save(trainer, pl_module)
 
-    def on_train_end(  # type: ignore[override]
-        self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM
-    ) -> None:
-        self.save(trainer, pl_module)
-
-    def save(self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM) -> None:
-        """Saves now, unless something that would be saved is not finite: the last one is kept."""
-        if not pl_module.is_finite(over_ranks(trainer)):
+    def save(self, trainer: L.Trainer, module: AdaptiveMaskedLM) -> None:
+        """Saves between two steps, unless nothing is new, or something that would be saved is not
+        finite: then the last one is kept."""
+        step = trainer.global_step
+        if step == self._saved_step or not module.is_finite(over_ranks(trainer)):
             return
-        path = self.folder / CHECKPOINT
-        aside = path.with_suffix(".aside")
-        trainer.save_checkpoint(aside)
+        if trainer.world_size > 1:
+            module.gather_sums(over_ranks(trainer), trainer.is_global_zero)
         if trainer.is_global_zero:
-            with aside.open("rb+") as file:
-                os.fsync(file.fileno())
-            read_checkpoint(aside)  # what cannot be loaded is found now, not on resuming
-            aside.replace(path)
-
-    # A run that stopped early and was then killed must not resume training.
+            self.run_log.sync()  # before the checkpoint that speaks of it
+        trainer.save_checkpoint(self.folder / checkpoint_files.FOLDER / checkpoint_files.NEW)
+        if trainer.is_global_zero:
+            self.last = checkpoint_files.keep(self.folder, step, self.last)
+        self._saved_step = step
 
     def on_save_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        checkpoint["should_stop"] = trainer.should_stop
+        step = trainer.global_step
+        checkpoint.update(
+            epoch=0,  # the whole run is one
+            loops=loops_at(step, self.cursor.accumulate),
+            record={name: asdict(each) for name, each in self.run_log.positions().items()},
+            should_stop=trainer.should_stop,
+            **self.cursor.at(step),
+        )
 
     def on_load_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         trainer.should_stop = checkpoint["should_stop"]
+        self._saved_step = checkpoint["global_step"]

@@ -20,6 +20,8 @@ from amlm.training.callbacks.word_checkpoints import WordCheckpoints
 OTHERS = L.Callback  # Lightning's and users', in the given order
 
 ORDER: tuple[type[L.Callback], ...] = (
+    Checkpoints,  # saves a step when the next one starts, before others log for that
+    Stop,  # ends the run there, saved
     MaskUpdate,  # notifies MaskDrift, whose record is the first of a step
     MaskDrift,
     Metrics,  # sets the step of all records
@@ -30,8 +32,6 @@ ORDER: tuple[type[L.Callback], ...] = (
     Progress,
     ProgressLines,
     OTHERS,  # can read the records and metrics of the step
-    Checkpoints,  # saves the state of all others at the end of the step
-    Stop,  # ends the run once that is saved
 )
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import lightning as L
 import torch
 import torch.distributed as dist
-from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
+from amlm.store.datamodule import StepBatch
 from amlm.training.callbacks import StepCallback
 from amlm.training.callbacks.checkpoints import Checkpoints
 from amlm.training.lightning_module import AdaptiveMaskedLM
@@ -19,12 +19,11 @@ from amlm.training.stopping import Stopped, StopRequest
 
 
 @dataclass(eq=False)
-class Stop(StepCallback, Checkpoint):
+class Stop(StepCallback):
     """Saves a checkpoint after the step in which a signal came and ends the run with `Stopped`.
 
     The ranks agree on the step: each adds its signal to a sum on the hosts, without waiting, and
-    reads it one step later. To Lightning this is a checkpoint callback, which acts after all
-    others.
+    reads it one step later. As `Checkpoints` does, it acts when the next step starts.
     """
 
     request: StopRequest
@@ -49,31 +48,25 @@ class Stop(StepCallback, Checkpoint):
             raise Stopped(self.request.signum)
 
     def on_step_end(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> None:
-        every = self.checkpoints.validate_every
         self._signum = self._signum or self._agreed(trainer)
-        # Where a validation follows, a resumed run must neither repeat nor skip it.
-        if not (every and step % every == 0):
-            self._stop(trainer, module)
 
-    def on_validation_end(  # type: ignore[override]
-        self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: StepBatch, batch_idx: int
     ) -> None:
-        if trainer.state.fn == TrainerFn.FITTING:
-            self._stop(trainer, pl_module)
+        if trainer.world_size == 1:
+            self._signum = self.request.signum
+        if self._signum and batch.step and batch.micro_batch == 0:
+            assert isinstance(pl_module, AdaptiveMaskedLM)
+            self.checkpoints.save(trainer, pl_module)
+            raise Stopped(self._signum)
 
-    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        # All steps are done and saved: what follows is left to the next start.
+    def after_training(self, trainer: L.Trainer) -> None:
+        """Ends the run after its last step, which is saved: the rest is left to the next start."""
         signum = self._signum or self._agreed(trainer)
         if self._pending is not None:
             signum = signum or self._read()
         if signum:
             raise Stopped(signum)
-
-    def _stop(self, trainer: L.Trainer, module: AdaptiveMaskedLM) -> None:
-        if self._signum and not trainer.should_stop:
-            if trainer.global_step % self.checkpoints.every:  # else it has just been saved
-                self.checkpoints.save(trainer, module)
-            raise Stopped(self._signum)
 
     def _agreed(self, trainer: L.Trainer) -> int:
         """The signal that any rank has had by the end of the previous step; 0: none."""

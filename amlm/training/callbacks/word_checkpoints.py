@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from amlm.training.callbacks import StepCallback
 from amlm.training.cards import write_cards
 from amlm.training.lightning_module import AdaptiveMaskedLM
 from amlm.training.run_log import RunLog
+from amlm.util.files import aside
 
 MILLION = 1_000_000
 # BabyLM 2025 rules: every million up to 10M, every ten up to 100M, every hundred up to 1,000M.
@@ -70,12 +70,9 @@ class WordCheckpoints(StepCallback):
         for words in passed:
             name = f"chck_{words // MILLION}M"
             folder = self.folder / "checkpoints" / name
-            aside = folder.with_name(f".{name}.aside")
-            shutil.rmtree(aside, ignore_errors=True)
-            save_hugging_face(module.model, aside)
-            save_tokenizer(self.tokenizer, aside, self.max_length)
-            shutil.rmtree(folder, ignore_errors=True)
-            aside.rename(folder)
+            with aside(folder) as temporary:
+                save_hugging_face(module.model, temporary)
+                save_tokenizer(self.tokenizer, temporary, self.max_length)
             values = {"step": step, "name": name, "words_seen": self.words.seen(step)}
             self.run_log.write("checkpoint", values)
         if passed:  # each card lists all checkpoints, so all are written anew

@@ -13,7 +13,9 @@ import torch
 from amlm.config.schema import Config
 from amlm.train import train
 from amlm.training import assemble
+from amlm.training.checkpoint_files import newest
 from amlm.util.errors import InputError
+from amlm.util.files import sha256
 
 
 class Executes:
@@ -35,10 +37,13 @@ class Remembers(L.Callback):
 
 def test_nothing_in_a_checkpoint_is_executed(tiny: Callable[..., Config], tmp_path: Path) -> None:
     config = tiny("trainer.max_steps=4", "checkpoints.every=2", f"run_dir={tmp_path / 'run'}")
-    path, trace = train(config).folder / "checkpoints" / "last.ckpt", tmp_path / "executed"
+    (path, state), trace = newest(train(config).folder), tmp_path / "executed"
     (tmp_path / "run" / "run.json").unlink()  # as if it had not finished
-    torch.save({**torch.load(path, weights_only=True), "more": Executes(trace)}, path)
-    with pytest.raises(InputError, match=r"last\.ckpt holds objects other than .*could run code"):
+    forged = path.with_name("forged")
+    torch.save({**state, "more": Executes(trace)}, forged)
+    forged = forged.rename(path.with_name(f"step_4-{sha256(forged)[:16]}.ckpt"))
+    (path.parent / "last").write_text(forged.name)
+    with pytest.raises(InputError, match=r"\.ckpt holds objects other than .*could run code"):
         train(config)
     assert not trace.exists()
 

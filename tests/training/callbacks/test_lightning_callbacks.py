@@ -21,6 +21,7 @@ from amlm.training.callbacks import order
 from amlm.training.callbacks.checkpoints import Checkpoints
 from amlm.training.callbacks.metrics import Metrics
 from amlm.training.check_run import check_run
+from amlm.training.checkpoint_files import newest
 from amlm.training.record import read_log
 from amlm.training.run import Result
 from amlm.util.errors import InputError
@@ -96,7 +97,7 @@ def test_early_stopping_ends_in_a_complete_run(
     (summary,) = of_kind(folder, "summary")
     assert summary["steps"] == 10 and summary["words_seen"] == train_records[-1]["words_seen"]
     assert summary["loss_after"] == of_kind(folder, "validation")[-1]["loss"]
-    checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    checkpoint = newest(folder)[1]
     assert checkpoint["global_step"] == 10
     assert (folder / "hf" / "model.safetensors").is_file()
     assert json.loads((folder / "run.json").read_text())["finished"]
@@ -148,8 +149,7 @@ def test_lightning_and_user_callbacks_resume_exactly(
     same_run(resumed, whole)
 
     def states(folder: Path) -> dict[str, Any]:
-        path = folder / "checkpoints" / "last.ckpt"
-        found: dict[str, Any] = torch.load(path, weights_only=True)["callbacks"]
+        found: dict[str, Any] = newest(folder)[1]["callbacks"]
         return found
 
     ours, theirs = states(resumed), states(whole)
@@ -185,7 +185,8 @@ def test_metrics_logged_by_callbacks_are_recorded(
     saved = sorted(path.name for path in (folder / "callbacks" / "checkpoints").iterdir())
     # The two best validations, and the best training loss so far.
     assert "epoch=0-step=20.ckpt" in saved and "epoch=0-step=15.ckpt" in saved
-    assert sorted(p.name for p in (folder / "checkpoints").iterdir()) == ["last.ckpt"]
+    names = [path.name.partition("-")[0] for path in (folder / "checkpoints").iterdir()]
+    assert sorted(names) == ["last", "step_21", "step_24"]
 
 
 class Reads(TorchDispatchMode):
@@ -252,11 +253,11 @@ def test_callbacks_are_sorted_and_keep_their_order(
     train(tiny("trainer.max_steps=1", "trainer.profile=true", *scored, *OTHERS))
     names = [type(each).__name__ for each in found]
     assert names == [
-        *("MaskUpdate", "MaskDrift", "Metrics", "Watch", "WordCheckpoints", "Evaluation", "Profile"),
-        *("ProgressLines", "Mine", "LearningRateMonitor", "DeviceStatsMonitor"),
-        *("ModelCheckpoint", "ModelCheckpoint", "Checkpoints", "Stop"),
+        *("Checkpoints", "Stop", "MaskUpdate", "MaskDrift", "Metrics", "Watch", "WordCheckpoints"),
+        *("Evaluation", "Profile", "ProgressLines", "Mine", "LearningRateMonitor"),
+        *("DeviceStatsMonitor", "ModelCheckpoint", "ModelCheckpoint"),
     ]
-    assert isinstance(order.in_order(found[::-1])[-2], Checkpoints)
+    assert isinstance(order.in_order(found[::-1])[0], Checkpoints)
 
 
 @pytest.mark.parametrize(
