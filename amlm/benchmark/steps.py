@@ -89,7 +89,7 @@ class TheirStep:
         self.optimizer.param_groups[0]["lr"] = ours.optimizer.param_groups[0]["lr"]
         self.batches: list[tuple[Tensor, Tensor]] = []
         for batch in ours.batches:
-            drawn = ours.module.masking.corrupt(batch.ids_GL, batch.step)
+            drawn = ours.module.masking.corrupt(batch.ids_GL, batch.step, batch.words_GL)
             labels_GL = torch.where(drawn.selected_GL, batch.ids_GL, -100)
             self.batches.append((drawn.inputs_GL, labels_GL))
 

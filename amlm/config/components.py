@@ -28,6 +28,7 @@ ENTRY_POINTS = "amlm.components"
 
 # Methods that a component must have.
 MASKING_PARTS = {
+    "unit": ("begins",),
     "signal": ("counters", "observe", "score"),
     "schedule": ("__call__",),
     "sampler": ("select", "capacity"),

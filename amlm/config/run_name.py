@@ -12,7 +12,7 @@ from amlm.config.schema import flat
 # Groups that set where or how long a run trains, not what is compared. Options that differ from
 # their files are still named, e.g. `-max_steps_3000`.
 NOT_NAMED = ("experiment", "scale", "impl", "debug", "logger", "data", "data/cleaning")
-FACTORS = ("masking/signal", "masking/schedule", "model/nhot")
+FACTORS = ("masking/signal", "masking/schedule", "masking/unit", "model/nhot")
 # Options that are compared between runs; the others are intervals, paths and hardware.
 COMPARED = re.compile(
     r"masking\.|model\.|optimizer\.|tokenizer\.vocab_size|trainer\.(max_steps|overfit)"
@@ -24,11 +24,14 @@ LONGEST = 100  # characters of a name; a folder's name may have 255 bytes
 
 
 def grid_name(choices: Mapping[str, str]) -> str:
-    """The name of a signal, schedule and n-hot fusion: ``hard``, ``mlm_decay``, ``soft_nhot``."""
-    signal, schedule, nhot = (choices[group] for group in FACTORS)
+    """The name of a signal, schedule, unit and n-hot fusion: ``hard``, ``mlm_decay``, ``word``,
+    ``hard_decay_word``, ``soft_nhot``."""
+    signal, schedule, unit, nhot = (choices[group] for group in FACTORS)
+    plain = {"uniform": "mlm"} if unit == "token" or schedule != "constant" else {"uniform": ""}
     parts = [
-        {"uniform": "mlm"}.get(signal, signal),
+        plain.get(signal, signal),
         {"constant": "", "linear": "decay"}.get(schedule, schedule),
+        {"token": ""}.get(unit, unit),
         {"none": "", "add": "nhot"}.get(nhot, f"nhot_{nhot}"),
     ]
     return "_".join(part for part in parts if part)

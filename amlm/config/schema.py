@@ -4,7 +4,7 @@ The dataclasses are the schema that Hydra composes into (``conf/config.yaml``), 
 an unknown key is found while the configuration is composed; `amlm.config.checks` adds ranges and
 the rules between options. Nothing heavy is imported here: ``--help`` must be fast.
 
-The parts of the masking policy (signal, schedule, sampler, replacement) and the callbacks are
+The parts of the masking policy (unit, signal, schedule, sampler, replacement) and the callbacks are
 *components*: nodes with a ``_target_`` that names a class with options of its own (see
 `amlm.config.components`). Everything else is a plain section.
 """
@@ -130,9 +130,10 @@ class ModelConfig:
 
 @dataclass
 class MaskingConfig:
+    unit: Any = option(None, "what is selected together (config group masking/unit)")
     signal: Any = option(None, "how types are scored (config group masking/signal)")
     schedule: Any = option(None, "mask ratio by step (config group masking/schedule)")
-    sampler: Any = option(None, "how positions are drawn (config group masking/sampler)")
+    sampler: Any = option(None, "how units are drawn (config group masking/sampler)")
     replacement: Any = option(
         None, "what replaces a selected token (config group masking/replacement)"
     )
@@ -158,6 +159,11 @@ class MaskingConfig:
         choices=("exact", "clipped"),
     )
     mask_special_tokens: bool = option(False, "allow masking of [CLS], [SEP] and [MASK]")
+    exclude: list[str] = option(
+        [],
+        "types never masked and never adapted: surface forms, or regular expressions between "
+        "slashes, e.g. [MOT, '/[<>].*/']",
+    )
     counters: str = option(
         "exact",
         "precision of the statistics: exact integers and float64, or bfloat16 as in the authors' "

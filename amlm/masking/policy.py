@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from amlm.masking import controls
+from amlm.masking.exclusions import hold
 from amlm.masking.keep_dtype import KeepDtype
 from amlm.masking.marginals import clipped_marginals, exact_marginals
 from amlm.masking.replacement import Replacement
@@ -32,12 +33,15 @@ from amlm.masking.signals import (
     Signal,
 )
 from amlm.masking.table import update_table
+from amlm.masking.units import Unit, unit_name
+from amlm.masking.units.grouping import edges, group
+from amlm.masking.units.token import Token
 from amlm.tokenizers.special_tokens import SpecialIds
 from amlm.util.seeds import derived_seed
 
 
 class MaskingPolicy(KeepDtype):
-    """Signal, schedule, sampler and replacement around one table of masking probabilities.
+    """Unit, signal, schedule, sampler and replacement around one table of masking probabilities.
 
     Buffers, all saved in checkpoints: ``table_V`` (float32), ``first_V`` (its initial value), one
     ``statistics_<name>`` per counter of the signal, for the current window, those of a signal that
@@ -48,6 +52,8 @@ class MaskingPolicy(KeepDtype):
         total_steps: optimizer steps of the run, which the schedule spans.
         signal, schedule, sampler, replacement: the components of the policy.
         special: ids of the special tokens.
+        unit: what is selected together; None: single tokens.
+        exclude: ids that are never selected, and whose probability stays p.
         smoothing, floor: see `amlm.masking.table.update_table`.
         normalization: ``exact`` or ``clipped`` (see `amlm.masking.marginals`).
         mask_special_tokens: whether special tokens other than padding may be selected.
@@ -62,6 +68,8 @@ class MaskingPolicy(KeepDtype):
     first_V: Tensor
     bins_V: Tensor
     maskable_V: Tensor
+    breaks_V: Tensor
+    excluded_V: Tensor | None
     candidates_C: Tensor
 
     def __init__(
@@ -74,6 +82,8 @@ class MaskingPolicy(KeepDtype):
         sampler: Sampler,
         replacement: Replacement,
         special: SpecialIds,
+        unit: Unit | None = None,
+        exclude: Sequence[int] = (),
         smoothing: float = 0.2,
         floor: float = 0.005,
         normalization: str = "exact",
@@ -89,6 +99,7 @@ class MaskingPolicy(KeepDtype):
         self.sampler = sampler
         self.replacement = replacement
         self.special = special
+        self.unit: Unit = unit or Token()
         self.smoothing = smoothing
         self.floor = floor
         self.marginals = {"exact": exact_marginals, "clipped": clipped_marginals}[normalization]
@@ -103,7 +114,13 @@ class MaskingPolicy(KeepDtype):
             self.register_buffer(f"statistics_{name}", torch.zeros(vocab_size, dtype=dtype))
         maskable_V = torch.ones(vocab_size, dtype=torch.bool)
         maskable_V[special.not_maskable(mask_special_tokens)] = False
-        self.register_buffer("maskable_V", maskable_V, persistent=False)
+        excluded_V = torch.zeros(vocab_size, dtype=torch.bool)
+        excluded_V[list(exclude)] = True
+        self.register_buffer("excluded_V", excluded_V if exclude else None, persistent=False)
+        self.register_buffer("maskable_V", maskable_V & ~excluded_V, persistent=False)
+        breaks_V = torch.zeros(vocab_size, dtype=torch.bool)
+        breaks_V[sorted({*special.all()} - {special.unk})] = True
+        self.register_buffer("breaks_V", breaks_V, persistent=False)
         candidates_V = torch.ones(vocab_size, dtype=torch.bool)
         if replacement.random_ids == "ordinary":
             candidates_V[special.all()] = False
@@ -125,6 +142,8 @@ class MaskingPolicy(KeepDtype):
             self.register_buffer("bins_V", bins_V, persistent=False)
             self.register_buffer("adaptive_V", start_V)
             start_V = self._controlled(start_V, 0)
+        if self.excluded_V is not None:
+            start_V = hold(start_V, self.excluded_V, self.ratio(0))
         self.register_buffer("table_V", start_V.clone())
         self.register_buffer("first_V", start_V.clone())
 
@@ -143,18 +162,38 @@ class MaskingPolicy(KeepDtype):
         """The mask ratio p at a step."""
         return self.schedule(step, self.total_steps)
 
+    def unit_name(self, step: int) -> str:
+        """The unit that is selected at a step, e.g. ``word``."""
+        return unit_name(self.unit, step / self.total_steps)
+
     @torch.no_grad()
-    def corrupt(self, ids_GL: Tensor, step: int) -> Corruption:
-        """Draws the masks of a step for its global batch ``ids_GL``."""
+    def corrupt(self, ids_GL: Tensor, step: int, words_GL: Tensor | None = None) -> Corruption:
+        """Draws the masks of a step for its global batch ``ids_GL``.
+
+        ``words_GL``, bool, is where words begin; units other than tokens need it.
+        """
         generator = self._generator.manual_seed(derived_seed(self.seed, "masking", step))
-        maskable_GL = self.maskable_V[ids_GL]
-        q_GL = self.marginals(self._weights(ids_GL), maskable_GL, self.ratio(step))
-        selected_GL = self.sampler.select(q_GL, generator)
+        ratio, maskable_GL = self.ratio(step), self.maskable_V[ids_GL]
+        begins_GL = None
+        if words_GL is not None:
+            edges_GL = edges(self.breaks_V[ids_GL])
+            share = step / self.total_steps
+            begins_GL = self.unit.begins(words_GL | edges_GL, share, generator)
+        if begins_GL is None:
+            size_GU = maskable_GL
+            q_GU = self.marginals(self._weights(ids_GL), maskable_GL, ratio)
+            selected_GL = self.sampler.select(q_GU, generator)
+        else:
+            groups = group(begins_GL | edges_GL, self._weights(ids_GL), maskable_GL, ratio)
+            size_GU = groups.size_GU
+            q_GU = self.marginals(groups.weight_GU, size_GU, ratio)
+            selected_GU = self.sampler.select(q_GU, generator, size_GU)
+            selected_GL = selected_GU.gather(1, groups.unit_GL) & maskable_GL
         inputs_GL = self.replacement.apply(
             ids_GL, selected_GL, self.special.mask, self.candidates_C, generator
         )
-        saturated = (q_GL > 1 - 1e-9).sum().double() / maskable_GL.sum().clamp(min=1)
-        return Corruption(inputs_GL, selected_GL, saturated)
+        saturated = ((q_GU > 1 - 1e-9) * size_GU).sum().double() / maskable_GL.sum().clamp(min=1)
+        return Corruption(inputs_GL, selected_GL, saturated, units=begins_GL is not None)
 
     def _weights(self, ids_BL: Tensor) -> Tensor:
         """How readily each position is masked, relative to the others of its sequence."""
@@ -179,7 +218,10 @@ class MaskingPolicy(KeepDtype):
         """
         ratio = self.ratio(step)
         expected = [min(count, max(ratio * count, 1.0)) for count in maskable]
-        capacity = slots(self.sampler.capacity(expected), len(maskable) * ids_GL.size(1))
+        # A unit has at most the expected number of positions of its row.
+        sizes = (rows.start, max(int(max(expected)), 1)) if corruption.units else ()
+        labels = self.sampler.capacity(expected, *sizes)
+        capacity = slots(labels, len(maskable) * ids_GL.size(1))
         return gather_rows(ids_GL, corruption, rows, capacity, self.special.mask)
 
     @torch.no_grad()
@@ -206,7 +248,7 @@ class MaskingPolicy(KeepDtype):
         if isinstance(self.signal, LearnedSignal):
             ids_RL = ids_GL[rows]
             marginals = partial(
-                self.marginals, maskable_BL=self.maskable_V[ids_RL], ratio=self.ratio(step)
+                self.marginals, size_BL=self.maskable_V[ids_RL], ratio=self.ratio(step)
             )
             draw = Draw(ids_RL, masked.positions_M, marginals, labels, len(ids_GL))
             self.signal.learn(self.statistics, predictions, draw)
@@ -248,6 +290,8 @@ class MaskingPolicy(KeepDtype):
         if changed:
             self.adaptive_V.copy_(table_V)
             table_V = self._controlled(table_V, step)
+        if self.excluded_V is not None:
+            table_V = hold(table_V, self.excluded_V, self.ratio(step))
         self.table_V.copy_(table_V)
         for sums in self.statistics.values():
             sums.zero_()

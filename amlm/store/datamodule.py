@@ -47,6 +47,11 @@ class StepBatch(_Batch):
     step: int
     micro_batch: int
     last_micro_batch: bool
+    words_GL: Tensor | None = None  # bool, where words begin, if masking needs it
+
+    def pin_memory(self) -> Self:
+        words_GL = None if self.words_GL is None else self.words_GL.pin_memory()
+        return replace(super().pin_memory(), words_GL=words_GL)
 
 
 @dataclass
@@ -71,6 +76,7 @@ class StepDataset(Dataset[StepBatch]):
     rank: int
     world_size: int
     overfit: bool
+    words: bool = False
 
     def __getitem__(self, index: int) -> StepBatch:
         step, micro_batch = divmod(index, self.accumulate)
@@ -86,6 +92,9 @@ class StepDataset(Dataset[StepBatch]):
             step=step,
             micro_batch=micro_batch,
             last_micro_batch=micro_batch + 1 == self.accumulate,
+            words_GL=torch.from_numpy(self.store.word_starts("train", blocks, ids_GL))
+            if self.words
+            else None,
         )
 
 
@@ -167,6 +176,7 @@ class TextDataModule(L.LightningDataModule):
             default is the shortest length of the run.
         accumulate: micro-batches per optimizer step (gradient accumulation).
         overfit: serve the batch of the first step at every step.
+        words: serve where words begin, too.
     """
 
     def __init__(
@@ -181,6 +191,7 @@ class TextDataModule(L.LightningDataModule):
         validation_as_training: bool = False,
         accumulate: int = 1,
         overfit: bool = False,
+        words: bool = False,
     ) -> None:
         super().__init__()
         self.store = store
@@ -188,6 +199,7 @@ class TextDataModule(L.LightningDataModule):
         self.not_maskable = not_maskable
         self.accumulate = accumulate
         self.overfit = overfit
+        self.words = words
         self.workers = config.workers
         self.validation = ValidationDataset(
             store,
@@ -226,6 +238,7 @@ class TextDataModule(L.LightningDataModule):
             rank=trainer.global_rank,
             world_size=trainer.world_size,
             overfit=self.overfit,
+            words=self.words,
         )
         remaining = _RemainingMicroBatches(
             trainer.global_step * self.accumulate, self.plan.total_steps * self.accumulate

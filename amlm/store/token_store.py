@@ -28,6 +28,8 @@ from amlm.text.corpora import at_commits, hub_commits
 from amlm.text.sources import find_corpora
 from amlm.tokenizers.bpe import load_tokenizer, pieces_of
 from amlm.tokenizers.special_tokens import SpecialIds, special_ids
+from amlm.tokenizers.surfaces import surfaces_of
+from amlm.tokenizers.word_starts import begins_unit, is_unspaced
 from amlm.util.errors import ENVIRONMENT_ERRNOS, InputError
 
 Stored = TypeVar("Stored", bound=np.unsignedinteger)
@@ -79,6 +81,10 @@ class TokenStore:
     def _begins_word_V(self) -> NDArray[np.bool_]:
         return begins_word(self.pieces)
 
+    @cached_property
+    def _unspaced_V(self) -> NDArray[np.bool_]:
+        return is_unspaced(surfaces_of(self.tokenizer))
+
     def ids(self, split: str) -> NDArray[np.unsignedinteger]:
         """All token ids of a split, as a new memory map: ``[N]``.
 
@@ -119,14 +125,28 @@ class TokenStore:
         self, split: str, numbers_G: NDArray[np.int64], length: int
     ) -> NDArray[np.int64]:
         """Number of words that begin in each block: ``[G]``."""
+        words_GL = self._words(split, numbers_G, self.blocks(split, numbers_G, length))
+        words_G: NDArray[np.int64] = words_GL.sum(1, dtype=np.int64)
+        return words_G
+
+    def word_starts(
+        self, split: str, numbers_G: NDArray[np.int64], ids_GL: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Whether a word begins at each token of these blocks, for masking: ``[G, L]``; see
+        `amlm.tokenizers.word_starts.begins_unit`."""
+        words_GL = self._words(split, numbers_G, ids_GL)
+        return begins_unit(words_GL > 0, self._unspaced_V[ids_GL])
+
+    def _words(
+        self, split: str, numbers_G: NDArray[np.int64], ids_GL: NDArray[np.int64]
+    ) -> NDArray[Any]:
+        # Number of words that begin at each token.
         words = self.folder / f"{split}.words"
         if words.exists():
             flat_N = np.memmap(words, dtype=np.uint8, mode="r")
-            found_GL: NDArray[Any] = _rows(flat_N, numbers_G, length)
-        else:
-            found_GL = self._begins_word_V[self.blocks(split, numbers_G, length)]
-        words_G: NDArray[np.int64] = found_GL.sum(1, dtype=np.int64)
-        return words_G
+            return _rows(flat_N, numbers_G, ids_GL.shape[1])
+        begins_GL: NDArray[np.bool_] = self._begins_word_V[ids_GL]
+        return begins_GL
 
 
 def _rows(flat_N: NDArray[Stored], numbers_G: NDArray[np.int64], length: int) -> NDArray[Stored]:

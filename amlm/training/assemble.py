@@ -20,6 +20,7 @@ from torch import nn
 from amlm.config.components import build_callbacks, build_masking
 from amlm.config.run_schema import TrainerConfig, ValidationConfig
 from amlm.config.schema import Config
+from amlm.masking.exclusions import excluded_ids
 from amlm.masking.policy import MaskingPolicy
 from amlm.masking.replacement import Replacement
 from amlm.masking.sampler import Bernoulli, Systematic
@@ -27,6 +28,7 @@ from amlm.masking.schedule import Constant
 from amlm.masking.signals import Context
 from amlm.masking.signals.authors import authors_counters
 from amlm.masking.signals.uniform import Uniform
+from amlm.masking.units.token import Token
 from amlm.models.build import build_model
 from amlm.models.deberta import DebertaV2MaskedLM
 from amlm.models.substrings import cached_substring_index
@@ -54,6 +56,7 @@ from amlm.training.lightning_module import AdaptiveMaskedLM
 from amlm.training.resume_state import Cursor
 from amlm.training.run_log import RunLog
 from amlm.training.stopping import StopRequest
+from amlm.training.word_sample import sample_of
 
 ALONE = Ranks()
 
@@ -78,19 +81,21 @@ def make_parts(config: Config, store: TokenStore) -> Parts:
         max_steps=config.trainer.max_steps,
         seed=config.seed,
     )
+    module = make_module(config, store, plan.total_steps)
     authors = config.validation.protocol == "authors"
     data = TextDataModule(
         store,
         plan,
         config.data,
-        not_maskable=store.special.not_maskable(config.masking.mask_special_tokens),
+        not_maskable=(~module.masking.maskable_V).nonzero().flatten().tolist(),
         validation_not_maskable=store.special.not_maskable(authors),
         validation_as_training=authors,
         batch_tokens=config.validation.batch_tokens,
         accumulate=config.trainer.accumulate,
         overfit=config.trainer.overfit,
+        words=not isinstance(module.masking.unit, Token),
     )
-    return Parts(store, plan, make_module(config, store, plan.total_steps), data)
+    return Parts(store, plan, module, data)
 
 
 def make_context(
@@ -121,6 +126,7 @@ def make_policy(
         total_steps,
         **parts,
         special=store.special,
+        exclude=excluded_ids(masking.exclude, surfaces_of(store.tokenizer)),
         smoothing=masking.smoothing,
         floor=masking.floor,
         normalization=masking.normalization,
@@ -205,7 +211,13 @@ def make_callbacks(
     )
     callbacks: list[L.Callback] = [
         MaskUpdate(masking.update_every, masking.first_update, masking.update_offset),
-        MaskDrift(run_log, store.tokenizer, store.type_counts("train")),
+        MaskDrift(
+            run_log,
+            store.tokenizer,
+            store.type_counts("train"),
+            words=sample_of(store, plan, parts.data.not_maskable) if parts.data.words else None,
+            exclude=parts.data.not_maskable,
+        ),
         Metrics(run_log, plan, words, trainer.log_every),
         Watch(run_log),
         WordCheckpoints(

@@ -110,7 +110,8 @@ class AdaptiveMaskedLM(L.LightningModule):
             )
         )
         if self._corruption is None or self._corruption[0] != batch.step:
-            self._corruption = (batch.step, self.masking.corrupt(batch.ids_GL, batch.step))
+            drawn = self.masking.corrupt(batch.ids_GL, batch.step, batch.words_GL)
+            self._corruption = (batch.step, drawn)
         corruption = self._corruption[1]
         rows = self.masking.rows(batch.ids_GL, corruption, batch.rows, batch.maskable, batch.step)
         seen = predictions(self.predict_rows(rows), rows, entropy=uses_entropy(self.masking.signal))

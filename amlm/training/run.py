@@ -12,9 +12,11 @@ import torch
 
 from amlm.config.checks import check_division
 from amlm.config.schema import Config, ModelConfig, as_dict
+from amlm.masking.units import unit_name
 from amlm.models.build import save_hugging_face
 from amlm.store.token_store import TokenStore, open_store
 from amlm.tokenizers.bpe import save_tokenizer
+from amlm.tokenizers.word_starts import boundary_warning
 from amlm.training import run_folder
 from amlm.training.assemble import Parts, make_callbacks, make_parts, make_trainer
 from amlm.training.callbacks.checkpoints import Checkpoints
@@ -65,10 +67,15 @@ def _announce(parts: Parts, names: dict[str, str], model: ModelConfig, update_ev
         f"model    {parameters:,} parameters: {model.layers} layers, {model.hidden_size} wide, "
         f"n-hot {model.nhot.fusion}"
     )
+    unit, switch = unit_name(module.masking.unit), getattr(module.masking.unit, "switch", 1.0)
     say(
-        f"masking  {type(module.masking.signal).__name__.lower()} signal, mask ratio "
+        f"masking  {unit}s{f' until {switch:.0%} of the run' if switch < 1 else ''}, "
+        f"{type(module.masking.signal).__name__.lower()} signal, mask ratio "
         f"{ratio(0):.2f} to {ratio(plan.total_steps):.2f}, updated every {update_every} steps"
     )
+    warning = boundary_warning(store.words("train"), store.tokens("train"))
+    if parts.data.words and warning is not None:
+        say(f"warning  {warning}")
     say(
         f"run      {name}{also}: {plan.total_steps:,} steps of {plan.tokens_per_step:,} tokens, "
         f"{plan.epoch(plan.total_steps):.1f} epochs"

@@ -55,6 +55,11 @@ def summarise(records: list[Record]) -> dict[str, Any]:
         last = updates[-1]
         for name in ("entropy", "effective_types", "vocab_size", "kl_first", "highest", "lowest"):
             summary[name] = last[name]
+        summary["units"] = list(dict.fromkeys(record["unit"] for record in updates))
+        summary["signal"] = last["signal"]
+        for name in ("of_words", "warning"):
+            if name in last:
+                summary[name] = last[name]
     return summary
 
 
@@ -90,6 +95,10 @@ def summary_text(summary: dict[str, Any], folder: Path) -> str:
     lines += [_score_text(*each) for each in summary.get("scores", {}).items()]
     if summary["updates"]:
         lines.append(
+            f"masked units        {', then '.join(f'{unit}s' for unit in summary['units'])}; "
+            f"signal {summary['signal']}"
+        )
+        lines.append(
             f"mask distribution   entropy {summary['entropy']:.3f} nats: "
             f"{summary['effective_types']:,.0f} effective types of {summary['vocab_size']:,} "
             f"after {summary['updates']} updates"
@@ -97,8 +106,13 @@ def summary_text(summary: dict[str, Any], folder: Path) -> str:
         if summary["kl_first"] > 1e-9:
             lines.append(f"masked most         {names(summary['highest'])}")
             lines.append(f"masked least        {names(summary['lowest'])}")
+            if words := summary.get("of_words"):
+                lines.append(f"words masked most   {names(words['highest'])}")
+                lines.append(f"words masked least  {names(words['lowest'])}")
         else:
             lines.append("                    uniform: every type is masked alike")
+    if "warning" in summary:
+        lines.append(f"warning             {summary['warning']}")
     lines += [
         f"model               {folder / 'hf'}",
         f"record              {folder / 'log.jsonl'}, {folder / 'tables.f32'}",

@@ -13,10 +13,12 @@ from amlm.config.composition import composer, parse
 from amlm.config.groups import conf_dir, groups_of
 from amlm.config.options import check_ranges, options
 from amlm.config.schema import Config
+from amlm.util.errors import InputError
 
 SIX = ["mlm", "mlm_decay", "hard", "hard_decay", "soft", "soft_decay"]
 FUSIONS = [f"hard_decay_nhot_{fusion}" for fusion in ("gate", "attention", "frequency")]
-EXPERIMENTS = [*SIX, *(f"{name}_nhot" for name in SIX), *FUSIONS, "paper_parity"]
+UNITS = ["word", "word_then_token", "span", "hard_decay_word", "hard_decay_word_then_token"]
+EXPERIMENTS = [*SIX, *(f"{name}_nhot" for name in SIX), *FUSIONS, *UNITS, "paper_parity"]
 GROUPS = groups_of(RUN_CONFIG)
 CHOICES = [
     f"{group}={choice}"
@@ -71,10 +73,13 @@ def test_an_experiment_has_the_signal_schedule_and_nhot_of_its_name(name: str) -
         assert (signal, schedule) == ("Hard", "Linear")
         return
     first = name.split("_")[0]
-    assert signal == {"mlm": "Uniform", "hard": "Hard", "soft": "Soft"}[first]
+    assert signal == {"hard": "Hard", "soft": "Soft"}.get(first, "Uniform")
     assert schedule == ("Linear" if "decay" in name else "Constant")
     _, nhot, fusion = name.partition("_nhot")
     assert config.model.nhot.fusion == (fusion.removeprefix("_") or ("add" if nhot else "none"))
+    unit = config.masking.unit["_target_"].rpartition(".")[2]
+    assert unit == ("Word" if "word" in name else "Span" if "span" in name else "Token")
+    assert config.masking.unit.get("switch", 1.0) == (0.7 if "then_token" in name else 1.0)
 
 
 @pytest.mark.parametrize("name", BEYOND)
@@ -100,6 +105,10 @@ def test_parse_names_a_run_by_its_choices() -> None:
 
     assert named("experiment=mlm", "masking/signal=hard") == "hard"
     assert named("masking/signal=soft", "model/nhot=add") == "soft_decay_nhot"
+    assert named("masking/unit=word") == "hard_decay_word"
+    assert named("experiment=mlm", "masking/unit=span") == "span"
+    assert named("experiment=word", "masking/signal=soft") == "soft_word"
+    assert named("masking/unit=word", "masking.unit.switch=0.5") == "hard_decay_word-switch_0.5"
     assert named("scale=paper", "impl=gpu", "debug=fast", "seed=3") == "hard_decay"
     assert named("optimizer=adamw", "optimizer.lr=0.002") == "hard_decay-adamw-lr_0.002"
     assert named("masking.signal._target_=amlm.masking.signals.soft.Soft") == (
@@ -187,3 +196,8 @@ def test_conf_dir_is_found_in_a_checkout_and_in_a_wheel(
     (package / "conf").mkdir(parents=True)
     monkeypatch.setattr(config_groups, "__file__", str(package / "config" / "groups.py"))
     assert conf_dir() == package / "conf"
+
+
+def test_the_neural_masker_refuses_larger_units() -> None:
+    with pytest.raises(InputError, match=r"masking/signal=neural.*single tokens.*unit=token"):
+        parse(Config, ["masking/signal=neural", "masking/unit=word"])

@@ -8,25 +8,29 @@ import pytest
 from amlm.config.run_name import LONGEST, departures, grid_name, run_name, sweep_key
 from amlm.config.schema import flat
 
-MLM = {"masking/signal": "uniform", "masking/schedule": "constant", "model/nhot": "none"}
-HARD_DECAY = {"masking/signal": "hard", "masking/schedule": "linear", "model/nhot": "none"}
+TOKEN = {"masking/unit": "token", "model/nhot": "none"}
+MLM = {"masking/signal": "uniform", "masking/schedule": "constant", **TOKEN}
+HARD_DECAY = {"masking/signal": "hard", "masking/schedule": "linear", **TOKEN}
 
 
 @pytest.mark.parametrize(
-    ("signal", "schedule", "nhot", "name"),
+    ("signal", "schedule", "unit", "nhot", "name"),
     [
-        ("uniform", "constant", "none", "mlm"),
-        ("uniform", "linear", "none", "mlm_decay"),
-        ("hard", "constant", "none", "hard"),
-        ("soft", "linear", "add", "soft_decay_nhot"),
-        ("mine", "cosine", "gate", "mine_cosine_nhot_gate"),
+        ("uniform", "constant", "token", "none", "mlm"),
+        ("uniform", "linear", "token", "none", "mlm_decay"),
+        ("hard", "constant", "token", "none", "hard"),
+        ("soft", "linear", "token", "add", "soft_decay_nhot"),
+        ("mine", "cosine", "token", "gate", "mine_cosine_nhot_gate"),
+        ("uniform", "constant", "word", "none", "word"),
+        ("uniform", "linear", "span", "add", "mlm_decay_span_nhot"),
+        ("hard", "linear", "word_then_token", "none", "hard_decay_word_then_token"),
     ],
 )
-def test_grid_name_joins_signal_schedule_and_nhot(
-    signal: str, schedule: str, nhot: str, name: str
+def test_grid_name_joins_signal_schedule_unit_and_nhot(
+    signal: str, schedule: str, unit: str, nhot: str, name: str
 ) -> None:
-    choices = {"masking/signal": signal, "masking/schedule": schedule, "model/nhot": nhot}
-    assert grid_name(choices) == name
+    choices = {"masking/signal": signal, "masking/schedule": schedule, "masking/unit": unit}
+    assert grid_name(choices | {"model/nhot": nhot}) == name
 
 
 def test_an_unchanged_run_has_the_name_of_its_experiment() -> None:

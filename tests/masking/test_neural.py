@@ -135,7 +135,7 @@ def test_the_gradient_equals_that_of_the_closed_form() -> None:
     seen = Predictions(
         masked.labels_M, masked.valid_M, reward_M, masked.shows_mask_M, masked.valid_M
     )
-    marginals = partial(exact_marginals, maskable_BL=maskable_GL, ratio=0.25)
+    marginals = partial(exact_marginals, size_BL=maskable_GL, ratio=0.25)
     labels = drawn.selected_GL.sum()
     masking.observe(seen)
     signal.learn(masking.statistics, seen, Draw(ids_GL, masked.positions_M, marginals, labels, G))

@@ -176,7 +176,8 @@ def test_a_batch_without_maskable_tokens_is_unchanged() -> None:
 
 
 def same(a: Any, b: Any) -> bool:
-    return all(torch.equal(getattr(a, name), getattr(b, name)) for name in vars(a))
+    pairs = ((torch.as_tensor(getattr(each, name)) for each in (a, b)) for name in vars(a))
+    return all(torch.equal(*pair) for pair in pairs)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=["systematic", "bernoulli"])

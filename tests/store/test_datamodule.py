@@ -290,3 +290,17 @@ def test_held_out_text_shorter_than_a_block_is_an_error(small_store: TokenStore)
     with pytest.raises(InputError, match=rf"{tokens} tokens, fewer than one block of {tokens + 1}"):
         validation_of(small_store, length=tokens + 1)
     assert len(validation_of(small_store, length=tokens)) == 1
+
+
+def test_word_starts_come_with_a_step_if_asked_for(
+    make_dataset: Callable[..., StepDataset], small_store: TokenStore
+) -> None:
+    assert make_dataset()[3].words_GL is None
+    batch = make_dataset(words=True)[3]
+    assert batch.words_GL is not None and batch.words_GL.dtype == torch.bool
+    pieces = np.array(small_store.pieces)[batch.ids_GL.numpy()]
+    spelt = np.char.startswith(pieces, "▁")
+    own = np.array([[any("\u3040" <= c <= "\u9fff" for c in p) for p in row] for row in pieces])
+    spelt |= own
+    spelt[:, 1:] |= own[:, :-1]
+    np.testing.assert_array_equal(batch.words_GL.numpy(), spelt)

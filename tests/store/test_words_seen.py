@@ -3,13 +3,14 @@ assigned to the token at its beginning by offsets, and counted block by block.""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from amlm.config.schema import DataConfig, TokenizerConfig
 from amlm.store.plan import BatchPlan, make_plan
@@ -154,3 +155,48 @@ def test_word_thresholds_are_crossed_at_the_first_step_that_reaches_them(
         before = after
     assert found == expected and len(found) == 2
     assert 5 * store.words("train") - seen < per_step + 5 * length
+
+
+@pytest.mark.parametrize("kind", ["ours", "WordPiece", "byte-level", "SentencePiece"])
+def test_words_for_masking_are_those_of_the_text_with_any_tokenizer(
+    kind: str,
+    tmp_path: Path,
+    write_text: Callable[[Path, Mapping[str, str | bytes]], Path],
+    data_config: Callable[..., DataConfig],
+) -> None:
+    lines = ["The dogs' x-ray, don't sleep", "a.b mats (again)", "dogs sleep 42 mats"] * 20
+    text = "\n".join(lines) + "\n"
+    folder = write_text(tmp_path / "text", {"a.train": text, "a.dev": text})
+    path = None
+    if kind != "ours":
+        cut: dict[str, pre_tokenizers.PreTokenizer] = {
+            "WordPiece": pre_tokenizers.BertPreTokenizer(),
+            "byte-level": pre_tokenizers.ByteLevel(add_prefix_space=False),
+            "SentencePiece": pre_tokenizers.Metaspace(),
+        }
+        tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
+        trainer: Any = trainers.BpeTrainer(vocab_size=45, special_tokens=["[UNK]"])
+        if kind == "WordPiece":
+            tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+            trainer = trainers.WordPieceTrainer(vocab_size=45, special_tokens=["[UNK]"])
+        tokenizer.pre_tokenizer = cut[kind]
+        tokenizer.train_from_iterator(lines, trainer)
+        path = str(tmp_path / "tokenizer.json")
+        tokenizer.save(path)
+    options = TokenizerConfig(vocab_size=320) if path is None else TokenizerConfig(path=path)
+    store = open_store(data_config(folder), options, tmp_path / "cache")
+    ids_N = store.ids("train").astype(np.int64)
+    begins_N = store.word_starts("train", np.array([0]), ids_N[None])[0]
+    encoder = Tokenizer.from_file(str(store.folder / "tokenizer" / "tokenizer.json"))
+    sizes: list[int] = []
+    expected = []
+    for line in lines:
+        offsets = encoder.encode(line, add_special_tokens=False).offsets
+        starts = [
+            at for at in range(len(line)) if line[at] != " " and line[at - 1 : at] in ("", " ")
+        ]
+        first = {next(i for i, (a, b) in enumerate(offsets) if a <= at < b) for at in starts}
+        expected += [0, *(int(i in first) for i in range(len(offsets))), 0]
+        sizes.append(len(offsets))
+    assert begins_N.astype(int).tolist() == expected
+    assert sum(expected) == len(text.split()) < sum(sizes)

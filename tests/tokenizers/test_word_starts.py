@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from tokenizers import (
 )
 
 from amlm.tokenizers.bpe import counts_words_by_type, train_tokenizer
-from amlm.tokenizers.word_starts import word_starts
+from amlm.tokenizers.word_starts import begins_unit, boundary_warning, is_unspaced, word_starts
 
 KINDS = ["ours", "bytes", "words", "dropping"]
 
@@ -137,3 +138,21 @@ def test_only_our_own_pipeline_counts_by_type(
     tokenizer: Tokenizer, request: pytest.FixtureRequest
 ) -> None:
     assert counts_words_by_type(tokenizer) == ("ours" in request.node.callspec.id)
+
+
+def test_in_scripts_without_spaces_every_token_is_a_word_for_masking() -> None:
+    surfaces = ["▁the", "ly", "日本", "▁語", "ไทย", "ひ", "한국", None]
+    assert is_unspaced(surfaces).tolist() == [False, False, True, True, True, True, False, False]
+    # "▁the 日本 ly ly ▁語 日本": one word by its spaces, then a token each; "ly ly" is one word.
+    ids = np.array([[0, 2, 1, 1, 3, 2]])
+    begins = np.array([[1, 0, 0, 0, 1, 0]], dtype=bool)
+    found = begins_unit(begins, is_unspaced(surfaces)[ids])
+    assert found.astype(int).tolist() == [[1, 1, 1, 0, 1, 1]]
+    assert begins.sum() == 2  # the words that are counted stay
+
+
+def test_text_without_word_boundaries_is_warned_of() -> None:
+    assert boundary_warning(words=50, tokens=1_000) is None
+    warning = boundary_warning(words=49, tokens=1_000)
+    assert warning is not None and "a word has 20 tokens" in warning
+    assert "masking/unit=token" in warning and boundary_warning(0, 10) is not None

@@ -27,6 +27,8 @@ from amlm.masking.signals.hard import Hard
 from amlm.masking.signals.morph import Morph
 from amlm.masking.signals.neural import Neural
 from amlm.masking.signals.soft import Soft
+from amlm.masking.units.span import Span
+from amlm.masking.units.word import Word
 from amlm.models import nhot
 from amlm.models.build import build_model, to_hugging_face
 from amlm.models.substrings import build_substring_index
@@ -98,6 +100,8 @@ def _module(
             special=SpecialIds(),
             control=choices.get("control", "none"),
             context=context,
+            unit=choices.get("unit"),
+            exclude=choices.get("exclude", ()),
         )
         for _ in range(2)
     )
@@ -128,7 +132,8 @@ def _batch(step: int, device: str = "cpu") -> StepBatch:
     ids_GL = torch.randint(5, V, (G, L), generator=torch.Generator().manual_seed(step))
     ids_GL[:, 0] = SpecialIds.cls
     maskable = tuple((ids_GL >= 5).sum(1).tolist())
-    return StepBatch(ids_GL.to(device), slice(0, G), maskable, step, 0, True)
+    words_GL = (ids_GL % 3 > 0).to(device)
+    return StepBatch(ids_GL.to(device), slice(0, G), maskable, step, 0, True, words_GL)
 
 
 def _optimizer(module: AdaptiveMaskedLM) -> torch.optim.Optimizer:
@@ -152,6 +157,8 @@ CHOICES: list[dict[str, Any]] = [
     {"signal": Neural(), "fusion": "add"},
     {"signal": Entropy(), "control": "shuffled"},
     {"signal": Morph(), "control": "loss_weighting"},
+    {"unit": Word()},
+    {"unit": Span(), "sampler": Bernoulli(), "exclude": [7]},
     {"optimizer": "adamw"},
 ]
 

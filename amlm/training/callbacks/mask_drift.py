@@ -14,11 +14,15 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from amlm.masking.exclusions import noise_warning
 from amlm.masking.table import drift
+from amlm.masking.units.word_weights import WordSample
 from amlm.tokenizers.surfaces import kind_of, special_types, surfaces_of
 from amlm.training.callbacks import Update
 from amlm.training.lightning_module import AdaptiveMaskedLM
+from amlm.training.record import Record
 from amlm.training.run_log import RunLog
+from amlm.util.terminal import say
 
 RANK_BINS = 12
 
@@ -68,17 +72,32 @@ def _report(of_signal: Mapping[str, Tensor]) -> dict[str, dict[str, float]]:
 
 class MaskDrift(L.Callback):
     """Records at every update the drift (`amlm.masking.table.drift`), means by frequency rank and
-    kind, the ``top`` extreme types, and the table; ``counts_V`` are of the training text."""
+    kind, the ``top`` extreme types, and the table; ``counts_V`` are of the training text.
+
+    Where larger units are masked, also what the update means for ``words``. Warns if the types
+    masked most are noise; on the terminal, when they have become so.
+
+    Args:
+        exclude: ids that are never masked, which are not among the extremes.
+    """
 
     def __init__(
-        self, run_log: RunLog, tokenizer: Tokenizer, counts_V: NDArray[np.int64], top: int = 20
+        self,
+        run_log: RunLog,
+        tokenizer: Tokenizer,
+        counts_V: NDArray[np.int64],
+        top: int = 20,
+        *,
+        words: WordSample | None = None,
+        exclude: Sequence[int] = (),
     ) -> None:
         self.run_log = run_log
         self.surfaces = surfaces_of(tokenizer)
         # Special tokens are frequent and never measured.
         special = special_types(tokenizer)
         self.counts_V = counts_V.copy()
-        self.counts_V[list(special)] = 0
+        self.counts_V[[*special, *exclude]] = 0
+        self.words = words
         self.kinds = [
             "special" if v in special else kind_of(surface)
             for v, surface in enumerate(self.surfaces)
@@ -91,20 +110,34 @@ class MaskDrift(L.Callback):
         if not trainer.is_global_zero:
             return
         table_V = update.table_V.cpu().numpy()
+        policy = pl_module.masking
         highest, lowest = extremes(table_V, self.surfaces, self.counts_V, self.top)
+        moved = drift(update.table_V, update.previous_V, policy.first_V)
+        more: Record = {}
+        if self.words is not None:
+            tables = update.table_V, update.previous_V, policy.first_V
+            more["of_words"] = self.words.describe(*tables, self.top)
+        warning = noise_warning([name for name, _ in highest]) if moved["kl_first"] > 1e-9 else None
+        if warning is not None:
+            more["warning"] = warning
+            if "warning" not in self.run_log.latest.get("mask_update", {}):
+                say(f"warning  step {update.step:,}: {warning}")
         self.run_log.write(
             "mask_update",
             {
                 "step": update.step,
+                "unit": policy.unit_name(update.step - 1),
+                "signal": type(policy.signal).__name__.lower(),
                 "vocab_size": len(table_V),
-                "ratio": pl_module.masking.ratio(update.step),
-                **drift(update.table_V, update.previous_V, pl_module.masking.first_V),
+                "ratio": policy.ratio(update.step),
+                **moved,
                 "at_floor": float(update.floored),
                 "by_frequency_rank": by_frequency_rank(table_V, self.counts_V),
                 "by_kind": by_kind(table_V, self.kinds),
                 "highest": highest,
                 "lowest": lowest,
-                **_report(pl_module.masking.report),
+                **_report(policy.report),
+                **more,
             },
             table_V,
         )
