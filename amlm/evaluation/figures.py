@@ -1,7 +1,7 @@
 """Scores with their uncertainty: a confidence interval, the tie rate, and the official score.
 
 Intervals are seeded 95 % bootstrap intervals over items. In our own scores a tie is never correct;
-the official pipeline resolves ties in favour of the first candidate, which is the correct one.
+the official pipelines choose one of the tied candidates (see `amlm.evaluation.zero_shot.choices`).
 
 Shapes: N items, G groups, R resamples, K predictors.
 """
@@ -36,6 +36,8 @@ class Figure:
         items: number of items.
         unscored: number of items that were too long for the model; they count as errors in
             accuracies and are excluded from all other scores.
+        expected: the mean of the official score over all draws among tied candidates, where it
+            depends on draws.
     """
 
     score: float | None
@@ -45,6 +47,7 @@ class Figure:
     ties: float | None
     items: int
     unscored: int
+    expected: float | None = None
 
 
 @dataclass(frozen=True)
@@ -64,23 +67,26 @@ class Report:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """The outcome of each item, ``[N]`` each: correct, officially correct, tied, scored."""
+    """The outcome of each item, ``[N]`` each: correct, officially correct, tied, scored; and the
+    probability that it is officially correct, or None if nothing is drawn.
+    """
 
     hit_N: Bools
     official_N: Bools
     tie_N: Bools
     scored_N: Bools
+    expected_N: Floats | None = None
 
 
-def compare_candidates(scores: list[Floats]) -> Outcomes:
+def compare_candidates(
+    scores: list[Floats], official_N: Bools, expected_N: Floats | None = None
+) -> Outcomes:
     """Compares the candidates of each item; an item with a NaN score is unscored."""
     scored_N = np.array([bool(np.isfinite(each).all()) for each in scores], dtype=bool)
     lead_N = np.array([each[0] - each[1:].max() for each in scores])
-    first_N = np.array([np.argmax(each.astype(np.float32)) == 0 for each in scores], dtype=bool)
     with np.errstate(invalid="ignore"):
-        return Outcomes(
-            scored_N & (lead_N > TIE), scored_N & first_N, np.abs(lead_N) <= TIE, scored_N
-        )
+        ours = scored_N & (lead_N > TIE), official_N, np.abs(lead_N) <= TIE, scored_N
+    return Outcomes(*ours, expected_N)
 
 
 def accuracies(
@@ -93,13 +99,14 @@ def accuracies(
     """
     groups, group_N = np.unique(names, return_inverse=True)
 
-    def counts(values_N: Bools) -> Floats:
+    def counts(values_N: Bools | Floats) -> Floats:
         counted_G = np.bincount(group_N, weights=values_N, minlength=len(groups))
         return counted_G.astype(np.float64)
 
     size_G = counts(np.ones(len(names), dtype=bool))
     hit_G, official_G = counts(found.hit_N) / size_G, counts(found.official_N) / size_G
     tie_G, unscored_G = counts(found.tie_N) / size_G, counts(~found.scored_N)
+    expected_G = None if found.expected_N is None else counts(found.expected_N) / size_G
     dice = np.random.default_rng(SEED)
     drawn_RG = dice.binomial(size_G.astype(int), hit_G, size=(RESAMPLES, len(groups))) / size_G
     weight_G = np.array([1.0 if weights is None else weights[name] for name in groups])
@@ -110,7 +117,8 @@ def accuracies(
             float(100 * (each @ weight_G)) for each in (hit_G, official_G, tie_G)
         )
         low, high = interval(100 * (drawn_RG @ weight_G))
-        return Figure(score, low, high, official, ties, items, unscored)
+        expected = None if expected_G is None else float(100 * (expected_G @ weight_G))
+        return Figure(score, low, high, official, ties, items, unscored, expected)
 
     one_GG = np.eye(len(groups))
     by_group = {

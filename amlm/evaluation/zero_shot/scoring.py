@@ -64,15 +64,19 @@ def score(
     scorer: Scorer,
     candidates: Sequence[Candidate],
     progress: Callable[[int], object] = lambda count: None,
+    per_token: bool = False,
 ) -> NDArray[np.float64]:
     """Pseudo-log-likelihood of the completion of each candidate.
 
-    `progress` is called with the number of candidates completed since its last call.
+    Args:
+        progress: called with the number of candidates completed since its last call.
+        per_token: divide by the number of scored tokens.
 
     Returns: sums of natural logarithms, one per candidate; NaN if the sentence is too long for the
         scorer, which the caller should report.
     """
     sums = np.full(len(candidates), np.nan)
+    counts = np.ones(len(candidates))
     pending: list[Query] = []
     owners: list[int] = []  # the candidate of each pending query
     tokens = reported = 0
@@ -91,6 +95,7 @@ def score(
             continue
         sums[index] = 0
         positions = np.flatnonzero(end_L > candidates[index].start)
+        counts[index] = max(1, len(positions))
         size = max(1, QUERY_TOKENS // len(ids_L))
         for start in range(0, len(positions), size):
             chunk = positions[start : start + size]
@@ -100,7 +105,7 @@ def score(
             if tokens > QUERY_TOKENS:
                 flush(index)
     flush(len(candidates))
-    return sums
+    return sums / counts if per_token else sums
 
 
 def _encode(
