@@ -85,15 +85,15 @@ def _read(path: Path, scores: Path, key: str, rules: Rules | None = None) -> Any
         # A task that was evaluated before the model or the rules changed is not in the scores file.
         last = json.loads(scores.read_text("utf-8")) if scores.is_file() else None
         stale = last is not None and key not in last["tasks"]
-        other = last is not None and rules is not None and last["rules"] != rules.year
+        year = last["rules"] if last is not None and rules is not None else None
     except FileNotFoundError:
         raise NotSubmittable("no results") from None
     except (ValueError, KeyError, TypeError):
         raise NotSubmittable(f"{path} or {scores} is invalid") from None
     if stale:
         raise NotSubmittable("results of a different model than the one evaluated last")
-    if other:
-        raise NotSubmittable(f"results by the rules of {last['rules']}, not {rules.year}")
+    if rules is not None and year not in (None, rules.year):
+        raise NotSubmittable(f"results by the rules of {year}, not {rules.year}")
     return content
 
 

@@ -204,7 +204,9 @@ def report(
         points_N2 = np.array(points, dtype=float)
         points_N2 = mean_by_step(points_N2) if rules.averaged else points_N2
         level = chance_of(word) if rules.chance is None else rules.chance
-        if (model_age := age_of_model(*points_N2.T, rules, level)) is not None:
+        words_N, surprisal_N = points_N2.T
+        model_age = age_of_model(words_N, surprisal_N, rules, level)
+        if model_age is not None:
             pairs.append((model_age, age))
     ages = np.array(pairs, dtype=float).reshape(-1, 2).T
     too_long = [

@@ -67,7 +67,7 @@ def find(
     elsewhere = [
         name
         for name in missing
-        if other in (paths := rules.tasks[name].paths) and _below(root, paths[other], other)
+        if other in (places := rules.tasks[name].paths) and _below(root, places[other], other)
     ]
     # Some tasks have the same files in both suites.
     of_suite = [each for each in found if each.task.paths[suite] != each.task.paths.get(other)]
