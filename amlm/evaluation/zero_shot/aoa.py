@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import curve_fit
+from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.stats import pearsonr
 
 from amlm.evaluation.figures import Figure, Floats, Report, interval, number, pearson, resample
@@ -162,7 +163,8 @@ def age_of_model(
 
 def _fit(x: Floats, y: Floats, start: list[Any], evaluations: int, **limits: Any) -> Floats | None:
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", OptimizeWarning)  # fewer points than parameters
             fitted, _ = curve_fit(sigmoid, x, y, p0=start, maxfev=evaluations, **limits)
     except (RuntimeError, ValueError, TypeError):  # no fit, no age, as in the official pipeline
         return None

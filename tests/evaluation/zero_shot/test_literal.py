@@ -263,6 +263,11 @@ def test_ranking_tasks_equal_the_literal_evaluation(
     assert total.official == pytest.approx(official, abs=1e-6)
     assert total.expected == (total.official if year == "2026" else None)
     assert total.items == len(expected)
+    cached = [json.loads((tmp_path / "scores" / found.folder / p.name.replace("jsonl", "json"))
+              .read_text())["scores"] for p in paths]  # fmt: skip
+    for ours, theirs in zip([row for rows in cached for row in rows], expected, strict=True):
+        # GlobalPIQA's correct candidate comes first in ours.
+        np.testing.assert_allclose(sorted(ours), sorted(theirs), rtol=0, atol=1e-4)
 
 
 # With --all-items, these are all items of the release that we have.
