@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,13 @@ def fine_tuned(folder: Path, name: str) -> Predictions:
     return _check(content, {name: sizes.GLUE[name]}, ("id", "pred"))
 
 
-def surprisals(folder: Path, rules: Rules, steps: Sequence[str]) -> dict[str, Any]:
-    """``surprisal.json`` with all contexts at exactly these checkpoints; see `zero_shot`."""
-    content, path = _aoa(folder, rules, "surprisal.json")
+def age_of_acquisition(folder: Path, rules: Rules, steps: Sequence[str]) -> dict[str, Any]:
+    """The submission's keys of this task: ``surprisal.json`` with all contexts at exactly these
+    checkpoints, and where the rules want it ``aoa_score.json``; see `zero_shot`.
+    """
+    place = results.predictions_folder(folder, rules.tasks["aoa"].official)
+    read = partial(_read, scores=folder / results.SCORES_FILE, key="aoa", rules=rules)
+    content = read(path := place / "surprisal.json")
     try:
         counts = Counter(line["step"] for line in content["results"] if "surprisal" in line)
     except (KeyError, TypeError):
@@ -63,20 +68,12 @@ def surprisals(folder: Path, rules: Rules, steps: Sequence[str]) -> dict[str, An
         for step in dict.fromkeys((*steps, *counts))
         if counts[step] != required[step]
     )
-    return dict(content)
-
-
-def aoa_score(folder: Path, rules: Rules) -> dict[str, float]:
-    """``aoa_score.json``; see `zero_shot`."""
-    content, path = _aoa(folder, rules, "aoa_score.json")
-    if not isinstance(content, dict) or not isinstance(content.get("aoa"), float):
+    if not rules.aoa_by_client:
+        return {"aoa": content}
+    score = read(path := place / "aoa_score.json")
+    if not isinstance(score, dict) or not isinstance(score.get("aoa"), float):
         raise NotSubmittable(f"{path} is not in the official format")
-    return content
-
-
-def _aoa(folder: Path, rules: Rules, name: str) -> tuple[Any, Path]:
-    path = results.predictions_folder(folder, rules.tasks["aoa"].official) / name
-    return _read(path, folder / results.SCORES_FILE, "aoa", rules), path
+    return {"aoa_surprisals": content, "aoa": score}
 
 
 def _read(path: Path, scores: Path, key: str, rules: Rules | None = None) -> Any:

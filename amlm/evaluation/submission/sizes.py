@@ -14,7 +14,7 @@ Sizes = dict[str, dict[str, int]]  # by task and group
 def _of_year(year: str) -> dict[str, Sizes]:
     # Sizes that differ from those of 2025 are listed by year.
     sizes = {**_FILE["full"]["2025"], **_FILE["full"][year]}
-    full = {name: groups for name, groups in sizes.items() if name in RULES[year].tasks}
+    full = {name: sizes[name] for name in RULES[year].tasks if name in sizes}
     entities = full["entity_tracking"].items()
     fast = {
         **{name: groups for name, groups in full.items() if name != "comps"},

@@ -93,12 +93,7 @@ def collate(
         )
         for name in sizes.SIZES[rules.year]["full"]
     }
-    surprisals = read_or_note(FULL, "aoa", partial(official.surprisals, main, rules, steps))
-    if rules.aoa_by_client:
-        content["aoa_surprisals"] = surprisals
-        content["aoa"] = read_or_note(FULL, "aoa", partial(official.aoa_score, main, rules))
-    else:
-        content["aoa"] = surprisals
+    content |= read_or_note(FULL, "aoa", partial(official.age_of_acquisition, main, rules, steps))
     content["glue"] = {}
     for name in sizes.GLUE:
         content["glue"] |= read_or_note(FINETUNE, name, partial(official.fine_tuned, main, name))

@@ -15,7 +15,7 @@ from amlm.evaluate import run
 from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.rules import RULES
 from amlm.evaluation.submission import official, sizes
-from amlm.evaluation.submission.submit import checkpoint_names
+from amlm.evaluation.submission.submit import checkpoint_names, collate
 from amlm.util.errors import InputError
 
 PATHS = {
@@ -294,14 +294,14 @@ def test_missing_results_are_listed_with_the_commands_that_produce_them(
         "reading (fast suite) at chck_3M, chck_5M, chck_9M to chck_20M: no results",
         "ewok (fast suite) at chck_1M, chck_3M, chck_5M, chck_9M to chck_20M: no results",
         "aoa (full suite) at main: chck_1M has 6,560 contexts, not 8,005",
-        "global_piqa_parallel (full suite) at main: global_piqa_parallel has 102 predictions, not 103",
+        "global_piqa_parallel (full suite) at main: global_piqa_parallel has 102 predictions, not",
         "adjunct_island has 0 predictions, not 928",
         "and 64 more like that",
         "predictions.json or",
         f"data_dir={complete / 'data'} out={tmp_path} "
-        "suite=full tasks=[blimp,ewok,global_piqa_parallel,comps,aoa]",
+        "suite=full tasks=[blimp,ewok,comps,global_piqa_parallel,aoa]",
         "finetune=[qqp,rte]",
-        "revision=checkpoints tasks=[blimp,supplement,ewok,entity_tracking,reading,global_piqa_",
+        "revision=checkpoints tasks=[blimp,supplement,ewok,entity_tracking,global_piqa_",
         "because this one lacks all 19 checkpoints",
         "BabyLM-community/BabyLM-2026-Strict-Evals",
     ):
@@ -309,10 +309,25 @@ def test_missing_results_are_listed_with_the_commands_that_produce_them(
     assert "supplement (full suite)" not in message and "(fast suite) at all" not in message
 
 
+def test_the_file_of_2025_has_its_own_tasks_and_keys(complete: Path) -> None:
+    folder = complete / "out" / "results" / "model"
+    content, gaps = collate(folder, RULES["2025"], None, "strict-small")
+    assert set(content) == {
+        "blimp", "blimp_supplement", "ewok", "entity_tracking", "wug_adj", "wug_past", "comps",
+        "reading", "aoa", "glue", "fast_eval_results",
+    }  # fmt: skip
+    assert len(content["aoa"]["results"]) == 19 * 8_005
+    assert set(content["fast_eval_results"]) == {
+        "blimp", "blimp_supplement", "ewok", "entity_tracking", "wug_adj", "wug_past", "reading"
+    }  # fmt: skip
+    unlike = [gap for gap in gaps if gap.revision == "main"]
+    assert {gap.task for gap in unlike} == {"entity_tracking", "wug_adj", "wug_past"}
+    assert "regular_0_ops has 517 predictions, not 606" in unlike[0].found
+
+
 def test_the_message_is_short_if_all_results_are_missing(complete: Path, tmp_path: Path) -> None:
     message = refusal(complete, tmp_path)
     assert message.count("(fast suite) at all 19 checkpoints: no results") == 7
-    # Surprisals and score of the age of acquisition are two files.
     assert message.count("at main: no results") == 8 + 7 + 1 and len(message.splitlines()) < 32
     assert " rules=" not in message
     message = refusal(complete, tmp_path, rules="2025")
