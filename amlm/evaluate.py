@@ -49,7 +49,7 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
     if options.frequency_text and not Path(options.frequency_text).expanduser().is_file():
         raise InputError(f"frequency_text={options.frequency_text} is not a file")
     found, missing = find(RULES[options.rules], options.data_dir, options.tasks, options.suite)
-    source = find_model(options.model, options.revision)
+    source = find_model(options.model, options.revision, options.trust_remote_code)
     asks_for_age = any(each.name == "aoa" for each in found)
     checkpoints = _checkpoints(options) if asks_for_age else []
     if asks_for_age and not checkpoints:
@@ -161,8 +161,17 @@ def _checkpoints(options: Options) -> list[Checkpoint]:
 
     names = checkpoints(options.model) if options.revision == "main" else []
     return [
-        (n, partial(load, find_model(options.model, n), options.device, options.batch_tokens))
-        for n in names
+        (
+            name,
+            partial(
+                load,
+                find_model(options.model, name, options.trust_remote_code),
+                options.device,
+                options.batch_tokens,
+                backend=options.backend,
+            ),
+        )
+        for name in names
     ]
 
 
@@ -174,7 +183,13 @@ def _scorer(options: Options, source: Source, system: str) -> Scorer:
         assert options.frequency_text is not None, "checked before"
         tokenizer = load_tokenizer(source)
         return Frequency(tokenizer, count_tokens(tokenizer, Path(options.frequency_text)))
-    return load(source, options.device, options.batch_tokens, untrained=system == "untrained")
+    return load(
+        source,
+        options.device,
+        options.batch_tokens,
+        untrained=system == "untrained",
+        backend=options.backend,
+    )
 
 
 def _run(
@@ -189,7 +204,7 @@ def _run(
 
     rules = RULES[options.rules]
     if found.name == "aoa":
-        return run_aoa(found, model, scorer.tokenizer, checkpoints, folder, rules)
+        return run_aoa(found, model, scorer, checkpoints, folder, rules)
     if found.name == "reading":
         return run_reading(found, scorer, folder)
     return run_ranking(found, scorer, folder, rules, options.tie_seed)

@@ -39,6 +39,15 @@ class Options:
         choices=("untrained", "frequency"),
     )
     frequency_text: str | None = option(None, "text file for the frequency baseline")
+    backend: str = option(
+        "mlm",
+        "where the prediction of a masked token is read: at its position, or with mntp at the one "
+        "before, where models like GPT-BERT make it",
+        choices=("mlm", "mntp"),
+    )
+    trust_remote_code: bool = option(
+        False, "run the model's own code, which comes with its files: read it first"
+    )
     device: str = option("auto", "auto: a GPU if there is one", choices=("auto", "cpu", "cuda"))
     threads: int = option(0, "CPU threads; 0: torch's default", ge=0)
     tie_seed: int = option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from amlm.util.errors import InputError
 
@@ -19,33 +19,36 @@ class Source:
     name: str
     path: str
     revision: str | None = None
+    trust: bool = False  # whether code that comes with the model may run
 
     @property
-    def at(self) -> dict[str, str]:
+    def at(self) -> dict[str, Any]:
         """The arguments of `from_pretrained` besides the path."""
-        return {} if self.revision is None else {"revision": self.revision}
+        revision = {} if self.revision is None else {"revision": self.revision}
+        return {**revision, "trust_remote_code": self.trust}
 
 
-def find_model(model: str, revision: str) -> Source:
+def find_model(model: str, revision: str, trust: bool = False) -> Source:
     """Locates a model.
 
     Args:
         model: a run folder, its export, a folder in Hugging Face format, or a name on the Hub.
         revision: ``main``, or a checkpoint: a folder in ``checkpoints`` or in the model's folder,
             or a revision on the Hub.
+        trust: whether code that comes with the model may run.
 
     Raises:
         InputError: the folder, or its checkpoint, contains no model.
     """
     folder = Path(model).expanduser()
     if _is_on_hub(model):
-        return Source(model.rsplit("/", 1)[-1], model, revision)
+        return Source(model.rsplit("/", 1)[-1], model, revision, trust)
     places = [folder / "checkpoints" / revision, folder / revision]
     if revision == "main":
         places = [folder, folder / "hf", folder / "main"]
     for place in places:
         if (place / "config.json").is_file():
-            return Source(folder.resolve().name, str(place))
+            return Source(folder.resolve().name, str(place), None, trust)
     raise InputError(
         f"model={model}: no model in {' or '.join(map(str, places))} (no config.json found): give "
         "a run folder, an export, a folder in Hugging Face format, or a name on the Hub"

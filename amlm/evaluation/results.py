@@ -9,7 +9,8 @@
 | ``scores/<data folder>/<file>.json`` | cached scores of all candidates |
 | ``scores.json`` | all scores with intervals, by task and group |
 
-Baselines have their own folders next to the model's: ``<revision>-untrained`` ...
+``mlm`` is the backend, or ``mntp``. Baselines have their own folders next to the model's:
+``<revision>-untrained`` ...
 """
 
 from __future__ import annotations
@@ -50,9 +51,9 @@ def _warn_if_cut(model: str) -> None:
         )
 
 
-def predictions_folder(folder: Path, *names: str) -> Path:
-    """The folder for the official predictions of a task, e.g. ``blimp, blimp_fast``."""
-    return folder.joinpath("zero_shot", "mlm", *names)
+def predictions_folder(folder: Path, backend: str, *names: str) -> Path:
+    """The folder for the official predictions of a task, e.g. ``mlm, blimp, blimp_fast``."""
+    return folder.joinpath("zero_shot", backend, *names)
 
 
 def digest(content: Any) -> str:

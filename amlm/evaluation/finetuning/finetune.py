@@ -59,7 +59,7 @@ def finetune(options: Options, untrained: bool = False) -> dict[str, Any]:
         name: tuple(read_pairs(paths[split], TASKS[name]) for split in ("train", "valid"))
         for name, paths in files.items()
     }
-    source = find_model(options.model, options.revision)
+    source = find_model(options.model, options.revision, options.trust_remote_code)
     model, tokenizer = load_encoder(source, untrained)
     model_print = fingerprint(model, tokenizer, unused=UNUSED)
     revision = f"{options.revision}-untrained" if untrained else options.revision

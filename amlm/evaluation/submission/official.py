@@ -30,7 +30,7 @@ class NotSubmittable(Exception):
     """Says why results cannot be submitted."""
 
 
-def zero_shot(folder: Path, rules: Rules, name: str, suite: str) -> Predictions:
+def zero_shot(folder: Path, rules: Rules, backend: str, name: str, suite: str) -> Predictions:
     """The predictions of a zero-shot task in a folder ``results/<model>/<revision>``.
 
     Raises:
@@ -38,7 +38,7 @@ def zero_shot(folder: Path, rules: Rules, name: str, suite: str) -> Predictions:
     """
     task = rules.tasks[name]
     inner = (task.official, task.paths[suite][0]) if task.reader else (name,)
-    path = results.predictions_folder(folder, *inner) / "predictions.json"
+    path = results.predictions_folder(folder, backend, *inner) / "predictions.json"
     content = _read(path, folder / results.SCORES_FILE, inner[-1], rules)
     fields = "id", "pred", FIELDS.get(name, "id")
     return _check(content, sizes.SIZES[rules.year][suite][name], fields, task.keyed)
@@ -51,11 +51,13 @@ def fine_tuned(folder: Path, name: str) -> Predictions:
     return _check(content, {name: sizes.GLUE[name]}, ("id", "pred"))
 
 
-def age_of_acquisition(folder: Path, rules: Rules, steps: Sequence[str]) -> dict[str, Any]:
+def age_of_acquisition(
+    folder: Path, rules: Rules, backend: str, steps: Sequence[str]
+) -> dict[str, Any]:
     """The submission's keys of this task: ``surprisal.json`` with all contexts at exactly these
     checkpoints, and where the rules want it ``aoa_score.json``; see `zero_shot`.
     """
-    place = results.predictions_folder(folder, rules.tasks["aoa"].official)
+    place = results.predictions_folder(folder, backend, rules.tasks["aoa"].official)
     read = partial(_read, scores=folder / results.SCORES_FILE, key="aoa", rules=rules)
     content = read(path := place / "surprisal.json")
     try:

@@ -3,8 +3,8 @@
 | key | contents |
 | --- | --- |
 | ``blimp``, ``blimp_supplement`` ... ``reading`` | predictions of the final model, full suite |
-| ``aoa`` | surprisals of words at all checkpoints of the track; by the rules of 2026 these are \
-``aoa_surprisals``, and this is their score |
+| ``aoa_surprisals`` | surprisals of words at all checkpoints of the track |
+| ``aoa`` | their score; by the rules of 2025 the surprisals themselves |
 | ``glue`` | predictions of the fine-tuning tasks, merged |
 | ``fast_eval_results`` | by task, a list of ``{group: score}``, one entry per checkpoint |
 
@@ -61,7 +61,7 @@ def submit(options: Options) -> Path:
         raise InputError(f"submission={path} is a folder: give a file, e.g. {path}/submission.json")
     rules = RULES[options.rules]
     folder = results_folder(options.out, find_model(options.model, "main").name, "main").parent
-    content, gaps = collate(folder, rules, options.data_dir, options.track)
+    content, gaps = collate(folder, rules, options.backend, options.data_dir, options.track)
     if gaps:
         raise InputError(_refusal(options, gaps))
     write_json(path, content)
@@ -69,7 +69,7 @@ def submit(options: Options) -> Path:
 
 
 def collate(
-    folder: Path, rules: Rules, data_dir: str | None, track: str
+    folder: Path, rules: Rules, backend: str, data_dir: str | None, track: str
 ) -> tuple[dict[str, Any], list[Gap]]:
     """The content of the submission file from a folder ``results/<model>``, and what is missing.
 
@@ -89,11 +89,12 @@ def collate(
     main, steps = folder / "main", checkpoint_names(track)
     content: dict[str, Any] = {
         rules.tasks[name].key or name: read_or_note(
-            FULL, name, partial(official.zero_shot, main, rules, name, "full")
+            FULL, name, partial(official.zero_shot, main, rules, backend, name, "full")
         )
         for name in sizes.SIZES[rules.year]["full"]
     }
-    content |= read_or_note(FULL, "aoa", partial(official.age_of_acquisition, main, rules, steps))
+    age = partial(official.age_of_acquisition, main, rules, backend, steps)
+    content |= read_or_note(FULL, "aoa", age)
     content["glue"] = {}
     for name in sizes.GLUE:
         content["glue"] |= read_or_note(FINETUNE, name, partial(official.fine_tuned, main, name))
@@ -102,7 +103,7 @@ def collate(
         scorer = cache(partial(_fast_scorer, rules, data_dir, name))
         content["fast_eval_results"][rules.tasks[name].key or name] = [
             read_or_note(
-                FAST, name, partial(_fast_scores, folder / step, rules, name, scorer), step
+                FAST, name, partial(_fast_scores, folder / step, rules, backend, name, scorer), step
             )
             for step in steps
         ]
@@ -115,9 +116,9 @@ def checkpoint_names(track: str) -> list[str]:
 
 
 def _fast_scores(
-    folder: Path, rules: Rules, name: str, scorer: Callable[[], Scores]
+    folder: Path, rules: Rules, backend: str, name: str, scorer: Callable[[], Scores]
 ) -> dict[str, float]:
-    predictions = official.zero_shot(folder, rules, name, "fast")
+    predictions = official.zero_shot(folder, rules, backend, name, "fast")
     return scorer()(predictions)
 
 
@@ -147,6 +148,10 @@ def _refusal(options: Options, gaps: Sequence[Gap]) -> str:
     command = f"python -m amlm.evaluate model={options.model} data_dir={data} out={options.out}"
     if options.rules != DEFAULT:
         command += f" rules={options.rules}"
+    if options.backend != Options.backend:
+        command += f" backend={options.backend}"
+    if options.trust_remote_code:
+        command += " trust_remote_code=true"
     for produced_by in (FULL, FINETUNE, FAST):
         tasks = dict.fromkeys(gap.task for gap in gaps if gap.produced_by == produced_by)
         if tasks:

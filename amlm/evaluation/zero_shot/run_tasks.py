@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +21,6 @@ from amlm.evaluation.zero_shot.tasks import Found
 from amlm.util.errors import InputError
 from amlm.util.files import write_json
 from amlm.util.progress_bar import progress_bar
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
 
 Progress = Callable[[int], object]
 Checkpoint = tuple[str, Callable[[], Scorer]]  # its name, and a function that loads it
@@ -79,7 +76,7 @@ def run_ranking(
             items += of_file
     arrays = [np.array(each) for each in scores]
     choices = choose(rules, items, arrays, tie_seed)
-    official = results.predictions_folder(folder, found.task.official, found.folder)
+    official = results.predictions_folder(folder, scorer.backend, found.task.official, found.folder)
     write_json(official / "predictions.json", ranking.predictions(items, arrays, choices))
     return ranking.report(found.task, items, arrays, choices)
 
@@ -97,7 +94,7 @@ def run_reading(found: Found, scorer: Scorer, folder: Path) -> Report:
     path = folder / "scores" / "reading" / "reading_data.json"
     rows, _ = results.load_or_compute(path, [scorer.fingerprint, questions], compute)
     pred_N2 = np.array(rows)
-    official = results.predictions_folder(folder, "reading")
+    official = results.predictions_folder(folder, scorer.backend, "reading")
     write_json(official / "predictions.json", reading.predictions(pred_N2))
     return reading.report(data, pred_N2)
 
@@ -105,12 +102,15 @@ def run_reading(found: Found, scorer: Scorer, folder: Path) -> Report:
 def run_aoa(
     found: Found,
     model: str,
-    tokenizer: PreTrainedTokenizerFast,
+    scorer: Scorer,
     checkpoints: Sequence[Checkpoint],
     folder: Path,
     rules: Rules,
 ) -> Report:
-    """Runs the age-of-acquisition task: surprisals at every checkpoint, and the report."""
+    """Runs the age-of-acquisition task: surprisals at every checkpoint, and the report.
+
+    Of the scorer of the final model, only the tokenizer is used.
+    """
     contexts, children = aoa.read_contexts(found.paths[0]), aoa.read_children(found.paths[1])
     items = [[each] for each in aoa.candidates(contexts)]
     lines: list[dict[str, Any]] = []
@@ -127,9 +127,9 @@ def run_aoa(
         "total_steps": len(checkpoints),
         "completed_steps": len(checkpoints),
     }
-    official = results.predictions_folder(folder, found.task.official)
+    official = results.predictions_folder(folder, scorer.backend, found.task.official)
     write_json(official / "surprisal.json", {"metadata": about, "results": lines})
-    report = aoa.report(lines, children, rules.acquisition, partial(aoa.chance, tokenizer))
+    report = aoa.report(lines, children, rules.acquisition, partial(aoa.chance, scorer.tokenizer))
     if rules.aoa_by_client:
         write_json(official / "aoa_score.json", {"aoa": report.totals["Pearson"].official})
     return report

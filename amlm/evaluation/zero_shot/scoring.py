@@ -38,11 +38,13 @@ class Scorer(Protocol):
     Attributes:
         tokenizer: a fast tokenizer, because token offsets are needed.
         limit: the maximum input length in tokens, special tokens included.
+        backend: ``mlm``, or ``mntp`` if it predicts a token at the position before.
         fingerprint: identifies the probabilities; equal fingerprints mean equal probabilities.
     """
 
     tokenizer: PreTrainedTokenizerFast
     limit: int
+    backend: str
     fingerprint: str
 
     def log_probs(self, queries: Sequence[Query]) -> NDArray[np.float32]:
@@ -90,11 +92,15 @@ def score(
         owners.clear()
 
     mask_id = scorer.tokenizer.mask_token_id
+    starts = (scorer.tokenizer.cls_token_id, scorer.tokenizer.bos_token_id)
+    # Nothing comes before the first token, unless it is a special one.
+    skipped = 1 if scorer.backend == "mntp" and starts == (None, None) else 0
     for index, (ids_L, end_L) in enumerate(_encode(scorer.tokenizer, candidates)):
         if len(ids_L) > scorer.limit:
             continue
         sums[index] = 0
         positions = np.flatnonzero(end_L > candidates[index].start)
+        positions = positions[positions >= skipped]
         counts[index] = max(1, len(positions))
         size = max(1, QUERY_TOKENS // len(ids_L))
         for start in range(0, len(positions), size):

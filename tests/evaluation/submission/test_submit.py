@@ -311,7 +311,7 @@ def test_missing_results_are_listed_with_the_commands_that_produce_them(
 
 def test_the_file_of_2025_has_its_own_tasks_and_keys(complete: Path) -> None:
     folder = complete / "out" / "results" / "model"
-    content, gaps = collate(folder, RULES["2025"], None, "strict-small")
+    content, gaps = collate(folder, RULES["2025"], "mlm", None, "strict-small")
     assert set(content) == {
         "blimp", "blimp_supplement", "ewok", "entity_tracking", "wug_adj", "wug_past", "comps",
         "reading", "aoa", "glue", "fast_eval_results",
@@ -330,6 +330,8 @@ def test_the_message_is_short_if_all_results_are_missing(complete: Path, tmp_pat
     assert message.count("(fast suite) at all 19 checkpoints: no results") == 7
     assert message.count("at main: no results") == 8 + 7 + 1 and len(message.splitlines()) < 32
     assert " rules=" not in message
+    mntp = refusal(complete, tmp_path, backend="mntp", trust_remote_code=True)
+    assert mntp.count(" backend=mntp trust_remote_code=true ") == 3
     message = refusal(complete, tmp_path, rules="2025")
     assert message.count("at main: no results") == 8 + 7 + 1 and "osf.io/ryjfm" not in message
     assert message.count(f"out={tmp_path} rules=2025 ") == 3 and "wug_past" in message

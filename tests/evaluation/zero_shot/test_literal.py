@@ -23,7 +23,8 @@ from scipy.stats import spearmanr
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from amlm.evaluation.figures import Floats
-from amlm.evaluation.models import MaskedModel
+from amlm.evaluation.models import MaskedModel, load
+from amlm.evaluation.places import find_model
 from amlm.evaluation.rules import RULES
 from amlm.evaluation.zero_shot import ranking, reading
 from amlm.evaluation.zero_shot.choices import choose
@@ -39,7 +40,8 @@ FEW = 2  # items per file to compare without --all-items
 class Literal:
     """The model as loaded by `transformers`, without regard to speed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, before: int = 0) -> None:
+        self.before = before  # 1 for masked next-token prediction
         self.model = AutoModelForMaskedLM.from_pretrained(folder, dtype=torch.float32).eval()
         self.tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="right")
 
@@ -61,14 +63,14 @@ class Literal:
             rows = [{"input_ids": ids} for _, ids, _, _ in batch]
             logits = self.model(**self.tokenizer.pad(rows, return_tensors="pt")).logits
             for (n, _, position, target), row in zip(batch, logits, strict=True):
-                found[n].append(torch.log_softmax(row[position], -1)[target].clone())
+                found[n].append(torch.log_softmax(row[position - self.before], -1)[target].clone())
         return [float(torch.stack(found[n]).sum()) for n in range(len(pairs))]
 
     @torch.no_grad()
     def first_mask(self, context: str, word: str) -> float:
         encoded = self.tokenizer(context + self.tokenizer.mask_token * 3, return_tensors="pt")
         ids = encoded["input_ids"][0].tolist()
-        at = -3 if ids[-1] == self.tokenizer.mask_token_id else -4
+        at = (-3 if ids[-1] == self.tokenizer.mask_token_id else -4) - self.before
         target = self.tokenizer(word, add_special_tokens=False)["input_ids"][0]
         return float(torch.softmax(self.model(**encoded).logits[0, at], -1)[target])
 
@@ -268,6 +270,25 @@ def test_ranking_tasks_equal_the_literal_evaluation(
     for ours, theirs in zip([row for rows in cached for row in rows], expected, strict=True):
         # GlobalPIQA's correct candidate comes first in ours.
         np.testing.assert_allclose(sorted(ours), sorted(theirs), rtol=0, atol=1e-4)
+
+
+def test_masked_next_token_prediction_equals_the_literal_evaluation(
+    eval_dir: Path, tiny_run: Path, tmp_path: Path
+) -> None:
+    plain, rules = Literal(tiny_run / "hf", before=1), RULES["2026"]
+    model = load(find_model(str(tiny_run), "main"), "cpu", 512, backend="mntp")
+    for task in ("supplement", "global_piqa_nonparallel"):
+        ((found,), _) = find(rules, str(eval_dir), [task], "fast")
+        report = run_ranking(found, model, tmp_path, rules)
+        paths = sorted(found.paths[0].glob("*.jsonl"))
+        _, predictions, official = literal_task("2026", task, paths, plain, None)
+        folder = tmp_path / "zero_shot" / "mntp" / found.task.official / found.folder
+        assert_same_predictions(json.loads((folder / "predictions.json").read_text()), predictions)
+        assert report.totals["accuracy"].official == pytest.approx(official, abs=1e-6)
+    data = reading.ReadingTimes(eval_dir / "fast_eval" / "reading" / "reading_data.csv")
+    expected = [plain.surprisal(*each) for each in list(data.questions())[:20] if each]
+    found_N = reading.surprisals(model, data).ravel()[:20]
+    np.testing.assert_allclose(found_N[np.isfinite(found_N)], expected, rtol=0, atol=1e-4)
 
 
 # With --all-items, these are all items of the release that we have.
