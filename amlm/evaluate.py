@@ -160,18 +160,13 @@ def _checkpoints(options: Options) -> list[Checkpoint]:
     from amlm.evaluation.places import checkpoints, find_model
 
     names = checkpoints(options.model) if options.revision == "main" else []
+    sources = [find_model(options.model, name, options.trust_remote_code) for name in names]
     return [
         (
             name,
-            partial(
-                load,
-                find_model(options.model, name, options.trust_remote_code),
-                options.device,
-                options.batch_tokens,
-                backend=options.backend,
-            ),
+            partial(load, source, options.device, options.batch_tokens, backend=options.backend),
         )
-        for name in names
+        for name, source in zip(names, sources, strict=True)
     ]
 
 

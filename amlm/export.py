@@ -13,7 +13,6 @@ from pathlib import Path
 from amlm.config.command import Command
 from amlm.config.command_line import run
 from amlm.config.options import NEEDED, option
-from amlm.publish import LICENSE
 from amlm.util.errors import InputError
 from amlm.util.terminal import say
 
@@ -27,9 +26,16 @@ class ExportOptions:
     results: str | None = option(
         None, "folder with results of amlm.evaluate for the cards; null looks in the run folder"
     )
-    license: str = option(LICENSE, "licence of the weights, as the Hugging Face Hub spells it")
+    license: str | None = option(
+        None, "licence of the weights, as the Hugging Face Hub spells it; null states none"
+    )
+    language: str | None = option(
+        None, "language of the text, as an ISO 639 code, e.g. en; null states none"
+    )
     push: str | None = option(
-        None, "Hub repository user/name to upload to, a branch per model; null uploads nothing"
+        None,
+        "Hub repository user/name to upload to, a branch per model; it must be empty or hold an "
+        "earlier export of the run; null uploads nothing",
     )
     private: bool = option(False, "whether a repository that push makes is private")
 
@@ -41,7 +47,7 @@ def export(options: ExportOptions) -> list[Path]:
 
     Raises:
         InputError: no run, no model yet, a broken model, an output folder of something else, or
-            a Hub that cannot be reached.
+            a Hub that cannot be reached or a repository of something else.
     """
     from huggingface_hub import HfApi
 
@@ -69,13 +75,14 @@ def export(options: ExportOptions) -> list[Path]:
             models,
             record,
             scores[model.name],
-            license=options.license,
             address=options.push or f"{out.name}/{model.name}",
+            license=options.license,
+            language=options.language,
         )
         for model in models
     }
     claim_output(out, record)
-    written = write_models(out, models, cards)
+    written = write_models(out, models, cards, record)
     for model, path in zip(models, written, strict=True):
         say(f"wrote    {path}: {model.step:,} steps, {model.words_seen:,} words seen")
     if models[-1].name != FINAL:

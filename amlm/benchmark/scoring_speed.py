@@ -16,7 +16,7 @@ from amlm.benchmark.bench_options import Options
 from amlm.benchmark.timing import Spread, run_interleaved, time_task
 from amlm.evaluation.evaluate_options import Options as EvaluationOptions
 from amlm.evaluation.models import load
-from amlm.evaluation.places import find_model
+from amlm.evaluation.places import Source, find_model
 from amlm.evaluation.rules import DEFAULT, RULES
 from amlm.evaluation.zero_shot.items import Candidate
 from amlm.evaluation.zero_shot.run_tasks import items_of
@@ -31,12 +31,14 @@ PAIRS = 100  # per round: the first ones of a file
 class Literal:
     """The literal implementation, without regard to speed."""
 
-    def __init__(self, path: str, device: torch.device) -> None:
+    def __init__(self, source: Source, device: torch.device) -> None:
         from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-        model = AutoModelForMaskedLM.from_pretrained(path, dtype=torch.float32)
+        model = AutoModelForMaskedLM.from_pretrained(source.path, dtype=torch.float32, **source.at)
         self.model = model.to(device).eval()
-        self.tokenizer = AutoTokenizer.from_pretrained(path, padding_side="right")
+        self.tokenizer = AutoTokenizer.from_pretrained(
+            source.path, padding_side="right", **source.at
+        )
 
     @torch.no_grad()
     def score(self, candidates: list[Candidate]) -> list[float]:
@@ -72,7 +74,7 @@ def measure_scoring(options: Options) -> dict[str, Any]:
     device = options.torch_device
     source = find_model(options.model, "main")
     model = load(source, device.type, EvaluationOptions.batch_tokens)
-    plain = Literal(source.path, device)
+    plain = Literal(source, device)
     task = "sample" if options.data_dir is None else "blimp"
     ((found,), _) = find(RULES[DEFAULT], options.data_dir, [task], "fast")
     rounds = itertools.cycle([items[:PAIRS] for items in items_of(found).values()])

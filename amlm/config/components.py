@@ -68,6 +68,12 @@ def resolve(target: str, where: str, packages: Sequence[str], needs: Sequence[st
         )
     if not isinstance(found, type):
         raise InputError(f"{where}._target_={target} is not a class")
+    ours = tuple(f"{name}." for name in OURS)
+    if target.startswith(ours) and not f"{found.__module__}.".startswith(ours):
+        raise InputError(
+            f"{where}._target_={target}: {module_name} only imports it from {found.__module__}; "
+            f"only classes of {', '.join(OURS)} are allowed"
+        )
     # Not hasattr: every class has __call__, from its metaclass.
     if not all(any(name in vars(base) for base in found.__mro__) for name in needs):
         raise InputError(

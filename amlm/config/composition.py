@@ -32,6 +32,7 @@ from amlm.config.place import place
 from amlm.config.schema import Config
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
+from amlm.util.secrets import check_no_secrets
 
 VERSION_BASE = "1.3"
 SETTINGS = {  # Hydra's own settings, for every command
@@ -48,6 +49,7 @@ SETTINGS = {  # Hydra's own settings, for every command
         "job_logging": {"root": {"level": "WARNING"}},  # libraries log a lot
     },
 }
+OF_HYDRA = ("hydra.", "hydra_plugins.", "logging.", "colorlog.", "optuna.samplers.")
 WHOLE = ("data.sequence_length",)  # dictionaries that an override must give in full
 
 Options = TypeVar("Options")
@@ -75,6 +77,7 @@ def build_options(cfg: DictConfig, schema: type[Options]) -> Options:
             that contradict each other.
     """
     known = {name: each for name, each, _ in options(schema())}
+    check_no_secrets(OmegaConf.to_container(cfg, resolve=False))
     try:
         # `+key=value` adds any key to a composed configuration; the schema rejects it.
         plain = OmegaConf.to_container(cfg, resolve=True)
@@ -127,10 +130,11 @@ class Composer:
         """The configuration of one run, including the node ``hydra``.
 
         Raises:
-            InputError: an unknown key or choice, or a wrong type.
+            InputError: an unknown key or choice, a wrong type, or code of others in ``hydra``.
         """
         try:
             cfg: DictConfig = compose(self.root, list(overrides), return_hydra_config=True)
+            _check_targets(OmegaConf.to_container(cfg.hydra, resolve=False), "hydra")
             return cfg
         except (HydraException, OmegaConfBaseException) as error:
             lists = [name for name, _, value in options(self.schema()) if isinstance(value, list)]
@@ -152,6 +156,19 @@ class Composer:
         made = build_options(own, self.schema)
         _check_whole(made, self.parse(overrides))
         return made
+
+
+def _check_targets(node: Any, where: str) -> None:
+    # Hydra would call whatever a YAML file names as its callback, launcher or log handler.
+    pairs = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in pairs:
+        if isinstance(value, (dict, list)):
+            _check_targets(value, f"{where}.{key}")
+        elif key in ("_target_", "class", "()") and not str(value).startswith(OF_HYDRA):
+            raise InputError(
+                f"{where}.{key}={value}: only classes of {', '.join(OF_HYDRA)} are allowed there; "
+                "callbacks of a run belong into callbacks"
+            )
 
 
 def _names(prefix: str, node: Any) -> Iterator[str]:

@@ -13,9 +13,7 @@ CHECKPOINTS = "checkpoints"  # the revision that means all checkpoints
 
 @dataclass
 class Options:
-    model: str = option(
-        NEEDED, "a run folder, a folder in Hugging Face format, or a name on the Hub"
-    )
+    model: str = option(NEEDED, "a run folder, a folder in Hugging Face format, or hub:owner/name")
     out: str = option(NEEDED, "folder for results/<model>/<revision>/...")
     data_dir: str | None = option(None, "folder with the data of the tasks (evaluation_data)")
     tasks: list[str] = option(
@@ -33,6 +31,9 @@ class Options:
         "main",
         f"main, a checkpoint of the model, e.g. chck_10M, or {CHECKPOINTS} for all chck_<n>M",
     )
+    trust_remote_code: bool = option(
+        False, "run Python code that comes with the model (read it first)"
+    )
     baselines: list[str] = option(
         [],
         "baselines: the model with random weights; token frequency in frequency_text (zero-shot)",
@@ -44,9 +45,6 @@ class Options:
         "where the prediction of a masked token is read: at its position, or with mntp at the one "
         "before, where models like GPT-BERT make it",
         choices=("mlm", "mntp"),
-    )
-    trust_remote_code: bool = option(
-        False, "run the model's own code, which comes with its files: read it first"
     )
     device: str = option("auto", "auto: a GPU if there is one", choices=("auto", "cpu", "cuda"))
     threads: int = option(0, "CPU threads; 0: torch's default", ge=0)

@@ -1,6 +1,7 @@
 """Scores with their uncertainty: a confidence interval, the tie rate, and the official score.
 
-Intervals are seeded 95 % bootstrap intervals over items. In our own scores a tie is never correct;
+Intervals are 95 % intervals over items: of an accuracy those of `amlm.evaluation.intervals`, of a
+correlation or an explained variance a seeded bootstrap. In our own scores a tie is never correct;
 the official pipelines choose one of the tied candidates (see `amlm.evaluation.zero_shot.choices`).
 
 Shapes: N items, G groups, R resamples, K predictors.
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
+
+from amlm.evaluation.intervals import mean_interval
 
 RESAMPLES = 2_000
 SEED = 0
@@ -94,8 +97,7 @@ def accuracies(
 ) -> tuple[dict[str, Figure], Figure]:
     """Accuracy of each group of items, given each item's, and the mean over groups.
 
-    Items are resampled within their groups. The number of hits in such a resample has a binomial
-    distribution, and is drawn from it. The mean has equal weights, or those by group.
+    The mean has equal weights, or those by group.
     """
     groups, group_N = np.unique(names, return_inverse=True)
 
@@ -104,11 +106,10 @@ def accuracies(
         return counted_G.astype(np.float64)
 
     size_G = counts(np.ones(len(names), dtype=bool))
-    hit_G, official_G = counts(found.hit_N) / size_G, counts(found.official_N) / size_G
+    right_G = counts(found.hit_N)
+    hit_G, official_G = right_G / size_G, counts(found.official_N) / size_G
     tie_G, unscored_G = counts(found.tie_N) / size_G, counts(~found.scored_N)
     expected_G = None if found.expected_N is None else counts(found.expected_N) / size_G
-    dice = np.random.default_rng(SEED)
-    drawn_RG = dice.binomial(size_G.astype(int), hit_G, size=(RESAMPLES, len(groups))) / size_G
     weight_G = np.array([1.0 if weights is None else weights[name] for name in groups])
     weight_G /= weight_G.sum()
 
@@ -116,7 +117,7 @@ def accuracies(
         score, official, ties = (
             float(100 * (each @ weight_G)) for each in (hit_G, official_G, tie_G)
         )
-        low, high = interval(100 * (drawn_RG @ weight_G))
+        low, high = (float(100 * each) for each in mean_interval(right_G, size_G, weight_G))
         expected = None if expected_G is None else float(100 * (expected_G @ weight_G))
         return Figure(score, low, high, official, ties, items, unscored, expected)
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerFast:
     empty = set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens)
     if empty or not getattr(tokenizer, "is_fast", False) or tokenizer.mask_token_id is None:
         raise InputError(
-            f"model={source.path} needs a fast tokenizer (tokenizer.json) with a mask token"
+            f"model={source.shown} needs a fast tokenizer (tokenizer.json) with a mask token"
         )
     return tokenizer
 
@@ -123,21 +124,21 @@ def read_model(
         if untrained:
             torch.manual_seed(UNTRAINED_SEED)
             config = AutoConfig.from_pretrained(source.path, **source.at)
-            model = auto.from_config(config, dtype=torch.float32)
+            model = auto.from_config(config, dtype=torch.float32, trust_remote_code=source.trusted)
         else:
             model, report = auto.from_pretrained(
                 source.path, dtype=torch.float32, output_loading_info=True, **source.at
             )
             missing = sorted(report["missing_keys"])
     if missing := [name for name in missing if not (unused and name.startswith(unused))]:
-        raise InputError(f"model={source.path} lacks weights: {', '.join(missing[:3])} ...")
+        raise InputError(f"model={source.shown} lacks weights: {', '.join(missing[:3])} ...")
     for name, parameter in model.named_parameters():
         if not torch.isfinite(parameter).all():
-            raise InputError(f"model={source.path}: {name} is not finite: training diverged")
+            raise InputError(f"model={source.shown}: {name} is not finite: training diverged")
     highest, rows = max(tokenizer.get_vocab().values()), len(model.get_input_embeddings().weight)
     if highest >= rows:
         raise InputError(
-            f"model={source.path}: its tokenizer has ids up to {highest:,}, but it has only "
+            f"model={source.shown}: its tokenizer has ids up to {highest:,}, but it has only "
             f"{rows:,} embeddings; they don't belong together"
         )
     return model
@@ -181,15 +182,20 @@ def loading_errors(source: Source) -> Iterator[None]:
     """Turns errors in loading a model into an InputError."""
     try:
         yield
+    except UnpicklingError as error:
+        raise InputError(
+            f"model={source.shown} has a pickle that holds more than tensors and could run code: "
+            "get its weights as model.safetensors"
+        ) from error
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        hint = " (there is no such folder, so the Hugging Face Hub was searched)"
+        if "trust_remote_code" in str(error):
+            raise InputError(
+                f"model={source.shown} runs Python code of its own: read its *.py files and, if "
+                "you trust them, add trust_remote_code=true"
+            ) from error
         # Errors of the Hub say in further lines what to do; other errors list every known class.
         text = str(error) if isinstance(error, OSError) else str(error).partition("\n")[0]
-        if "trust_remote_code" in str(error):
-            text += " amlm.evaluate runs it only with trust_remote_code=true."
-        raise InputError(
-            f"model={source.path} can't be loaded{hint if source.revision else ''}: {text}"
-        ) from error
+        raise InputError(f"model={source.shown} can't be loaded: {text}") from error
 
 
 def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:
@@ -197,8 +203,9 @@ def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) ->
     limits = [tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", 0)]
     for name, module in model.named_modules():
         # RoBERTa counts positions from the padding index on.
-        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None):
-            limits.append(module.num_embeddings - module.padding_idx - 1)
+        padding = getattr(module, "padding_idx", None)  # 0 is one
+        if name.endswith("position_embeddings") and padding is not None:
+            limits.append(module.num_embeddings - padding - 1)
     return int(min((limit for limit in limits if limit and limit > 0), default=2**31))
 
 

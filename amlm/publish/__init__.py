@@ -1,3 +1,1 @@
 """Exports the models of a run: folders for plain `transformers`, model cards, and the Hub."""
-
-LICENSE = "mit"  # default license of the weights

@@ -24,15 +24,16 @@ CITATION = """\
   year    = {2025}
 }
 ```"""  # noqa: E501
+HUB = "hub:"  # a source or model on the Hub, as options name it
 # Sections that describe the model, not the machine it was trained on.
 SECTIONS = ("data", "tokenizer", "model", "masking", "optimizer", "trainer", "validation")
 
 
-def front_matter(license: str) -> str:
-    """The YAML that the Hub reads."""
+def front_matter(license: str | None, language: str | None) -> str:
+    """The YAML that the Hub reads; what the author did not say is left out."""
     fields = {
-        "license": license,
-        "language": "en",
+        **({"license": license} if license else {}),
+        **({"language": language} if language else {}),
         "library_name": "transformers",
         "pipeline_tag": "fill-mask",
         "tags": ["babylm", "masked-language-modeling", "adaptive-masking", "deberta-v2", "amlm"],
@@ -82,15 +83,20 @@ def _markdown_table(rows: Sequence[Sequence[str]]) -> str:
 def _choice(component: Any) -> str:
     # E.g. "linear (start 0.4, end 0.15)" for the component and its options.
     target = str(component["_target_"]).rsplit(".", 1)[-1].lower()
-    values = ", ".join(f"{k} {v}" for k, v in component.items() if k != "_target_")
+    shown = _without_paths({k: v for k, v in component.items() if k != "_target_"})
+    values = ", ".join(f"{k} {v}" for k, v in shown.items())
     return f"{target} ({values})" if values else target
 
 
 def _without_paths(section: Any) -> Any:
-    # Paths of the training machine must not be published.
+    # Paths of the training machine must not be published; names on the Hub are to be found again.
     if isinstance(section, dict):
         return {key: _without_paths(value) for key, value in section.items()}
-    return None if isinstance(section, str) and {"/", "\\"} & set(section) else section
+    if isinstance(section, list):
+        return [_without_paths(value) for value in section]
+    if not isinstance(section, str) or section.startswith(HUB):
+        return section
+    return None if {"/", "\\"} & set(section) or section.startswith("~") else section
 
 
 def _facts(model: RunModel, run: RunRecord) -> list[list[str]]:
@@ -137,11 +143,13 @@ def model_card(
     run: RunRecord,
     scores: Sequence[Sequence[str]],
     *,
-    license: str,
     address: str,
+    license: str | None = None,
+    language: str | None = None,
 ) -> str:
     """The card of one model of a run: all `models` are revisions, `scores` are from `find_scores`,
-    and `address` is the repository or folder of the example.
+    and `address` is the repository or folder of the example. `license` and `language` are stated
+    only if given.
     """
     revision = "" if model.name == FINAL else f', revision="{model.name}"'
     revisions = [
@@ -154,7 +162,7 @@ def model_card(
     config = {name: _without_paths(run.config[name]) for name in SECTIONS}
     adaptive = _choice(run.config["masking"]["signal"]) != "uniform"
     sections = [
-        front_matter(license),
+        front_matter(license, language),
         f"# {run.config['name']}, {model.name}",
         "A DeBERTa-V2 model pretrained with "
         f"{'adaptive ' if adaptive else ''}masked language modeling as in "

@@ -11,7 +11,12 @@ from amlm.publish.card import CARD_FILE
 from amlm.publish.run_models import MODEL_FILES, RunModel, RunRecord
 from amlm.util.errors import InputError
 
-EXPORT_FILE = "export.json"  # identifies the run that an output folder belongs to
+EXPORT_FILE = "export.json"  # identifies the run that a folder, or a branch on the Hub, belongs to
+
+
+def mark_of(run: RunRecord) -> str:
+    """The content of `EXPORT_FILE`."""
+    return json.dumps({"run": run.identity}) + "\n"
 
 
 def claim_output(out: Path, run: RunRecord) -> None:
@@ -20,19 +25,21 @@ def claim_output(out: Path, run: RunRecord) -> None:
     Raises:
         InputError: it contains anything but an earlier export of the same run.
     """
-    mark, identity = out / EXPORT_FILE, run.identity
+    mark = out / EXPORT_FILE
     if mark.is_file():
-        if json.loads(mark.read_text(encoding="utf-8")).get("run") == identity:
+        if mark.read_text(encoding="utf-8") == mark_of(run):
             return
         raise InputError(f"out={out} has the export of another run: choose another folder")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"out={out} is not empty and not an export: choose another folder")
     out.mkdir(parents=True, exist_ok=True)
-    mark.write_text(json.dumps({"run": identity}) + "\n", encoding="utf-8")
+    mark.write_text(mark_of(run), encoding="utf-8")
 
 
-def write_models(out: Path, models: Sequence[RunModel], cards: Mapping[str, str]) -> list[Path]:
-    """Writes ``<out>/<name>`` for every model; no folder is ever incomplete.
+def write_models(
+    out: Path, models: Sequence[RunModel], cards: Mapping[str, str], run: RunRecord
+) -> list[Path]:
+    """Writes ``<out>/<name>`` for every model of a run; no folder is ever incomplete.
 
     Returns: the folders, in the order of the models.
     """
@@ -44,6 +51,7 @@ def write_models(out: Path, models: Sequence[RunModel], cards: Mapping[str, str]
         for name in MODEL_FILES:
             shutil.copyfile(model.folder / name, temporary / name)
         (temporary / CARD_FILE).write_text(cards[model.name], encoding="utf-8")
+        (temporary / EXPORT_FILE).write_text(mark_of(run), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
         folders.append(folder)

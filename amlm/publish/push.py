@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from huggingface_hub import HfApi, errors, get_token
 
+from amlm.publish.folders import EXPORT_FILE
 from amlm.publish.run_models import FINAL
 from amlm.util.errors import InputError
 
 # The base error of huggingface_hub's HTTP client, which differs between major versions.
 HTTPError: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
+EMPTY = (".gitattributes",)  # what the Hub itself puts into a new repository
 
 
 def check_push(repository: str, api: HfApi) -> None:
@@ -34,15 +37,17 @@ def push(
     private: bool,
     say: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Makes each branch of a repository equal to the folder of that name, and says so.
+    """Uploads each folder to the branch of that name, and says so; deletes nothing.
 
     The Hub ignores commits without changes, so an interrupted upload can simply be repeated.
 
     Raises:
-        InputError: the Hub cannot be reached or refuses the upload.
+        InputError: the repository holds anything but an earlier export of the same run, in which
+            case nothing is changed, or the Hub cannot be reached or refuses the upload.
     """
     try:
         api.create_repo(repository, private=private, exist_ok=True)
+        _check_branches(folders, repository, api)
         # New branches start from main, which therefore needs its own commit first.
         for folder in sorted(folders, key=lambda folder: folder.name != FINAL):
             if folder.name != FINAL:
@@ -51,7 +56,6 @@ def push(
                 repo_id=repository,
                 folder_path=folder,
                 revision=folder.name,
-                delete_patterns="*",  # files that the branch inherited from main
                 commit_message=f"Upload {folder.name}",
             )
             say(f"pushed   {repository}, branch {folder.name}")
@@ -60,3 +64,26 @@ def push(
             f"push={repository} failed: {type(error).__name__}: {' '.join(str(error).split())} "
             "(uploaded branches are kept; repeat the command to resume)"
         ) from error
+
+
+def _check_branches(folders: Sequence[Path], repository: str, api: HfApi) -> None:
+    """Raises InputError if a branch to write has files, but not the `EXPORT_FILE` of its folder."""
+    branches = {branch.name for branch in api.list_repo_refs(repository).branches}
+    for folder in (each for each in folders if each.name in branches):
+        tree = api.list_repo_tree(repository, revision=folder.name)
+        files = {each.path: getattr(each, "blob_id", None) for each in tree}
+        for name in EMPTY:
+            files.pop(name, None)
+        if files and files.get(EXPORT_FILE) != _blob_id(folder / EXPORT_FILE):
+            raise InputError(
+                f"push={repository} is not an export of this run: its branch {folder.name} has "
+                f"{min(files)}. Nothing was uploaded: give a new name, or delete the repository "
+                "yourself"
+            )
+
+
+def _blob_id(path: Path) -> str:
+    """What git calls a file with this content."""
+    content = path.read_bytes()
+    header = f"blob {len(content)}\0".encode()
+    return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()

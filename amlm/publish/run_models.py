@@ -100,7 +100,9 @@ def check_model(folder: Path) -> tuple[str, str]:
         if not (folder / name).is_file():
             raise InputError(f"{folder} has no {name}: it is not a model written by training")
     try:
-        model, info = DebertaV2ForMaskedLM.from_pretrained(folder, output_loading_info=True)
+        model, info = DebertaV2ForMaskedLM.from_pretrained(
+            folder, output_loading_info=True, local_files_only=True
+        )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder} cannot be loaded: {error}") from error
     for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):

@@ -15,6 +15,7 @@ from amlm.text.corpora import Corpus, FileCorpus, HubCorpus, PartCorpus, SampleC
 from amlm.text.mix import REST
 from amlm.text.readers import HUB
 from amlm.util.errors import InputError
+from amlm.util.look import files_below, is_visible
 from amlm.util.nearest import nearest
 
 SAMPLE = "sample:"
@@ -37,9 +38,9 @@ def typed_source(given: Any, name: str) -> SourceConfig:
 def _split_files(folder: Path, split: str, option: str) -> dict[str, Path]:
     """The ``<source>.<split>`` files in a folder and its subfolders, by source."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
+    for path in files_below(folder):
         match = SPLIT_FILE.fullmatch(path.name)
-        if not match or match["split"] != split or not path.is_file():
+        if not match or match["split"] != split:
             continue
         if match["name"] in found:
             raise InputError(
@@ -55,7 +56,14 @@ def _files(path: str, option: str) -> tuple[Path, ...]:
     if place.is_file():
         return (place,)
     if any(mark in place.name for mark in "*?["):
-        found = tuple(sorted(each for each in place.parent.glob(place.name) if each.is_file()))
+        hidden = place.name.startswith(".")  # asked for by name
+        found = tuple(
+            sorted(
+                each
+                for each in place.parent.glob(place.name)
+                if each.is_file() and (hidden or is_visible(each.name))
+            )
+        )
         if found:
             return found
     raise InputError(f"{option}={place} is neither a file nor a folder, and matches no file")

@@ -91,7 +91,10 @@ def _alphabet(normalizer: normalizers.Normalizer, lines: Iterable[str], size: in
     for point in np.flatnonzero(counts):
         for character in normalizer.normalize_str(chr(point)).removeprefix(BOUNDARY):
             written[character] += int(counts[point])
-    return sorted(written, key=lambda character: (-written[character], character))[:size]
+    found = sorted(written, key=lambda character: (-written[character], character))[:size]
+    if nonempty_lines and BOUNDARY not in found:  # text without spaces has it once a line
+        found[-1] = BOUNDARY
+    return found
 
 
 def train_tokenizer(lines: Callable[[], Iterable[str]], vocab_size: int) -> Tokenizer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from amlm.publish import LICENSE
 from amlm.publish.card import CARD_FILE, model_card
 from amlm.publish.run_models import run_models
 from amlm.training.read_run import read_run
@@ -18,5 +17,5 @@ def write_cards(folder: Path) -> None:
     for model in models:
         if model.folder.is_dir():
             address = str(model.folder.relative_to(folder.parent))
-            card = model_card(model, models, run, (), license=LICENSE, address=address)
+            card = model_card(model, models, run, (), address=address)
             write_aside(model.folder / CARD_FILE, card)

@@ -5,7 +5,6 @@ All are optional: the log has everything, and when a mirror fails, the run conti
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from amlm.config.run_schema import LoggerConfig
 from amlm.training.record import Record, scalars
+from amlm.training.run_folder import wandb_id
 from amlm.training.run_log import Mirror, RunLog
 from amlm.util.errors import InputError
 
@@ -47,7 +47,7 @@ class WandbMirror(Mirror, WandbLogger):
         # Lightning's own call passes a setting that W&B warns about.
         experiment = wandb.init(
             dir=str(run_log.folder),
-            id=hashlib.blake2b(str(run_log.folder.resolve()).encode(), digest_size=6).hexdigest(),
+            id=wandb_id(run_log.folder),
             resume="allow",
             settings=wandb.Settings(silent=True, console="off"),
             **options,

@@ -18,6 +18,7 @@ from amlm.store.token_store import TokenStore, open_store
 from amlm.tokenizers.bpe import save_tokenizer
 from amlm.training import run_folder
 from amlm.training.assemble import Parts, make_callbacks, make_parts, make_trainer
+from amlm.training.callbacks.checkpoints import read_checkpoint
 from amlm.training.cards import write_cards
 from amlm.training.devices import check_device, world_size
 from amlm.training.mirrors import check_logger, make_mirrors
@@ -27,6 +28,7 @@ from amlm.training.run_log import RunLog
 from amlm.training.summary import constant_guess, summarise, summary_text
 from amlm.util import terminal
 from amlm.util.errors import InputError
+from amlm.util.secrets import masked
 from amlm.util.terminal import quiet_lightning
 
 RANK_FOLDER = "AMLM_RUN_DIR"  # passes the folder of the first rank to the others
@@ -103,7 +105,7 @@ def run(config: Config) -> Result:
                 name=f"{config.name}-seed{config.seed}",
                 group=config.sweep,
                 job_type=config.name,
-                config=as_dict(config),
+                config=masked(as_dict(config)),
             )
         loggers = [run_log, *run_log.mirrors]
         trainer = make_trainer(config.trainer, parts.plan, claimed.path, callbacks, loggers)
@@ -143,10 +145,7 @@ def _history(claimed: RunFolder, run_log: RunLog, vocab_size: int) -> list[Recor
         say(f"folder   {folder}")
         return []
     if run_log.enabled:
-        checkpoint = torch.load(
-            folder / run_folder.CHECKPOINT, map_location="cpu", mmap=True, weights_only=False
-        )
-        step = int(checkpoint["global_step"])
+        step = int(read_checkpoint(folder / run_folder.CHECKPOINT)["global_step"])
         run_log.rewind(step, vocab_size)
         run_folder.note_resumed(folder, step)
         say(f"folder   {folder}, resumes from step {step:,}")
@@ -165,7 +164,7 @@ def _train(
         if not claimed.resumes:
             trainer.validate(module, datamodule=data, verbose=False)
         checkpoint = folder / run_folder.CHECKPOINT if claimed.resumes else None
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=False)
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         steps = trainer.global_step
         if run_log.latest.get("validation", {}).get("step") != steps:
             trainer.validate(module, datamodule=data, verbose=False)

@@ -12,6 +12,7 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -23,6 +24,7 @@ from amlm.config.schema import Config, as_dict, flat
 from amlm.store.identity import Content
 from amlm.util.errors import InputError, RunFinished
 from amlm.util.files import write_aside, write_json
+from amlm.util.secrets import masked
 
 CONFIG_FILE = "config.yaml"
 RUN_FILE = "run.json"
@@ -128,7 +130,7 @@ def _check_content(path: Path, config: Config) -> dict[str, Any]:
     if CONFIG_FILE not in entries:
         raise InputError(f"run_dir={path} is not empty and holds no run: choose another folder")
     old = OmegaConf.to_container(OmegaConf.load(path / CONFIG_FILE))
-    difference = _first_difference(flat(old), flat(as_dict(config)))
+    difference = _first_difference(flat(old), flat(masked(as_dict(config))))
     if difference:
         raise InputError(
             f"run_dir={path} holds a run of another configuration ({difference}): give the same "
@@ -192,9 +194,10 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def describe(folder: Path, config: Config, content: Content) -> None:
     """Writes ``config.yaml`` (resolved) and ``run.json`` (versions, git state, command, start, and
-    what identifies text and tokenizer)."""
-    write_aside(folder / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(as_dict(config))))
-    run = {"started": _now(), "finished": None, "command": sys.argv, "resumed": [], **_software()}
+    what identifies text and tokenizer), secrets masked."""
+    write_aside(folder / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(masked(as_dict(config)))))
+    command = masked(sys.argv)
+    run = {"started": _now(), "finished": None, "command": command, "resumed": [], **_software()}
     precision = _precision(config.trainer)
     machine = {"platform": platform.platform(), "cpus": os.cpu_count(), "precision": precision}
     described = {**run, "machine": machine, "content": asdict(content)}
@@ -206,6 +209,15 @@ def note_resumed(folder: Path, step: int) -> None:
     run = _read_json(folder / RUN_FILE)
     again = {"time": _now(), "step": step, **_software()}
     write_json(folder / RUN_FILE, {**run, "resumed": [*run.get("resumed", []), again]}, indent=2)
+
+
+def wandb_id(folder: Path) -> str:
+    """The id of the run at W&B: random, and kept in ``run.json`` wherever the folder is moved."""
+    run = _read_json(folder / RUN_FILE)
+    if "wandb_id" not in run:
+        run["wandb_id"] = token_hex(4)
+        write_json(folder / RUN_FILE, run, indent=2)
+    return str(run["wandb_id"])
 
 
 def mark_finished(folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential
 
 LONGEST_BACKOFF = 60.0  # seconds
-LONGEST_WAIT = 3_600.0  # longest Retry-After to obey, in seconds; OSF's limits are hourly
+LONGEST_WAIT = 3_600.0  # seconds that a server can make a call wait in all; OSF limits by hour
 
 
 def retrying(
@@ -17,8 +17,8 @@ def retrying(
 ) -> Retrying:
     """Retries a call after transient errors; the last exception is raised unchanged.
 
-    The wait is the server's ``Retry-After`` if there is one, else it doubles each time. If a server
-    requests a wait above `LONGEST_WAIT`, the call is not retried.
+    The wait is the server's ``Retry-After`` if there is one, else it doubles each time. A call is
+    not retried if it would have waited more than `LONGEST_WAIT` in all.
 
     Args:
         errors: exceptions of a request, with the response in ``response`` if there is one.
@@ -35,7 +35,9 @@ def retrying(
     return Retrying(
         retry=retry_if_exception(lambda error: isinstance(error, errors) and is_transient(error)),
         wait=wait,
-        stop=lambda state: state.attempt_number >= attempts or state.upcoming_sleep > LONGEST_WAIT,
+        stop=lambda state: (
+            state.attempt_number >= attempts or state.idle_for + state.upcoming_sleep > LONGEST_WAIT
+        ),
         reraise=True,
         **more,
     )
@@ -54,10 +56,11 @@ def _retry_after(error: BaseException | None) -> float | None:
     response = getattr(error, "response", None)
     value = "" if response is None else response.headers.get("Retry-After", "")
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
+        return max(0.0, seconds) if seconds == seconds else None
     except ValueError:
         pass
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError, OSError):  # no date, or none of this era
         return None

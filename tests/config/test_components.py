@@ -176,6 +176,9 @@ def test_train_runs_with_a_users_signal(mylab: Path, conf: Path, tmp_path: Path)
         ("amlm.masking.signals.hard.Had", "has no Had .did you mean Hard"),
         ("amlm.masking.signals.hrad.Hard", "does not exist: No module named"),
         ("amlm.util.terminal.say", "is not a class"),
+        ("amlm.evaluate.partial", "amlm.evaluate only imports it from functools; only classes of"),
+        ("lightning.Trainer", "only classes of"),
+        ("lightning.pytorch.callbacks.model_checkpoint.Tensor", "only imports it from torch"),
         ("amlm.masking.schedule.Linear", "cannot be used there: it has no counters or observe"),
     ],
 )

@@ -3,8 +3,10 @@ with its config groups, and for a small command."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -188,3 +190,36 @@ def test_ambiguous_values_are_refused_with_how_to_quote(path: str) -> None:
         check_command(SMALL, [f"out={path}"])
     assert f"""'out="{path}"'""" in str(error.value)
     assert parse(Options, [f'out="{path}"']).out == path
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("hydra.callbacks.mine._target_", "os.system"),
+        ("hydra.job_logging.handlers.mine.class", "mine.Handler"),
+        ("hydra.job_logging.handlers.mine.()", "os.system"),
+        ("hydra.launcher._target_", "subprocess.Popen"),
+    ],
+)
+def test_a_yaml_file_cannot_make_hydra_call_anything(key: str, name: str, tmp_path: Path) -> None:
+    node: dict[str, Any] = {key.split(".")[-1]: name}
+    for part in reversed(key.split(".")[:-1]):
+        node = {part: node}
+    (tmp_path / "experiment").mkdir()
+    text = "# @package _global_\n" + json.dumps(node)
+    (tmp_path / "experiment" / "theirs.yaml").write_text(text)
+    with pytest.raises(
+        InputError, match=rf"={name}: only classes of hydra\., .* are allowed there"
+    ):
+        check_command(TRAIN, ["experiment=theirs"], config_dir=str(tmp_path))
+
+
+def test_a_typed_secret_is_refused_and_an_interpolated_one_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SLACK_KEY", "xyz")
+    with pytest.raises(InputError, match=r"logger\.project holds a secret"):
+        check_command(TRAIN, ["logger.project=hf_abcdefghijklmnopqrst"])
+    with pytest.raises(InputError, match="out holds a secret"):
+        check_command(SMALL, ["out=http://me:pass@host/v1"])
+    check_command(TRAIN, ["name=${oc.env:SLACK_KEY}"])

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import pearsonr, spearmanr
+from scipy.stats import beta, pearsonr, spearmanr
 
 from amlm.evaluation.figures import (
     RESAMPLES,
@@ -105,24 +105,29 @@ def test_constant_scores_are_officially_correct_in_2025_and_by_chance_in_2026() 
         ]
         assert (total.score, total.expected, total.ties) == (0, expected, 100)
         assert total.official == pytest.approx(official, abs=0 if rules is BEFORE else 8)
+        assert total.low == 0 and total.high == pytest.approx(100 * beta.ppf(0.975, 0.5, 400.5))
 
 
-def test_accuracies_and_intervals_equal_brute_force_resampling() -> None:
+def test_accuracies_of_groups_and_their_mean_have_intervals() -> None:
     dice = np.random.default_rng(1)
     names = ["a"] * 40 + ["b"] * 160
     hit = dice.random(200) < 0.6
     none = np.zeros(200, dtype=bool)
     by_group, total = accuracies(Outcomes(hit, hit, none, ~none), names)
-    assert by_group["a"].score == pytest.approx(100 * hit[:40].mean())
-    assert total.score == pytest.approx(50 * (hit[:40].mean() + hit[40:].mean()))
+    hits = [hit[:40].sum(), hit[40:].sum()]
+    for name, right, count in zip("ab", hits, (40, 160), strict=True):
+        figure = by_group[name]
+        assert figure.score == pytest.approx(100 * right / count)
+        limits = 100 * beta.ppf((0.025, 0.975), right + 0.5, count - right + 0.5)
+        assert (figure.low, figure.high) == pytest.approx(tuple(limits))
+    assert total.score == pytest.approx(50 * (hits[0] / 40 + hits[1] / 160))
+    # Far from 0 and 1 a bootstrap agrees.
     drawn = [
         50 * (dice.choice(hit[:40], 40).mean() + dice.choice(hit[40:], 160).mean())
         for _ in range(4_000)
     ]
     expected = np.percentile(drawn, [2.5, 97.5])
     assert [total.low, total.high] == pytest.approx(expected.tolist(), abs=0.8)
-    again, _ = accuracies(Outcomes(hit, hit, none, ~none), names)
-    assert again == by_group
 
 
 def test_splits_of_entity_tracking_have_equal_weight_in_2025() -> None:

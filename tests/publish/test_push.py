@@ -4,6 +4,7 @@ branch after a push, after a second push, and after an interrupted one."""
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
@@ -36,6 +37,10 @@ class Stub(ThreadingHTTPServer):
         return HfApi(endpoint=f"http://127.0.0.1:{self.server_port}", token="a-token")
 
 
+def git_blob(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0%b" % (len(content), content)).hexdigest()
+
+
 class Handler(BaseHTTPRequestHandler):
     server: Stub
 
@@ -57,7 +62,12 @@ class Handler(BaseHTTPRequestHandler):
             return
         branch = self.path.split("?")[0].split("/tree/")[-1].split("/")[0]
         files = self.server.branches[branch]
-        self.answer([{"type": "file", "path": p, "size": 1, "oid": "0" * 40} for p in files])
+        self.answer(
+            [
+                {"type": "file", "path": path, "size": 1, "oid": git_blob(content)}
+                for path, content in files.items()
+            ]
+        )
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -114,7 +124,7 @@ def folders(tmp_path: Path) -> list[Path]:
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text(f'{{"name": "{name}"}}')
         (tmp_path / name / "README.md").write_text(f"---\nlicense: mit\n---\n# {name}\n")
-    (tmp_path / "main" / "of_main_alone.txt").write_text("x")
+        (tmp_path / name / "export.json").write_text('{"run": "of this run"}\n')
     return [tmp_path / name for name in ("chck_1M", "chck_2M", "main")]
 
 
@@ -136,8 +146,36 @@ def test_push_makes_each_branch_equal_to_its_folder(hub: Stub, folders: list[Pat
     assert len(messages) == 3 and "chck_2M" in messages[2]
 
     (folders[0] / "config.json").write_text("changed")
-    (folders[1] / "README.md").unlink()
+    for branch in hub.branches.values():
+        branch["results.txt"] = b"of the user"  # nothing is deleted
     push(folders, REPOSITORY, hub.api, private=True)
+    whole = expected(folders)
+    assert hub.branches == {
+        n: {**files, "results.txt": b"of the user"} for n, files in whole.items()
+    }
+
+
+@pytest.mark.parametrize("branch", ["main", "chck_2M"])
+@pytest.mark.parametrize("more", [{}, {"export.json": b'{"run": "of another run"}\n'}])
+def test_a_repository_of_something_else_is_left_alone(
+    branch: str, more: dict[str, bytes], hub: Stub, folders: list[Path]
+) -> None:
+    hub.branches = {
+        "main": {".gitattributes": b"* text"},
+        branch: {".gitattributes": b"* text", "model.safetensors": b"weights", **more},
+        "notes": {"thesis.tex": b"another branch does not matter"},
+    }
+    before = {name: dict(files) for name, files in hub.branches.items()}
+    with pytest.raises(InputError) as error:
+        push(folders, REPOSITORY, hub.api, private=False)
+    assert hub.branches == before and hub.commits == []
+    for part in ("push=someone/tiny is not an export of this run", branch, "give a new name"):
+        assert part in str(error.value)
+
+
+def test_an_empty_repository_is_used(hub: Stub, folders: list[Path]) -> None:
+    hub.branches = {"main": {".gitattributes": b"* text"}}
+    push(folders, REPOSITORY, hub.api, private=False)
     assert hub.branches == expected(folders)
 
 
@@ -146,10 +184,11 @@ def test_checkpoints_of_a_pushed_model_are_its_branches(hub: Stub, tmp_path: Pat
     for folder in folders:
         folder.mkdir()
         (folder / "config.json").write_text("{}")
+        (folder / "export.json").write_text("{}")
     push(folders, REPOSITORY, hub.api, private=False)
-    assert checkpoints(REPOSITORY, hub.api) == ["chck_2M", "chck_10M"]
+    assert checkpoints(f"hub:{REPOSITORY}", hub.api) == ["chck_2M", "chck_10M"]
     assert checkpoints(str(tmp_path)) == ["chck_2M", "chck_10M"]
-    assert checkpoints("someone/else", hub.api) == []
+    assert checkpoints("hub:someone/else", hub.api) == []
 
 
 def test_an_interrupted_push_can_be_resumed(hub: Stub, folders: list[Path]) -> None:

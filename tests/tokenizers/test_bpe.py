@@ -340,3 +340,12 @@ def test_a_mask_written_into_a_text_leaves_the_words_beside_it_as_they_are(
         left, mask, right = ([*tokenizer.encode(part, add_special_tokens=False).ids]
                              for part in ("da", "[MASK]", "be"))  # fmt: skip
         assert tokenizer.encode(text, add_special_tokens=False).ids == [*left, *mask, *right]
+
+
+def test_text_without_spaces_keeps_the_boundary_mark() -> None:
+    # More characters than the alphabet has room for, each more frequent than the mark.
+    line = "".join(chr(0x4E00 + n) for n in range(300)) * 3
+    tokenizer = train_tokenizer(lambda: [line], 600)
+    assert "▁" in tokenizer.get_vocab()
+    encoded = tokenizer.encode(line)
+    assert tokenizer.decode(encoded.ids) == line

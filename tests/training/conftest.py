@@ -130,7 +130,7 @@ def same_run() -> Callable[[Path, Path], None]:
 
     def weights(folder: Path) -> dict[str, torch.Tensor]:
         path = folder / "checkpoints" / "last.ckpt"
-        return dict(torch.load(path, weights_only=False)["state_dict"])
+        return dict(torch.load(path, weights_only=True)["state_dict"])
 
     def timeless(folder: Path) -> list[dict[str, object]]:
         drop = ("tokens_per_second", "seconds")

@@ -76,7 +76,7 @@ def test_evaluation_leaves_the_run_unchanged_and_equals_its_exports(
     with_scores = tiny_run(*STEPS, *scored)
     assert numbers(with_scores.folder) == numbers(without.folder)
     weights = [
-        torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=False)["state_dict"]
+        torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
         for run in (without, with_scores)
     ]
     assert all(torch.equal(weights[0][n], v) for n, v in weights[1].items() if torch.is_tensor(v))

@@ -105,7 +105,7 @@ def test_a_run_folder_has_the_files_of_the_readme(tiny: Callable[..., Config]) -
 
     steps, tables = read_tables(folder)
     assert steps == [10, 20, 30]
-    last = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=False)["state_dict"]
+    last = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     np.testing.assert_array_equal(tables[-1], last["masking.table_V"].numpy())
 
     saved = OmegaConf.load(folder / "config.yaml")
@@ -127,7 +127,7 @@ def test_the_exported_model_equals_the_trained_one(
     folder = train(config).folder
     store = open_store(config.data, config.tokenizer, folder)
     module = make_module(config, store, total_steps=3).eval()
-    state = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=False)["state_dict"]
+    state = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     module.load_state_dict(state)
 
     tokenizer = AutoTokenizer.from_pretrained(folder / "hf")

@@ -70,7 +70,7 @@ def trained_model(config: Config, folder: Path, steps: int) -> DebertaV2MaskedLM
     """The model of a run's last checkpoint, as it was trained."""
     store = open_store(config.data, config.tokenizer, folder)
     module = make_module(config, store, total_steps=steps).eval()
-    checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=False)
+    checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
     module.load_state_dict(checkpoint["state_dict"])
     return module.model
 
@@ -106,7 +106,8 @@ def test_an_export_has_the_logits_of_the_training_model(
     folder = train(config).folder
     (exported,) = export(ExportOptions(run=str(folder), out=str(tmp_path / "out")))
     assert sorted(path.name for path in exported.iterdir()) == [
-        "README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+        "README.md", "config.json", "export.json", "model.safetensors", "tokenizer.json",
+        "tokenizer_config.json",
     ]  # fmt: skip
     assert "auto_map" not in json.loads((exported / "config.json").read_text())
 
@@ -195,7 +196,10 @@ def test_every_model_of_a_run_is_exported_with_its_card(
     write_json(tmp_path / "results" / "other" / "main" / "scores.json",
                {"fingerprint": "of another model", "tasks": {"wsc": tasks["rte"]}})  # fmt: skip
     out = tmp_path / "out"
-    options = ExportOptions(run=str(folder), out=str(out), results=str(tmp_path / "results"))
+    options = ExportOptions(
+        run=str(folder), out=str(out), results=str(tmp_path / "results"),
+        license="cc0-1.0", language="fr",
+    )  # fmt: skip
     written = export(options)
     assert [path.name for path in written] == ["chck_1M", "chck_3M", "main"]
 
@@ -213,7 +217,8 @@ def test_every_model_of_a_run_is_exported_with_its_card(
     for name, card in cards.items():
         _, front, text = card.split("---\n", 2)
         fields = OmegaConf.create(front)
-        assert (fields.license, fields.pipeline_tag) == ("mit", "fill-mask")
+        assert (fields.license, fields.language) == ("cc0-1.0", "fr")
+        assert fields.pipeline_tag == "fill-mask"
         assert "adaptive masked language modeling" in text and "edman2025mask" in text
         assert f"| {validation['loss']:.3f} | {validation['accuracy']:.1%} |" in text
         rows = (

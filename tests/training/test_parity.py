@@ -90,7 +90,7 @@ def test_parity_trains_bfloat16_weights_and_draws_new_masks_at_each_validation(
     assert losses == [r["loss"] for r in read_log(second) if r["kind"] == "validation"]
     fixed = tiny_run(*still, "validation.protocol=fixed").folder
     assert len({r["loss"] for r in read_log(fixed) if r["kind"] == "validation"}) == 1
-    checkpoint = torch.load(first / "checkpoints" / "last.ckpt", weights_only=False)["state_dict"]
+    checkpoint = torch.load(first / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     weights = {k: v for k, v in checkpoint.items() if k.startswith("model.")}
     assert {value.dtype for value in weights.values()} == {torch.bfloat16}
 

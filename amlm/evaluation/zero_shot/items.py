@@ -9,10 +9,12 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from amlm.util.errors import InputError
+from amlm.util.look import check_no_pointer
 
 SAMPLE_PAIRS = 100  # minimal pairs per phenomenon of the built-in grammar
 SAMPLE_SEED = 2025
@@ -173,6 +175,7 @@ def read_items(path: Path, reader: Reader) -> list[Item]:
 def lines_of(path: Path) -> Iterator[tuple[int, str]]:
     """The non-blank lines of a text file, with their numbers."""
     try:
+        check_no_pointer(path)
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} can't be read: {error}") from error
@@ -195,12 +198,22 @@ def _item(number: int, text: str, path: Path, reader: Reader) -> Item | None:
         fits = isinstance(value, (int, float) if kind is float else kind)
         if kind is list:
             fits = fits and len(value) > 1 and all(isinstance(each, str) for each in value)
+        if kind in (int, float):
+            fits = fits and not isinstance(value, bool) and isfinite(value)
         if not fits:
             raise InputError(f"field {name!r} is {value!r}, not {NAMES[kind]}")
         return value
 
     try:
-        return reader(line, path)
+        item = reader(line, path)
+        candidates = [] if item is None else item.candidates
+        for number_of, (sentence, start, _) in enumerate(candidates, start=1):
+            if not sentence[start:].strip():  # its score would be the highest, 0
+                raise InputError(
+                    f"candidate {number_of} is empty, so that it cannot be scored: correct or "
+                    "remove the line"
+                )
+        return item
     except InputError as error:
         raise InputError(f"{path}, line {number}: {error}") from error
 

@@ -20,6 +20,7 @@ from amlm.evaluation.zero_shot.scoring import Scorer, score
 from amlm.evaluation.zero_shot.tasks import Found
 from amlm.util.errors import InputError
 from amlm.util.files import write_json
+from amlm.util.look import is_visible
 from amlm.util.progress_bar import progress_bar
 
 Progress = Callable[[int], object]
@@ -52,7 +53,7 @@ def items_of(found: Found) -> dict[str, list[Item]]:
     reader = found.task.reader
     if reader is None:
         return {"sample": sample_items()}
-    files = sorted(found.paths[0].glob("*.jsonl"))
+    files = sorted(path for path in found.paths[0].glob("*.jsonl") if is_visible(path.name))
     by_file = {path.stem: read_items(path, reader) for path in files}
     if not any(by_file.values()):
         raise InputError(f"{found.paths[0]} has no items")

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amlm.evaluation.zero_shot.items import Candidate
+from amlm.util.errors import InputError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -101,7 +102,13 @@ def score(
         sums[index] = 0
         positions = np.flatnonzero(end_L > candidates[index].start)
         positions = positions[positions >= skipped]
-        counts[index] = max(1, len(positions))
+        counts[index] = len(positions)
+        if not len(positions):  # its score would be the highest, 0
+            sentence, start, _ = candidates[index]
+            raise InputError(
+                f"{sentence[start:]!r} of {sentence!r} has no token, so that it cannot be scored: "
+                "remove the item"
+            )
         size = max(1, QUERY_TOKENS // len(ids_L))
         for start in range(0, len(positions), size):
             chunk = positions[start : start + size]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from amlm.evaluation.rules import RULES, Rules, Task
 from amlm.util.errors import InputError
+from amlm.util.look import is_visible
 
 SUITES = {"fast": "fast_eval", "full": "full_eval"}  # and their folders in the release
 OTHER = {"fast": "full", "full": "fast"}
@@ -92,6 +93,9 @@ def _layout(task: Task, suite: str) -> list[str]:
 def _below(root: Path, names: tuple[str, ...], suite: str) -> tuple[Path, ...] | None:
     for folder in (root, root / SUITES[suite]):
         paths = tuple(folder / name for name in names)
-        if all(path.is_file() or any(path.glob("*.jsonl")) for path in paths):
+        if all(
+            path.is_file() or any(is_visible(each.name) for each in path.glob("*.jsonl"))
+            for path in paths
+        ):
             return paths
     return None

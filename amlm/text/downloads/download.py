@@ -19,6 +19,7 @@ from amlm.config.options import NEEDED, option
 from amlm.text.downloads import osf
 from amlm.text.downloads.archive import unpack
 from amlm.text.downloads.hub_repository import fetch_repository
+from amlm.text.downloads.pins import SUMS_FILE, note_sums, pinned, read_sums
 from amlm.text.downloads.remote import Unreachable, fetch, path_in
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
@@ -66,8 +67,9 @@ ABOUT = "\n".join(
         "                 all files of a dataset on the Hugging Face Hub, for example",
         f"                 hub:BabyLM-community/BabyLM-2026-Strict-Small or hub:{EWOK}",
         "",
-        "Files are verified against the server's sizes and checksums. Archives are kept next to",
-        "their contents, so that nothing is downloaded twice.",
+        "Files are verified against the server's sizes and checksums, and against the SHA-256 sums",
+        f"of the first download, which it leaves in <out>/{SUMS_FILE}. For the Hub, @<commit> pins",
+        "all contents. Archives are kept next to their contents, so that nothing comes twice.",
         "",
     ]
 )
@@ -77,6 +79,11 @@ ABOUT = "\n".join(
 class Download:
     what: str = option(NEEDED, "one of the list above")
     out: str = option(NEEDED, "folder for the files; existing files are not overwritten")
+    sums: str | None = option(
+        None,
+        "file of SHA-256 sums, as sha256sum writes it, that files from OSF must match; null: the "
+        f"{SUMS_FILE} that an earlier download left in out",
+    )
 
 
 def download(
@@ -105,7 +112,7 @@ def download(
         out.mkdir(parents=True, exist_ok=True)
         with FileLock(out / ".lock", timeout=0):
             if source:
-                _fetch_source(source, out, api, say)
+                _fetch_source(source, out, options.sums, api, say)
             else:
                 _report(fetch_repository(options.what.removeprefix(HUB), out, hub), out, say)
     except (FileExistsError, NotADirectoryError):
@@ -116,9 +123,17 @@ def download(
         say(line)
 
 
-def _fetch_source(source: Source, out: Path, api: str, say: Callable[[str], None]) -> None:
+def _fetch_source(
+    source: Source, out: Path, given: str | None, api: str, say: Callable[[str], None]
+) -> None:
+    place = Path(given).expanduser() if given else out / SUMS_FILE
+    if given and not place.is_file():
+        raise InputError(f"sums={given} is not a file: give one that sha256sum wrote")
+    sums = read_sums(place) if place.is_file() else {}
     try:
-        files = osf.find(api, source.guid, source.path)
+        files = pinned(osf.find(api, source.guid, source.path), sums, place)
+        if unlisted := [each.path for each in files if given and each.path not in sums]:
+            raise InputError(f"sums={given} has no line for {unlisted[0]}: add it")
         fetch(files, out)
     except Unreachable as error:
         raise InputError(
@@ -126,6 +141,7 @@ def _fetch_source(source: Source, out: Path, api: str, say: Callable[[str], None
             f"download {'/'.join(source.path)} from https://osf.io/{source.guid}/ and arrange it "
             f"as {out}/{source.layout}"
         ) from error
+    note_sums(files, out)
     _report([each.size for each in files], out, say)
     for path in (path_in(out, each.path) for each in files):
         if path.suffix == ".zip" and not unpack(path):

@@ -64,11 +64,11 @@ def _walk(url: str, prefix: str) -> Iterator[RemoteFile]:
 def _entries(url: str) -> list[Any]:
     """Files and folders of a folder, from all pages."""
     entries: dict[str, Any] = {}
-    page_url = url + PAGES
+    page_url: str | None = url + PAGES
     while page_url:
-        page = _get(page_url)
+        page, before = _get(page_url), len(entries)
         entries.update((each["id"], each) for each in page["data"])
-        page_url = page["links"]["next"]
+        page_url = page["links"]["next"] if len(entries) > before else None
     total = page["links"]["meta"]["total"]
     if len(entries) != total:
         raise Unreachable(f"{url} lists {len(entries)} of its {total} files: try again later")

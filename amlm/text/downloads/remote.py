@@ -85,7 +85,7 @@ def request_with_retries(task: Callable[[], T], url: str, progress: Callable[[],
     def reset_after_progress(state: RetryCallState) -> None:
         nonlocal reached
         if progress() > reached:
-            reached, state.attempt_number = progress(), 1
+            reached, state.attempt_number, state.idle_for = progress(), 1, 0.0
 
     def report(state: RetryCallState) -> None:
         reason = _reason(url, state.outcome.exception() if state.outcome else None)
@@ -174,10 +174,17 @@ def _request_rest(file: RemoteFile, part: Path, bar: tqdm[None]) -> None:
         resumed = response.status_code == requests.codes.partial_content
         bar.update(0 if resumed else -start)  # a server without ranges sends the whole file
         with part.open("ab" if resumed else "wb") as out:
-            while received := response.raw.read(READ_BYTES):
+            # A byte more than there should be is enough to know that it is something else.
+            while received := response.raw.read(min(READ_BYTES, file.size + 1 - out.tell())):
                 out.write(received)
                 bar.update(len(received))
             out.flush()
             os.fsync(out.fileno())
+    if part.stat().st_size > file.size:
+        part.unlink()
+        raise Unreachable(
+            f"{file.url} sends more than the {file.size:,} bytes that it announced; what came was "
+            "deleted"
+        )
     if _received(file, part) < file.size:
         raise requests.ConnectionError("the response ended early")

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 from amlm.text.lines import normalised
 from amlm.util.errors import InputError
+from amlm.util.look import check_no_pointer
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 LINE_LIMIT = 10_000_000  # bytes; a file with longer lines is no text file
@@ -144,6 +145,8 @@ def blocks(path: Path) -> Iterator[tuple[int, str]]:
         OSError: it can't be read.
     """
     for number, raw in _raw_blocks(path):
+        if number == 1:
+            check_no_pointer(path, raw[:100])
         try:
             text = raw.decode()
             valid = "\0" not in text

@@ -14,6 +14,7 @@ import openai
 from amlm.text.synthetic.completers import Request, Sampling
 from amlm.util.errors import InputError
 from amlm.util.retry import is_transient, retrying
+from amlm.util.secrets import masked
 
 NO_SERVER = ("ConnectError", "UnsupportedProtocol")  # of the HTTP library below the client
 ADVICE = {
@@ -69,7 +70,7 @@ class Server:
         try:
             return self.retrying(self._ask, request)
         except (openai.APIStatusError, NoCompletion) as error:
-            raise InputError(f"{self.url}: {self._reason(error)}") from error
+            raise InputError(f"{masked(self.url)}: {self._reason(error)}") from error
 
     def _reason(self, error: openai.APIStatusError | NoCompletion) -> str:
         if isinstance(error, NoCompletion):
@@ -102,8 +103,8 @@ class Server:
             if type(cause).__name__ not in NO_SERVER:
                 raise NoCompletion(f"no response ({type(cause).__name__})") from error
             raise InputError(
-                f"url={self.url} cannot be reached ({cause}): is the server running, and is it "
-                "the base address, e.g. http://localhost:8000/v1?"
+                f"url={masked(self.url)} cannot be reached ({cause}): is the server running, and "
+                "is it the base address, e.g. http://localhost:8000/v1?"
             ) from error
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise NoCompletion("the response is not a chat completion") from error

@@ -6,10 +6,14 @@ Shapes: B requests in a batch, P tokens of the padded prompts, T tokens includin
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from amlm.text.readers.hub_datasets import HUB
 from amlm.text.synthetic.completers import Request, Sampling
 from amlm.util.errors import InputError
 
@@ -19,18 +23,29 @@ class LocalModel:
 
     A batch is sampled with the seed of its first request, so the same batch gives the same text.
 
+    No code that comes with a model is run, and only ``hub:owner/name`` is looked up on the Hub.
+
     Raises:
-        InputError: there is no such folder or Hub id, or its model is not a causal one.
+        InputError: there is no such folder or name on the Hub, or its model is not a causal one.
     """
 
     def __init__(self, name: str, sampling: Sampling) -> None:
+        path, local = name.removeprefix(HUB), not name.startswith(HUB)
+        if local and not Path(path).expanduser().is_dir():
+            raise InputError(
+                f"model={name}: there is no such folder; for a model of the Hugging Face Hub write "
+                f"model={HUB}<owner>/<name>"
+            )
+        path = str(Path(path).expanduser()) if local else path
+        at: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
         try:
-            self.tokenizer = AutoTokenizer.from_pretrained(name, padding_side="left")
-            self.model = AutoModelForCausalLM.from_pretrained(name, dtype="auto")
-        except (OSError, ValueError) as error:
+            self.tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left", **at)
+            self.model = AutoModelForCausalLM.from_pretrained(path, dtype="auto", **at)
+        except (OSError, ValueError, UnpicklingError) as error:
             raise InputError(
                 f"model={name} cannot be loaded: give a folder with a causal model and its "
-                f"tokenizer, or the Hub id of one ({str(error).splitlines()[0]})"
+                f"tokenizer, or {HUB}<owner>/<name>, of one without code of its own "
+                f"({str(error).splitlines()[0]})"
             ) from error
         self.sampling = sampling
         self.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()

@@ -49,7 +49,7 @@ class SynthesizeOptions:
     )
     out: str = option(NEEDED, "JSONL file to write or to resume")
     words: int = option(NEEDED, "total words of text to make", ge=1)
-    model: str | None = option(None, "causal model of transformers: a folder or a Hub id")
+    model: str | None = option(None, "causal model of transformers: a folder or hub:owner/name")
     url: str | None = option(
         None, "or the base address of an OpenAI-compatible server, e.g. http://localhost:8000/v1"
     )
@@ -192,7 +192,9 @@ def _digest(path: Path) -> str:
 
 def _check(options: SynthesizeOptions) -> None:
     if (options.model is None) == (options.url is None):
-        raise InputError("give either model=<folder or Hub id> or url=<address of a server>")
+        raise InputError(
+            "give either model=<folder or hub:owner/name> or url=<address of a server>"
+        )
     if (options.url is None) != (options.api_model is None):
         raise InputError("url=... needs api_model=<name of the server's model>, and vice versa")
     if "{prompt}" not in options.instruction:

@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
 from amlm.training.callbacks import StepCallback
 from amlm.training.lightning_module import AdaptiveMaskedLM
 from amlm.training.run_folder import CHECKPOINT
+from amlm.util.errors import InputError
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint, its tensors mapped from the file; executes nothing.
+
+    Raises:
+        InputError: it holds objects other than tensors and plain values.
+    """
+    try:
+        found = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    except UnpicklingError as error:
+        named = re.search(r"(?:GLOBAL|class) (\S+)", str(error))
+        raise InputError(
+            f"{path} holds objects other than tensors and plain values"
+            f"{f' ({named[1]})' if named else ''}, whose loading could run code: if a callback of "
+            "yours saves them, let its state_dict give numbers, texts, lists and tensors"
+        ) from error
+    assert isinstance(found, dict)
+    return found
 
 
 @dataclass(eq=False)
@@ -56,6 +79,7 @@ class Checkpoints(StepCallback, Checkpoint):
         if trainer.is_global_zero:
             with aside.open("rb+") as file:
                 os.fsync(file.fileno())
+            read_checkpoint(aside)  # what cannot be loaded is found now, not on resuming
             aside.replace(path)
 
     # A run that stopped early and was then killed must not resume training.

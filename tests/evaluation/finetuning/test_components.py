@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.stats import beta, binom
 from transformers import (
     AutoModel,
     AutoTokenizer,
@@ -257,20 +258,43 @@ def test_metrics_by_hand() -> None:
     assert found["mcc"] == pytest.approx(7 / 10)
 
 
-def test_interval_matches_the_normal_approximation() -> None:
+def test_interval_of_accuracy_is_jeffreys_and_of_seeds_the_mean_of_limits() -> None:
     labels_N = torch.zeros(400, dtype=torch.long)
     predictions_N = (torch.arange(400) % 4 == 0).long()  # 75 % correct
     low, high = interval(predictions_N[None], labels_N, 2, "accuracy")
-    error = 1.96 * math.sqrt(0.75 * 0.25 / 400)
-    assert (low, high) == pytest.approx((0.75 - error, 0.75 + error), abs=0.01)
-    assert interval(predictions_N[None], labels_N, 2, "accuracy") == (low, high)
-    # The mean over two seeds with errors on different items varies less than either.
-    both = torch.stack([predictions_N, predictions_N.roll(1)])
-    narrow = interval(both, labels_N, 3, "accuracy")
-    assert narrow[1] - narrow[0] < 0.9 * (high - low)
-    assert interval(labels_N[None], labels_N, 2, "accuracy") == (1, 1)
-    f1 = interval((1 - predictions_N)[None], 1 - labels_N, 2, "f1")
-    assert f1[0] < 2 * 300 / (2 * 300 + 100) < f1[1] and f1[1] - f1[0] < 0.06
+    assert (low, high) == pytest.approx(tuple(beta.ppf((0.025, 0.975), 300.5, 100.5)))
+    seeds_SN = torch.stack([predictions_N, labels_N])
+    mean = interval(seeds_SN, labels_N, 3, "accuracy")
+    perfect = beta.ppf(0.025, 400.5, 0.5)
+    assert interval(labels_N[None], labels_N, 2, "accuracy") == pytest.approx((perfect, 1))
+    assert mean == pytest.approx(((low + perfect) / 2, (high + 1) / 2))
+
+
+def test_intervals_of_f1_cover_it_by_exact_sums() -> None:
+    # Items are hits, errors or true negatives of label 1 with these probabilities.
+    for count, hit, error in ((40, 0.6, 0.02), (30, 0.5, 0.3), (30, 0.9, 0.1)):
+        f1, covered = 2 * hit / (2 * hit + error), 0.0
+        for relevant in range(count + 1):
+            for hits in range(relevant + 1):
+                predictions_N = torch.ones(count, dtype=torch.long)
+                predictions_N[relevant:] = 0
+                labels_N = predictions_N.clone()
+                labels_N[hits:relevant] = 0
+                weight = binom.pmf(relevant, count, hit + error)
+                weight *= binom.pmf(hits, relevant, hit / (hit + error))
+                if weight > 1e-4:
+                    low, high = interval(predictions_N[None], labels_N, 2, "f1")
+                    covered += weight * (low <= f1 <= high)
+        assert 0.93 < covered < 0.99
+
+
+def test_interval_of_macro_f1_is_the_mean_over_labels_that_occur() -> None:
+    labels_N = torch.tensor([0, 0, 1, 1])
+    low, high = interval(labels_N[None], labels_N, 3, "f1")
+    jaccard = beta.ppf(0.025, 2.5, 0.5)
+    assert (low, high) == pytest.approx((2 * jaccard / (1 + jaccard), 1))
+    low, high = interval(torch.tensor([[0, 1, 1, 1]]), labels_N, 3, "f1")
+    assert low < score(torch.tensor([0, 1, 1, 1]), labels_N, 3)["f1"] < high
 
 
 def test_score_returns_every_metric() -> None:
@@ -295,7 +319,6 @@ def test_find_model_searches_runs_exports_and_folders(tiny_model: Path, tmp_path
     (tmp_path / "export").mkdir()
     (tmp_path / "export" / "main").symlink_to(tiny_model)
     assert find_model(str(tmp_path / "export"), "main").path.endswith("export/main")
-    assert find_model("someone/model", "chck_1M").revision == "chck_1M"
     with pytest.raises(InputError, match="no model in"):
         find_model(str(run), "chck_2M")
     (tmp_path / "broken").mkdir()

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from amlm.evaluation.places import find_model
 from amlm.evaluation.rules import DEFAULT, RULES, TASK_NAMES, Rules
 from amlm.evaluation.zero_shot import items
 from amlm.evaluation.zero_shot.reading import ReadingTimes
+from amlm.evaluation.zero_shot.run_tasks import items_of
 from amlm.evaluation.zero_shot.tasks import find
 from amlm.util.errors import InputError
 
@@ -189,3 +191,54 @@ def test_a_task_of_the_full_suite_only_is_refused_in_the_fast_suite(eval_dir: Pa
         find(NOW, str(eval_dir), ["comps"], "fast")
     with pytest.raises(InputError, match="data_dir=<folder> is needed"):
         find(NOW, None, ["blimp"], "fast")
+
+
+@pytest.mark.parametrize(
+    ("reader", "line"),
+    [
+        (items.supplement, {"sentence_good": "Yes.", "sentence_bad": " "}),
+        (items.supplement, {"sentence_good": "", "sentence_bad": "No."}),
+        (items.wug("wug_adj"), {"sentences": "a\t", "ratio": 0.5}),
+        (items.entity_tracking, {"input_prefix": "A", "options": ["a", ""], "numops": 1}),
+        (items.comps, {"prefix_acceptable": "A", "prefix_unacceptable": "B",
+                       "property_phrase": ""}),
+        (items.ewok_targets, {"Domain": "d", "Context1": "A", "Target1": "b", "Target2": "",
+                      "ContextType": "t", "ContextDiff": "c", "TargetDiff": "e"}),
+    ],
+)  # fmt: skip
+def test_an_empty_candidate_is_refused(
+    reader: items.Reader, line: dict[str, object], tmp_path: Path
+) -> None:
+    path = tmp_path / "some.jsonl"
+    path.write_text(json.dumps(line))
+    with pytest.raises(InputError, match=r"some\.jsonl, line 1: candidate \d is empty.*remove"):
+        items.read_items(path, reader)
+
+
+@pytest.mark.parametrize("ratio", ["NaN", "Infinity", "true"])
+def test_a_ratio_that_is_no_number_is_refused(ratio: str, tmp_path: Path) -> None:
+    path = tmp_path / "some.jsonl"
+    path.write_text(f'{{"sentences": "a\\tb", "ratio": {ratio}}}')
+    with pytest.raises(InputError, match="not a number"):
+        items.read_items(path, items.wug("wug_adj"))
+
+
+def test_hidden_files_are_no_items(tmp_path: Path) -> None:
+    folder = tmp_path / "supplement_fast"
+    folder.mkdir()
+    (folder / "._x.jsonl").write_bytes(b"\0\5\26\7")
+    with pytest.raises(InputError, match="has no data for supplement"):
+        find(NOW, str(tmp_path), ["supplement"], "fast")
+    (folder / "x.jsonl").write_text('{"sentence_good": "A.", "sentence_bad": "B."}')
+    (found,), _ = find(NOW, str(tmp_path), ["supplement"], "fast")
+    assert list(items_of(found)) == ["x"]
+
+
+def test_pointers_of_git_lfs_are_named(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    with pytest.raises(InputError, match=r"x\.jsonl is a Git LFS pointer.*git lfs pull"):
+        items.read_items(tmp_path / "x.jsonl", items.supplement)
+    (tmp_path / "x.jsonl").rename(tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"model\.safetensors is a Git LFS pointer"):
+        find_model(str(tmp_path), "main")

@@ -31,7 +31,7 @@ from transformers import (
 
 from amlm.evaluation.models import MaskedModel, load, load_encoder
 from amlm.evaluation.places import Source, checkpoints, find_model
-from amlm.evaluation.zero_shot.items import suffix, whole
+from amlm.evaluation.zero_shot.items import Candidate, suffix, whole
 from amlm.evaluation.zero_shot.scoring import Query, batches, distinct_rows, mask_each, score
 from amlm.tokenizers.bpe import hugging_face_tokenizer, save_tokenizer
 from amlm.util.errors import InputError
@@ -221,7 +221,7 @@ class OwnForMaskedLM(BertForMaskedLM):
 """
 
 
-def test_code_of_a_model_runs_only_if_it_is_trusted(
+def test_a_model_with_code_of_its_own_may_return_a_tuple(
     grammar_tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -238,20 +238,28 @@ def test_code_of_a_model_runs_only_if_it_is_trusted(
     own = {"AutoConfig": "OwnConfig", "AutoModelForMaskedLM": "OwnForMaskedLM"}
     config["auto_map"] = {name: f"modeling_own.{each}" for name, each in own.items()}
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(InputError, match=r"own can't be loaded.* only with trust_remote_code=true"):
-        load(find_model(str(folder), "main"), "cpu", 64)
-    found = load(find_model(str(folder), "main", trust=True), "cpu", 64)
+    found = load(find_model(str(folder), "main", trusted=True), "cpu", 64)
     assert found.predict.__qualname__.startswith("_at_every_position")
     expected = score(MaskedModel(plain, found.tokenizer, 64), CANDIDATES)
     np.testing.assert_allclose(score(found, CANDIDATES), expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize(("padding", "limit"), [(0, 63), (1, 62)])
 def test_the_length_limit_of_roberta_excludes_its_padding_positions(
-    grammar_tokenizer: Tokenizer,
+    grammar_tokenizer: Tokenizer, padding: int, limit: int
 ) -> None:
-    config = RobertaConfig(**small(max_position_embeddings=64, pad_token_id=1, vocab_size=1_000))
+    sizes = small(max_position_embeddings=64, pad_token_id=padding, vocab_size=1_000)
     tokenizer = hugging_face_tokenizer(grammar_tokenizer, 512)
-    assert MaskedModel(RobertaForMaskedLM(config).eval(), tokenizer, 256).limit == 62
+    model = RobertaForMaskedLM(RobertaConfig(**sizes)).eval()
+    assert MaskedModel(model, tokenizer, 256).limit == limit
+    model(torch.full((1, limit), 5))
+    with pytest.raises((IndexError, RuntimeError)):
+        model(torch.full((1, limit + 1), 5))
+
+
+def test_a_completion_without_a_token_is_refused(tiny_model: MaskedModel) -> None:
+    with pytest.raises(InputError, match=r"'' of 'A dog\.' has no token.*remove the item"):
+        score(tiny_model, [Candidate("A dog.", 6, "")])
 
 
 def test_a_model_without_an_exact_fast_predictor_uses_the_plain_one(
@@ -276,7 +284,6 @@ def test_find_model_locates_models_and_checkpoints(tiny_run: Path, tmp_path: Pat
     assert (at.path, at.name) == (str(tiny_run / "checkpoints" / "chck_2M"), "tiny")
     assert find_model(str(tiny_run / "hf"), "main").name == "hf"
     assert checkpoints(str(tiny_run)) == [f"chck_{n}M" for n in (1, 2, 3, 10, 20)]
-    assert find_model("someone/some-model", "main").revision == "main"
     for wrong, revision in ((tmp_path, "main"), (tiny_run, "chck_7M")):
         with pytest.raises(InputError, match="no model in"):
             find_model(str(wrong), revision)
@@ -327,16 +334,11 @@ def find_model_of(folder: Path, model: Any) -> Source:
     return find_model(str(folder), "main")
 
 
-def test_other_model_types_and_nonexistent_models_are_refused(
-    tmp_path: Path, grammar_tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_model_types_are_refused(tmp_path: Path, grammar_tokenizer: Tokenizer) -> None:
     save_tokenizer(grammar_tokenizer, tmp_path, 64)
     gpt = GPT2LMHeadModel(GPT2Config(vocab_size=1_000, n_embd=8, n_layer=1, n_head=1))
     with pytest.raises(InputError, match=r"AutoModelForMaskedLM\.$"):  # without the list of classes
         load(find_model_of(tmp_path, gpt), "cpu", 64)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(InputError, match="no such folder, so the Hugging Face Hub was searched"):
-        load(find_model("outputs/mistyped", "main"), "cpu", 64)
 
 
 def test_untrained_weights_are_always_the_same(tiny_run: Path, tiny_model: MaskedModel) -> None:

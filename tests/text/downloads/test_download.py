@@ -226,28 +226,29 @@ def server(monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> Iterator[Osf]
 
 
 @pytest.fixture
-def get(server: Osf, tmp_path: Path) -> Callable[[str], list[str]]:
-    """``get(what)`` downloads into ``tmp_path / "out"``; returns what it said."""
+def get(server: Osf, tmp_path: Path) -> Callable[..., list[str]]:
+    """``get(what, sums)`` downloads into ``tmp_path / "out"``; returns what it said."""
 
-    def run(what: str) -> list[str]:
+    def run(what: str, sums: Path | None = None) -> list[str]:
         said: list[str] = []
-        download(Download(what, str(tmp_path / "out")), api=server.api, say=said.append)
+        options = Download(what, str(tmp_path / "out"), str(sums) if sums else None)
+        download(options, api=server.api, say=said.append)
         return said
 
     return run
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Contents of all files by path, without the lock."""
+    """Contents of all files by path, without the lock and the sums."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and path.name != ".lock"
+        if path.is_file() and path.name not in (".lock", "SHA256SUMS")
     }
 
 
 ARCHIVE = "text/train_10M.zip"
-Get = Callable[[str], list[str]]
+Get = Callable[..., list[str]]
 
 
 def test_text_is_downloaded_and_unpacked_with_a_next_step(
@@ -384,7 +385,8 @@ def test_wrong_contents_are_deleted(server: Osf, get: Get, tmp_path: Path) -> No
 def test_md5_is_used_without_sha256(server: Osf, get: Get, tmp_path: Path) -> None:
     server.kinds = ["md5"]
     get("strict_small")
-    (tmp_path / "out" / "train_10M.zip").unlink()
+    for name in ("train_10M.zip", "SHA256SUMS"):
+        (tmp_path / "out" / name).unlink()
     server.hashes[ARCHIVE] = "0" * 32
     with pytest.raises(InputError, match=f"expected md5:{server.hashes[ARCHIVE]}"):
         get("strict_small")
@@ -405,11 +407,87 @@ def test_a_permanent_failure_gives_advice(server: Osf, get: Get, waits: list[flo
         assert text in str(error.value)
 
 
-def test_a_wait_of_more_than_an_hour_is_an_error(server: Osf, get: Get, waits: list[float]) -> None:
-    server.faults["y7djq"] = ["429:3601"]
-    with pytest.raises(InputError, match="429"):
+@pytest.mark.parametrize(
+    ("asked", "waited"),
+    [
+        (["3601"], []),
+        (["inf"], []),
+        (["1e999"], []),
+        (["Fri, 31 Dec 9999 23:59:59 GMT"], []),
+        (["3000", "3000", "3000"], [3000]),  # an hour in all
+        (["nan", "-5", "Mon, 01 Jan 0001 00:00:00 -0000"], [1, 0, 0]),
+    ],
+)
+def test_a_server_cannot_make_a_download_wait_more_than_an_hour(
+    asked: list[str], waited: list[float], server: Osf, get: Get, waits: list[float]
+) -> None:
+    server.faults["y7djq"] = [*(f"429:{each}" for each in asked), "404"]
+    with pytest.raises(InputError, match=r"429|404"):
         get("strict_small")
-    assert not waits
+    assert waits == waited
+
+
+def test_a_server_cannot_send_more_than_it_said(server: Osf, get: Get, tmp_path: Path) -> None:
+    whole = server.files[ARCHIVE]
+    server.hashes[ARCHIVE] = hashlib.sha256(whole).hexdigest()
+    entry = server.entry(ARCHIVE)
+    server.files[ARCHIVE] = whole * 500
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "entry", lambda _: entry)
+        with pytest.raises(InputError, match=f"sends more than the {len(whole):,} bytes"):
+            get("strict_small")
+    assert tree(tmp_path / "out") == {}
+
+
+def test_a_listing_that_never_ends_is_refused(server: Osf, get: Get) -> None:
+    listing = server.listing
+
+    def endless(folder: str, query: dict[str, list[str]]) -> dict[str, Any]:
+        page = listing(folder, {**query, "page": ["1"]})
+        page["links"]["next"] = f"{server.address}{STORAGE}{quote(folder, safe='')}/?sort=name"
+        return page
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "listing", endless)
+        with pytest.raises(InputError, match="lists 3 of its 8 files"):
+            get("eval_fast")
+
+
+def test_later_downloads_must_match_the_first(server: Osf, get: Get, tmp_path: Path) -> None:
+    server.kinds = ["md5"]  # the server names no SHA-256
+    get("strict_small")
+    out = tmp_path / "out"
+    first = hashlib.sha256(server.files[ARCHIVE]).hexdigest()
+    assert (out / "SHA256SUMS").read_text() == f"{first}  train_10M.zip\n"
+    get("dev")
+    assert len((out / "SHA256SUMS").read_text().splitlines()) == 2
+
+    (out / "train_10M.zip").unlink()
+    server.files[ARCHIVE] = zipped({"train_10M/a.train": b"other\n"})
+    with pytest.raises(InputError, match=f"expected sha256:{first}"):
+        get("strict_small")
+    server.kinds = ["md5", "sha256"]
+    with pytest.raises(InputError) as error:
+        get("strict_small")
+    for part in ("has changed", first, f"{out / 'SHA256SUMS'}", "remove that line"):
+        assert part in str(error.value)
+    assert not (out / "train_10M.zip").exists()
+
+
+def test_sums_of_ones_own_pin_a_first_download(server: Osf, get: Get, tmp_path: Path) -> None:
+    sums = tmp_path / "sums"
+    with pytest.raises(InputError, match="is not a file"):
+        get("strict_small", sums)
+    for text, match in (("x  y\n", "line 1: not of the form"), ("", "no line for train_10M")):
+        sums.write_text(text)
+        with pytest.raises(InputError, match=match):
+            get("strict_small", sums)
+    sums.write_text(f"{'0' * 64}  train_10M.zip\n")
+    with pytest.raises(InputError, match="has changed"):
+        get("strict_small", sums)
+    assert tree(tmp_path / "out") == {}
+    sums.write_text(f"{hashlib.sha256(server.files[ARCHIVE]).hexdigest()} *train_10M.zip\n")
+    get("strict_small", sums)
 
 
 @pytest.mark.parametrize("status", ["403", "404"])

@@ -400,11 +400,11 @@ def test_prompts_that_run_out(stub: Stub, prompts: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ([], "either model=<folder or Hub id> or url="),
+        ([], "either model=<folder or hub:owner/name> or url="),
         (["model=a", "url=b", "api_model=c"], "either model="),
         (["url=http://b"], "url=... needs api_model"),
         (["model=a", "instruction=go"], "needs a {prompt}"),
-        (["model=no/such/model"], "model=no/such/model cannot be loaded"),
+        (["model=no/such"], "model=no/such: there is no such folder; .* write model=hub:"),
     ],
 )
 def test_conflicting_options_are_refused(

@@ -96,7 +96,7 @@ def test_early_stopping_ends_in_a_complete_run(
     (summary,) = of_kind(folder, "summary")
     assert summary["steps"] == 10 and summary["words_seen"] == train_records[-1]["words_seen"]
     assert summary["loss_after"] == of_kind(folder, "validation")[-1]["loss"]
-    checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=False)
+    checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
     assert checkpoint["global_step"] == 10
     assert (folder / "hf" / "model.safetensors").is_file()
     assert json.loads((folder / "run.json").read_text())["finished"]
@@ -149,7 +149,7 @@ def test_lightning_and_user_callbacks_resume_exactly(
 
     def states(folder: Path) -> dict[str, Any]:
         path = folder / "checkpoints" / "last.ckpt"
-        found: dict[str, Any] = torch.load(path, weights_only=False)["callbacks"]
+        found: dict[str, Any] = torch.load(path, weights_only=True)["callbacks"]
         return found
 
     ours, theirs = states(resumed), states(whole)

@@ -1,0 +1,127 @@
+"""Models from elsewhere: nothing that comes with them is executed unasked, and only ``hub:`` names
+are looked up on the Hub. What would be executed leaves a file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from amlm.evaluation.models import load, load_encoder
+from amlm.evaluation.places import checkpoints, find_model
+from amlm.text.synthetic.completers import Sampling
+from amlm.text.synthetic.local_model import LocalModel
+from amlm.util.errors import InputError
+
+
+class Executes:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.trace,)
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    return tmp_path / "executed"
+
+
+@pytest.fixture
+def model(tiny_run: Path, tmp_path: Path) -> Path:
+    """A copy of a model to spoil."""
+    return Path(shutil.copytree(tiny_run / "hf", tmp_path / "model"))
+
+
+def with_pickle(model: Path, trace: Path) -> None:
+    weights = load_file(model / "model.safetensors")
+    (model / "model.safetensors").unlink()
+    torch.save({**weights, "more": Executes(trace)}, model / "pytorch_model.bin")
+
+
+def with_code(model: Path, trace: Path) -> None:
+    """An unknown kind of model, defined by a Python file beside it."""
+    config = json.loads((model / "config.json").read_text())
+    classes = {"AutoConfig": "code.Config", "AutoModelForMaskedLM": "code.Model"}
+    classes |= {"AutoModel": "code.Model", "AutoModelForCausalLM": "code.Model"}
+    config |= {"model_type": "of_its_own", "auto_map": classes}
+    (model / "config.json").write_text(json.dumps(config))
+    (model / "code.py").write_text(
+        "from pathlib import Path\n"
+        "from transformers import DebertaV2Config, DebertaV2ForMaskedLM\n"
+        f"Path({str(trace)!r}).touch()\n"
+        "class Config(DebertaV2Config):\n    model_type = 'of_its_own'\n"
+        "class Model(DebertaV2ForMaskedLM):\n    config_class = Config\n"
+    )
+
+
+@pytest.mark.parametrize("spoil", [with_pickle, with_code])
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda folder: load(find_model(folder, "main"), "cpu", 64),
+        lambda folder: load(find_model(folder, "main"), "cpu", 64, untrained=True),
+        lambda folder: load_encoder(find_model(folder, "main")),
+        lambda folder: LocalModel(folder, Sampling("{prompt}", 4, 1.0)),
+    ],
+    ids=["masked LM", "untrained", "encoder", "causal LM"],
+)
+def test_no_code_of_a_model_is_executed(
+    read: Callable[[str], object],
+    spoil: Callable[[Path, Path], None],
+    model: Path,
+    trace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    monkeypatch.setattr("builtins.input", lambda _: pytest.fail("asked at the terminal"))
+    torch.save(Executes(trace), model / "works.pt")
+    torch.load(model / "works.pt", weights_only=False)
+    assert trace.exists()
+    trace.unlink()
+    spoil(model, trace)
+    untrained = spoil is with_pickle and "untrained" in request.node.name  # reads no weights
+    with nullcontext() if untrained else pytest.raises(InputError, match=f"model={model} .*: "):
+        read(str(model))
+    assert not trace.exists()
+
+
+def test_code_of_a_model_runs_if_it_is_trusted(
+    model: Path, trace: Path, tiny_run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "m"))
+    with_code(model, trace)
+    said = rf"model={model} runs Python code of its own: read its \*\.py .*trust_remote_code=true$"
+    with pytest.raises(InputError, match=said):
+        load(find_model(str(model), "main"), "cpu", 64)
+    found = load(find_model(str(model), "main", trusted=True), "cpu", 64)
+    assert trace.exists() and found.limit == 400
+
+
+def test_only_names_with_hub_are_looked_up_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: pytest.fail("asked the network"))
+    for name in ("gpt2", "someone/model"):
+        with pytest.raises(InputError, match=rf"{name}: there is no such folder; .*=hub:{name}$"):
+            find_model(name, "main")
+        assert checkpoints(name) == []
+    with pytest.raises(InputError, match=r"outputs/a/b: there is no such folder$"):
+        find_model("outputs/a/b", "main")
+    with pytest.raises(InputError, match=r"hub:a/b@c is not of the form .*revision="):
+        find_model("hub:a/b@c", "main")
+
+
+def test_a_model_of_the_hub_has_a_revision() -> None:
+    source = find_model("hub:someone/model", "chck_1M")
+    assert (source.name, source.path, source.shown) == (
+        "model", "someone/model", "hub:someone/model",
+    )  # fmt: skip
+    assert source.at == {"revision": "chck_1M", "trust_remote_code": False}
