@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def train(config: Config) -> Result:
-    """Runs one pretraining, from text to exported model.
+    """Runs one pretraining, from text to exported model; or submits it (``impl=slurm``), and then
+    returns without a summary.
 
     Args:
         config: accepted by `amlm.config.checks.check`.
@@ -26,9 +27,21 @@ def train(config: Config) -> Result:
     Raises:
         InputError: data are missing, the run folder cannot be used, or the run has diverged.
     """
+    from amlm.training.replay import replay
+    from amlm.training.run import Result
     from amlm.training.run import run as run_training
+    from amlm.training.slurm import inside_job, submit
 
-    return run_training(config)
+    if config.trainer.replay:
+        folder = Path(str(config.run_dir)).expanduser()
+        replay(folder, say)
+        return Result(folder, {})
+    if config.slurm.submit == "none" or inside_job():
+        return run_training(config)
+    folder, job = submit(config)
+    say(f"job      {job.job_id}, its output in {folder / 'slurm'}")
+    say(f"folder   {folder}")
+    return Result(folder, {})
 
 
 def train_to_objective(config: Config) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from operator import attrgetter
 
 from amlm.config.options import check_ranges
@@ -12,6 +13,12 @@ from amlm.util.errors import InputError
 
 def check_division(config: Config, devices: int) -> None:
     """Raises InputError if a step cannot be divided over devices and micro-batches."""
+    if config.masking.counters == "bfloat16" and (devices, config.trainer.accumulate) != (1, 1):
+        raise InputError(
+            "masking.counters=bfloat16 adds the whole batch of a step at once, as the authors' "
+            f"script does on one device: the number of devices is {devices} and "
+            f"trainer.accumulate={config.trainer.accumulate}, both must be 1"
+        )
     tokens, accumulate = config.data.tokens_per_step, config.trainer.accumulate
     for length in config.data.sequence_length.values():
         if tokens % (length * accumulate * devices):
@@ -41,15 +48,10 @@ def check(config: Config) -> None:
                 f"least 4 and at most model.max_positions={model.max_positions}"
             )
     check_division(config, devices=max(config.trainer.devices, 1))
+    if config.trainer.replay and config.run_dir is None:
+        raise InputError("debug=replay needs the folder of a run that has diverged: run_dir=...")
     _check_shares(config.data)
     _check_effects(config)
-    devices, accumulate = config.trainer.devices, config.trainer.accumulate
-    if config.masking.counters == "bfloat16" and (devices, accumulate) != (1, 1):
-        raise InputError(
-            "masking.counters=bfloat16 adds the whole batch of a step at once, as the authors' "
-            f"script does on one device: trainer.devices={devices} and "
-            f"trainer.accumulate={accumulate} must both be 1"
-        )
 
 
 def _check_effects(config: Config) -> None:
@@ -64,6 +66,9 @@ def _check_effects(config: Config) -> None:
     if isinstance(signal, dict) and signal["_target_"].endswith(".Neural"):
         reason = "with masking/signal=neural: masks are not drawn from the table"
         unused.append(("masking", ("control",), reason))
+    if config.slurm.submit == "none":
+        names = tuple(field.name for field in fields(config.slurm) if field.name != "submit")
+        unused.append(("slurm", names, "without impl=slurm"))
     if config.logger.name != "wandb":
         unused.append(("logger", ("project", "entity", "mode"), "without logger=wandb"))
     for section, names, reason in unused:

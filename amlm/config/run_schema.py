@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 from amlm.config.options import option
 
@@ -16,7 +17,12 @@ from amlm.config.options import option
 class TrainerConfig:
     max_steps: int | None = option(None, "optimizer steps; null: data.epochs passes", ge=1)
     accelerator: str = option("auto", "device type", choices=("auto", "cpu", "gpu"))
-    devices: int = option(1, "number of devices, one process each; 0: all available", ge=0)
+    devices: int = option(
+        1,
+        "number of devices, one process each; 0: all available; torchrun and srun start as many as "
+        "they are told",
+        ge=0,
+    )
     precision: str = option(
         "auto",
         "auto: bf16-mixed on GPUs that support it, float32 elsewhere; bf16-true-autocast: bfloat16 "
@@ -32,8 +38,16 @@ class TrainerConfig:
     log_every: int = option(20, "optimizer steps between training records", ge=1)
     validate_every: int = option(500, "optimizer steps between validations; 0: never", ge=0)
     overfit: bool = option(False, "train on the first batch only, as a check of the model")
+    replay: bool = option(
+        False, "repeat the steps in which the run in run_dir diverged (set by debug=replay)"
+    )
     profile: bool = option(False, "profile a few steps into the run folder")
     threads: int = option(0, "CPU threads; 0: torch's default", ge=0)
+    rank_timeout: float = option(
+        600.0,
+        "of several processes: seconds that one waits for another that hangs, before the run ends",
+        gt=0,
+    )
 
 
 @dataclass
@@ -102,6 +116,29 @@ class LoggerConfig:
 
 
 @dataclass
+class SlurmConfig:
+    submit: str = option(
+        "none",
+        "slurm: submit the run as a job and return (set by impl=slurm; in a job it just runs); "
+        "local: the same with processes of this machine, as a rehearsal",
+        choices=("none", "slurm", "local"),
+    )
+    nodes: int = option(1, "nodes, each with trainer.devices processes", ge=1)
+    minutes: int = option(1_440, "time limit of the job; it is then requeued and resumes", ge=1)
+    requeues: int = option(20, "how often a job whose time is up is requeued", ge=0)
+    signal_seconds: int = option(
+        120, "seconds before the time limit at which the run saves and is requeued", ge=1
+    )
+    partition: str | None = option(None, "partition; null: the default one")
+    account: str | None = option(None, "account to charge; null: the default one")
+    cpus: int = option(4, "CPUs of each process", ge=1)
+    memory: int | None = option(None, "memory of each node in GB; null: the default", ge=1)
+    options: dict[str, Any] = option(
+        {}, "further options of sbatch as submitit names them: +slurm.options.qos=high"
+    )
+
+
+@dataclass
 class PathsConfig:
     outputs: str = option("outputs", "root of run folders: <outputs>/<name>/<time>-seed<seed>")
     cache: str = option("~/.cache/amlm", "cache of tokenizers and tokenised text")
@@ -120,6 +157,8 @@ NOT_SCIENCE = (
     # the same results up to rounding; what trainer.precision=auto stands for is compared instead
     *("data.workers", "trainer.threads", "trainer.accelerator", "trainer.devices"),
     *("trainer.compile", "trainer.precision"),
+    # where and under what watch a run is carried out
+    *("slurm.*", "trainer.rank_timeout", "trainer.replay"),
 )
 
 

@@ -22,6 +22,7 @@ from amlm.config.run_schema import (
     EvaluationConfig,
     LoggerConfig,
     PathsConfig,
+    SlurmConfig,
     TrainerConfig,
     ValidationConfig,
 )
@@ -229,6 +230,7 @@ class Config:
         "validation/accuracy, evaluation/blimp/score, summary/loss_after",
     )
     paths: PathsConfig = field(default_factory=PathsConfig)
+    slurm: SlurmConfig = field(default_factory=SlurmConfig)
 
 
 def as_dict(config: Config) -> dict[str, Any]:

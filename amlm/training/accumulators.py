@@ -22,13 +22,17 @@ class Window(KeepDtype):
     """
 
     sums_5: Tensor  # loss, correct, labelled, saturated share, gradient norm
+    finite_2: Tensor  # int64, steps until the sum of losses, of gradient norms was not finite
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("sums_5", torch.zeros(5, dtype=torch.float64))
+        self.register_buffer("finite_2", torch.zeros(2, dtype=torch.int64))
         self.maskable = 0
         self.expected = 0.0
         self.steps = 0.0
+        # Of the last closed window: all steps, and those until a loss or gradient was not finite.
+        self.closed_steps = self.finite_steps = 0
 
     def get_extra_state(self) -> tuple[int, float, float]:
         return self.maskable, self.expected, self.steps
@@ -51,10 +55,7 @@ class Window(KeepDtype):
     def add_gradient_norm(self, norm: Tensor) -> None:
         """Adds the norm of a step's gradient, before clipping."""
         self.sums_5[4] += norm.double()
-
-    def is_finite(self) -> bool:
-        """Whether every loss and gradient so far was finite. Synchronizes with the device."""
-        return bool(self.sums_5.isfinite().all())
+        self.finite_2 += self.sums_5[::4].isfinite()  # a sum stays infinite or NaN
 
     def close(self, reduce: Callable[[Tensor], Tensor], ranks: int) -> dict[str, float]:
         """Means over the window, which is then reset; ``reduce`` sums over all ``ranks``.
@@ -63,10 +64,15 @@ class Window(KeepDtype):
             maskable positions with masking probability 1, norm of the gradient before clipping.
         """
         host_3 = torch.tensor([self.maskable, self.expected, self.steps], dtype=torch.float64)
-        totals = reduce(torch.cat([self.sums_5, host_3.to(self.sums_5.device)])).tolist()
-        nll, correct, labelled, saturated, norm, maskable, expected, steps = totals
+        on_device = [self.sums_5, self.finite_2.double(), host_3.to(self.sums_5.device)]
+        totals = reduce(torch.cat(on_device)).tolist()
+        nll, correct, labelled, saturated, norm, *finite, maskable, expected, steps = totals
         whole_steps = max(steps, ranks) / ranks
+        # Mostly one rank's loss is the first, and its step is what the others' counts leave.
+        self.closed_steps = round(whole_steps)
+        self.finite_steps = int(min(finite[0] - (ranks - 1) * whole_steps, finite[1] / ranks))
         self.sums_5.zero_()
+        self.finite_2.zero_()
         self.maskable, self.expected, self.steps = 0, 0.0, 0.0
         return {
             "loss": nll / max(labelled, 1),

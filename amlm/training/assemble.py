@@ -45,9 +45,15 @@ from amlm.training.callbacks.metrics import Metrics
 from amlm.training.callbacks.order import check_order, in_order
 from amlm.training.callbacks.profile import Profile
 from amlm.training.callbacks.progress import Progress, ProgressLines
+from amlm.training.callbacks.stop import Stop
+from amlm.training.callbacks.watch import Watch
 from amlm.training.callbacks.word_checkpoints import WordCheckpoints
+from amlm.training.launch import Ranks
 from amlm.training.lightning_module import AdaptiveMaskedLM
 from amlm.training.run_log import RunLog
+from amlm.training.stopping import StopRequest
+
+ALONE = Ranks()
 
 
 @dataclass(frozen=True)
@@ -175,7 +181,9 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
     return module
 
 
-def make_callbacks(config: Config, parts: Parts, run_log: RunLog) -> list[L.Callback]:
+def make_callbacks(
+    config: Config, parts: Parts, run_log: RunLog, request: StopRequest
+) -> list[L.Callback]:
     """The callbacks of a run, including the user's, in order.
 
     Raises:
@@ -184,14 +192,17 @@ def make_callbacks(config: Config, parts: Parts, run_log: RunLog) -> list[L.Call
     store, plan, folder, trainer = parts.store, parts.plan, run_log.folder, config.trainer
     words = WordCounter(store, plan, trainer.overfit)
     longest, masking = config.model.max_positions, config.masking
+    checkpoints = Checkpoints(folder, config.checkpoints.every, trainer.validate_every)
     callbacks: list[L.Callback] = [
         MaskUpdate(masking.update_every, masking.first_update, masking.update_offset),
         MaskDrift(run_log, store.tokenizer, store.type_counts("train")),
         Metrics(run_log, plan, words, trainer.log_every),
+        Watch(run_log),
         WordCheckpoints(
             folder, run_log, store.tokenizer, plan, words, config.checkpoints.words_by, longest
         ),
-        Checkpoints(folder, config.checkpoints.every, trainer.validate_every),
+        checkpoints,
+        Stop(request, checkpoints, trainer.rank_timeout),
         *build_callbacks(config),
     ]
     if config.evaluation.tasks:
@@ -215,13 +226,16 @@ def make_trainer(
     folder: Path,
     callbacks: Sequence[L.Callback] = (),
     loggers: Sequence[Logger] = (),
+    ranks: Ranks = ALONE,
 ) -> L.Trainer:
     """The Lightning trainer."""
     micro_batches = plan.total_steps * options.accumulate
     trainer = L.Trainer(
         accelerator=devices.accelerator(options),
-        devices=devices.world_size(options),
-        strategy=devices.strategy(options),
+        devices=ranks.per_node,
+        num_nodes=ranks.nodes,
+        strategy=devices.strategy(options, ranks),
+        plugins=[devices.environment(ranks)],
         precision=devices.precision(options),
         max_steps=plan.total_steps,
         max_epochs=-1,
@@ -242,5 +256,8 @@ def make_trainer(
         callbacks=list(callbacks),
         default_root_dir=folder,
     )
+    # Before each step Lightning asks all ranks whether one got SIGTERM: a host-device
+    # synchronisation, which hides a rank that hangs. Our `Stop` asks without waiting.
+    trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
     check_order(trainer)
     return trainer

@@ -13,8 +13,8 @@ from amlm.util.nearest import nearest
 
 def check_run(config: Config, in_sweep: bool = False) -> None:
     """Raises InputError if text, cleaning rules or evaluation items are missing, if no record has
-    the objective, if a callback monitors what is not logged, or if a run of a sweep uses several
-    devices."""
+    the objective, if a callback monitors what is not logged, or if a launcher starts the processes
+    of a sweep."""
     from amlm.config.components import build_masking
     from amlm.evaluation.rules import RULES
     from amlm.evaluation.zero_shot.tasks import find
@@ -42,11 +42,14 @@ def check_run(config: Config, in_sweep: bool = False) -> None:
             raise InputError(f"evaluation.{error}") from error
     check_objective(config)
     _check_monitors(config.callbacks)
-    if in_sweep and config.trainer.devices != 1:
-        raise InputError(
-            f"trainer.devices={config.trainer.devices} in a sweep: the runs of a sweep use one "
-            "device each; start runs on several devices one at a time"
-        )
+    if in_sweep:
+        from amlm.training.launch import launched
+
+        if ranks := launched():
+            raise InputError(
+                f"a sweep in {ranks.size} processes of torchrun or srun: start it once, its runs "
+                "start their own processes (trainer.devices)"
+            )
 
 
 def _check_monitors(callbacks: Mapping[str, Any]) -> None:

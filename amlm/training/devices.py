@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import torch
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 
 from amlm.config.run_schema import TrainerConfig
+from amlm.training.launch import Ranks
 from amlm.util.errors import InputError
 
 BF16_AUTOCAST = "bf16-true-autocast"
 
 
-def check_device(options: TrainerConfig) -> None:
-    """Raises InputError if a GPU is requested and there is none."""
+def check_device(options: TrainerConfig, ranks: Ranks | None = None) -> None:
+    """Raises InputError if there is no GPU for each process of this machine, or if a launcher
+    started another number of processes than ``trainer.devices``."""
     if options.accelerator == "gpu" and not torch.cuda.is_available():
         raise InputError("impl=gpu needs a GPU and torch finds none: use impl=cpu")
+    here = ranks.per_node if ranks else world_size(options)
+    if uses_cuda(options) and here > torch.cuda.device_count():
+        raise InputError(
+            f"{here} processes on this machine need a GPU each, and torch finds "
+            f"{torch.cuda.device_count()}: start fewer (trainer.devices), or let every process see "
+            "all GPUs of its machine (srun: --gpus-per-node, not --gpus-per-task)"
+        )
+    if ranks and options.devices not in (0, 1, here):
+        raise InputError(
+            f"trainer.devices={options.devices}, but the launcher started {here} processes on this "
+            "machine: leave trainer.devices out, or start as many"
+        )
 
 
 def accelerator(options: TrainerConfig) -> str:
@@ -25,9 +43,13 @@ def accelerator(options: TrainerConfig) -> str:
     return choice.get(options.accelerator, options.accelerator)
 
 
+def uses_cuda(options: TrainerConfig) -> bool:
+    return accelerator(options) == "cuda"
+
+
 def world_size(options: TrainerConfig) -> int:
-    """Number of devices, one process each."""
-    available = torch.cuda.device_count() if accelerator(options) == "cuda" else 1
+    """Number of processes, one for each device, that a command starts on its machine."""
+    available = torch.cuda.device_count() if uses_cuda(options) else 1
     return options.devices or max(available, 1)
 
 
@@ -36,14 +58,19 @@ def precision(options: TrainerConfig) -> Any:
     if options.precision != "auto":
         names = {"32": "32-true", BF16_AUTOCAST: "bf16-true"}
         return names.get(options.precision, options.precision)
-    supported = accelerator(options) == "cuda" and torch.cuda.is_bf16_supported(False)
+    supported = uses_cuda(options) and torch.cuda.is_bf16_supported(False)
     return "bf16-mixed" if supported else "32-true"
 
 
-def strategy(options: TrainerConfig) -> Any:
+def strategy(options: TrainerConfig, ranks: Ranks) -> Any:
     """The strategy for several processes."""
-    if world_size(options) == 1:
+    if ranks.size == 1:
         return "auto"
     # By default DDP copies the first rank's buffers to all others at every step: they would lose
     # the statistics of their own rows.
-    return DDPStrategy(broadcast_buffers=False)
+    return DDPStrategy(broadcast_buffers=False, timeout=timedelta(seconds=options.rank_timeout))
+
+
+def environment(ranks: Ranks) -> ClusterEnvironment:
+    """Where Lightning reads the ranks; named, since it would look for SLURM and others itself."""
+    return LightningEnvironment() if ranks.size == 1 else TorchElasticEnvironment()

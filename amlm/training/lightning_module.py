@@ -153,6 +153,28 @@ class AdaptiveMaskedLM(L.LightningModule):
         self.window.add_gradient_norm(norm)
         self.learning_rate = float(optimizer.param_groups[0]["lr"])
 
+    @torch.no_grad()
+    def is_finite(self, reduce: Callable[[Tensor], Tensor]) -> bool:
+        """Whether the weights, the table, and every loss and gradient since the last ``train``
+        record are finite, on all ranks, over which ``reduce`` sums. Synchronizes with the device.
+        """
+        norms = torch._foreach_norm([p.detach() for p in self.parameters()])
+        held = [self.window.sums_5, self.masking.table_V.double(), torch.stack(norms).double()]
+        wrong = sum((~each.isfinite()).any().double() for each in held)
+        return float(reduce(torch.as_tensor(wrong))) == 0
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Takes the configured learning rate where it was changed after the run had diverged."""
+        (scheduler,) = checkpoint["lr_schedulers"]
+        for number, old in enumerate(scheduler["base_lrs"]):
+            new = self.optimizer_config.lr
+            if old == new:
+                continue
+            scheduler["base_lrs"][number] = new
+            scheduler["_last_lr"][number] *= new / old
+            group = checkpoint["optimizer_states"][0]["param_groups"][number]
+            group["initial_lr"], group["lr"] = new, group["lr"] * new / old
+
     def _rate(self, step: int) -> float:
         """Learning-rate multiplier of a step."""
         total, share = self.total_steps, self.optimizer_config.warmup

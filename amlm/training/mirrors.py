@@ -67,6 +67,8 @@ class WandbMirror(Mirror, WandbLogger):
         if record["kind"] == "summary":
             self.experiment.summary.update(scalars(record))
             return
+        if record["kind"] == "health":
+            self.experiment.alert(title=record["event"], text=record["message"])
         pictures = {} if table_V is None else self._pictures(record, table_V)
         self.put({**scalars(record), **pictures}, record["step"])
 

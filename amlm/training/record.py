@@ -9,6 +9,7 @@
 | ``train``, ``validation`` | means since the previous one; plain masked LM on held-out text |
 | ``mask_update`` | one update of the masking table |
 | ``checkpoint``, ``evaluation`` | a word checkpoint; scores of zero-shot tasks |
+| ``health`` | what begins or ends to go wrong: an ``event`` and a ``message`` |
 | ``metrics`` | metrics that Lightning's and users' callbacks log |
 | ``summary`` | the last line of a finished run |
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,18 +19,18 @@ from amlm.training import run_folder
 from amlm.training.assemble import Parts, make_callbacks, make_parts, make_trainer
 from amlm.training.callbacks.checkpoints import read_checkpoint
 from amlm.training.cards import write_cards
-from amlm.training.devices import check_device, world_size
+from amlm.training.devices import check_device, uses_cuda, world_size
+from amlm.training.launch import Ranks, joined, launched, share, start_ranks
 from amlm.training.mirrors import check_logger, make_mirrors
 from amlm.training.record import Record, read_log
 from amlm.training.run_folder import RunFolder
 from amlm.training.run_log import RunLog
+from amlm.training.stopping import StopRequest
 from amlm.training.summary import constant_guess, summarise, summary_text
 from amlm.util import terminal
 from amlm.util.errors import InputError
 from amlm.util.secrets import masked
 from amlm.util.terminal import quiet_lightning
-
-RANK_FOLDER = "AMLM_RUN_DIR"  # passes the folder of the first rank to the others
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,8 @@ class Result:
 
 def say(text: str) -> None:
     """Prints a line, on the first rank only."""
-    if RANK_FOLDER not in os.environ:
+    ranks = launched()
+    if ranks is None or ranks.first:
         terminal.say(text)
 
 
@@ -73,31 +73,59 @@ def _announce(parts: Parts, names: dict[str, str], model: ModelConfig, update_ev
 
 
 def run(config: Config) -> Result:
-    """Runs one pretraining; see `amlm.train.train`."""
+    """Runs one pretraining; see `amlm.train.train`. Starts its processes, if there are several."""
     check_logger(config.logger.name)
-    check_device(config.trainer)
-    check_division(config, world_size(config.trainer))
-    if "LOCAL_RANK" in os.environ and RANK_FOLDER not in os.environ:
-        raise InputError(
-            "LOCAL_RANK is set: run the command once, without torchrun or srun; impl=ddp starts "
-            "its own processes"
-        )
+    ranks = launched()
+    check_device(config.trainer, ranks)
+    size = ranks.size if ranks else world_size(config.trainer)
+    check_division(config, size)
+    if ranks is None and size > 1:
+        result = start_ranks(run, config, size)
+        assert isinstance(result, Result)
+        return result
+    return _run_rank(config, ranks or Ranks())
+
+
+def _run_rank(config: Config, ranks: Ranks) -> Result:
+    """Runs this process's share of a run."""
     quiet_lightning()
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
     parts = make_parts(config, _open_store(config))
-    first = RANK_FOLDER not in os.environ
-    claimed = run_folder.claim(config) if first else _claimed_by_first_rank()
-    run_log, failed = RunLog(claimed.path, enabled=first), True
+    with joined(ranks, config.trainer.rank_timeout, uses_cuda(config.trainer)):
+        return _run_in_folder(config, parts, _claim(config, ranks), ranks)
+
+
+def _claim(config: Config, ranks: Ranks) -> RunFolder:
+    """The folder that the first rank claims, on every rank.
+
+    Raises:
+        InputError, OSError: it cannot, on every rank.
+    """
+    claimed, error = None, None
+    if ranks.first:
+        try:
+            claimed = run_folder.claim(config)
+        except (InputError, OSError) as refused:
+            error = refused
+    path, resumes, error = share((claimed and claimed.path, claimed and claimed.resumes, error))
+    if error is not None:
+        raise error
+    return claimed or RunFolder(path, resumes, None)
+
+
+def _run_in_folder(config: Config, parts: Parts, claimed: RunFolder, ranks: Ranks) -> Result:
+    run_log, request, failed = RunLog(claimed.path, enabled=ranks.first), StopRequest(), True
+    started = time.perf_counter()
     try:
         names = {"name": str(config.name), "choices": config.choices}
         _announce(parts, names, config.model, config.masking.update_every)
-        callbacks = make_callbacks(config, parts, run_log)
-        if first and not claimed.resumes:
+        callbacks = make_callbacks(config, parts, run_log, request)
+        if ranks.first and not claimed.resumes:
             run_log.clear()
             run_folder.describe(claimed.path, config, parts.store.content)
-        history = _history(claimed, run_log, parts.store.vocab_size)
-        if first:
+        history = _history(claimed, run_log, parts.store.vocab_size, config)
+        if ranks.first:
             run_log.mirrors = make_mirrors(
                 config.logger,
                 run_log,
@@ -108,8 +136,10 @@ def run(config: Config) -> Result:
                 config=masked(as_dict(config)),
             )
         loggers = [run_log, *run_log.mirrors]
-        trainer = make_trainer(config.trainer, parts.plan, claimed.path, callbacks, loggers)
-        result = _train(claimed, parts, trainer, run_log, names)
+        trainer = make_trainer(config.trainer, parts.plan, claimed.path, callbacks, loggers, ranks)
+        with request:
+            _fit(claimed, parts, trainer, run_log)
+        result = _export(claimed, parts, trainer.global_step, run_log, names, started)
         failed = False
         return result
     except (KeyboardInterrupt, SystemExit):
@@ -133,12 +163,7 @@ def _open_store(config: Config) -> TokenStore:
         raise InputError(f"run_dir={config.run_dir} can't be resumed: {error}") from error
 
 
-def _claimed_by_first_rank() -> RunFolder:
-    folder = Path(os.environ[RANK_FOLDER])
-    return RunFolder(folder, (folder / run_folder.CHECKPOINT).is_file(), None)
-
-
-def _history(claimed: RunFolder, run_log: RunLog, vocab_size: int) -> list[Record]:
+def _history(claimed: RunFolder, run_log: RunLog, vocab_size: int, config: Config) -> list[Record]:
     """The records up to the checkpoint that a run resumes from; the first rank drops later ones."""
     folder = claimed.path
     if not claimed.resumes:
@@ -147,30 +172,33 @@ def _history(claimed: RunFolder, run_log: RunLog, vocab_size: int) -> list[Recor
     if run_log.enabled:
         step = int(read_checkpoint(folder / run_folder.CHECKPOINT)["global_step"])
         run_log.rewind(step, vocab_size)
-        run_folder.note_resumed(folder, step)
+        run_folder.note_resumed(folder, step, config)
         say(f"folder   {folder}, resumes from step {step:,}")
-    history = read_log(folder)
+    history: list[Record] = share(read_log(folder) if run_log.enabled else None)
     run_log.recall(history)
     return history
 
 
-def _train(
-    claimed: RunFolder, parts: Parts, trainer: L.Trainer, run_log: RunLog, names: dict[str, str]
+def _fit(claimed: RunFolder, parts: Parts, trainer: L.Trainer, run_log: RunLog) -> None:
+    module, data = parts.module, parts.data
+    if not claimed.resumes:
+        trainer.validate(module, datamodule=data, verbose=False)
+    checkpoint = claimed.path / run_folder.CHECKPOINT if claimed.resumes else None
+    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    if run_log.latest.get("validation", {}).get("step") != trainer.global_step:
+        trainer.validate(module, datamodule=data, verbose=False)
+
+
+def _export(
+    claimed: RunFolder,
+    parts: Parts,
+    steps: int,
+    run_log: RunLog,
+    names: dict[str, str],
+    started: float,
 ) -> Result:
-    started = time.perf_counter()
+    """Writes the model and the summary, on the first rank."""
     folder, module, data = claimed.path, parts.module, parts.data
-    os.environ[RANK_FOLDER] = str(folder)
-    try:
-        if not claimed.resumes:
-            trainer.validate(module, datamodule=data, verbose=False)
-        checkpoint = folder / run_folder.CHECKPOINT if claimed.resumes else None
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-        steps = trainer.global_step
-        if run_log.latest.get("validation", {}).get("step") != steps:
-            trainer.validate(module, datamodule=data, verbose=False)
-    finally:
-        if run_log.enabled:
-            del os.environ[RANK_FOLDER]
     if not run_log.enabled:
         return Result(folder, {})
     if steps < parts.plan.total_steps:

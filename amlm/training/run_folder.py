@@ -29,6 +29,8 @@ from amlm.util.secrets import masked
 CONFIG_FILE = "config.yaml"
 RUN_FILE = "run.json"
 CHECKPOINT = Path("checkpoints") / "last.ckpt"
+DIVERGED = "diverged"  # what a run leaves that cannot go on; it may resume at another learning rate
+JOB_LOGS = "slurm"  # what submitit writes, before the run claims the folder
 PACKAGES = ("torch", "lightning", "transformers", "tokenizers", "hydra-core", "numpy", "wandb")
 
 
@@ -51,7 +53,8 @@ class RunFolder:
             self.lock.release()
 
 
-def _new_folder(config: Config) -> Path:
+def new_folder(config: Config) -> Path:
+    """Makes an empty folder for a run, named by its start."""
     parent = Path(config.paths.outputs).expanduser() / (config.name or "unnamed")
     name = f"{datetime.now():%Y%m%d-%H%M%S}-seed{config.seed}"
     for attempt in count(1):
@@ -105,7 +108,7 @@ def claim(config: Config) -> RunFolder:
             else, or is in use by another process.
     """
     if config.run_dir is None:
-        path = _new_folder(config)
+        path = new_folder(config)
     else:
         path = Path(config.run_dir).expanduser()
         path.mkdir(parents=True, exist_ok=True)
@@ -124,13 +127,16 @@ def claim(config: Config) -> RunFolder:
 
 def _check_content(path: Path, config: Config) -> dict[str, Any]:
     """Returns the description of an unfinished run in a folder; it is empty if there is none."""
-    entries = {entry.name for entry in path.iterdir()} - {".lock"}
+    entries = {entry.name for entry in path.iterdir()} - {".lock", JOB_LOGS}
     if not entries:
         return {}
     if CONFIG_FILE not in entries:
         raise InputError(f"run_dir={path} is not empty and holds no run: choose another folder")
     old = OmegaConf.to_container(OmegaConf.load(path / CONFIG_FILE))
-    difference = _first_difference(flat(old), flat(masked(as_dict(config))))
+    new = flat(masked(as_dict(config)))
+    if (path / DIVERGED).is_dir():
+        new["optimizer.lr"] = flat(old)["optimizer.lr"]
+    difference = _first_difference(flat(old), new)
     if difference:
         raise InputError(
             f"run_dir={path} holds a run of another configuration ({difference}): give the same "
@@ -192,10 +198,22 @@ def _read_json(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
+def _write_config(folder: Path, config: Config) -> None:
+    write_aside(folder / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(masked(as_dict(config)))))
+
+
+def _set_dump_aside(folder: Path) -> bool:
+    found = (folder / DIVERGED).is_dir()
+    if found:
+        (folder / DIVERGED).rename(folder / f"{DIVERGED}-{datetime.now():%Y%m%d-%H%M%S-%f}")
+    return found
+
+
 def describe(folder: Path, config: Config, content: Content) -> None:
     """Writes ``config.yaml`` (resolved) and ``run.json`` (versions, git state, command, start, and
     what identifies text and tokenizer), secrets masked."""
-    write_aside(folder / CONFIG_FILE, OmegaConf.to_yaml(OmegaConf.create(masked(as_dict(config)))))
+    _set_dump_aside(folder)
+    _write_config(folder, config)
     command = masked(sys.argv)
     run = {"started": _now(), "finished": None, "command": command, "resumed": [], **_software()}
     precision = _precision(config.trainer)
@@ -204,10 +222,14 @@ def describe(folder: Path, config: Config, content: Content) -> None:
     write_json(folder / RUN_FILE, described, indent=2)
 
 
-def note_resumed(folder: Path, step: int) -> None:
-    """Adds to ``run.json`` from which step the run resumes, when, and with which software."""
+def note_resumed(folder: Path, step: int, config: Config) -> None:
+    """Adds to ``run.json`` from which step the run resumes, when, and with which software. After a
+    divergence the learning rate may be another, and ``config.yaml`` is written anew."""
     run = _read_json(folder / RUN_FILE)
     again = {"time": _now(), "step": step, **_software()}
+    if _set_dump_aside(folder):
+        _write_config(folder, config)
+        again["optimizer.lr"] = config.optimizer.lr
     write_json(folder / RUN_FILE, {**run, "resumed": [*run.get("resumed", []), again]}, indent=2)
 
 

@@ -90,8 +90,16 @@ def test_check_command_checks_combinations_and_devices() -> None:
     sweep = ["trainer.accumulate=1,32", "data.tokens_per_step=2048,1024"]
     with pytest.raises(InputError, match=r"data\.tokens_per_step=1024"):
         check_command(TRAIN, sweep, multirun=True)
-    with pytest.raises(InputError, match="one device each"):
-        check_command(TRAIN, ["seed=0,1", "impl=ddp"], multirun=True)
+    check_command(TRAIN, ["seed=0,1", "trainer.devices=2"], multirun=True)
+
+
+def test_a_launcher_cannot_start_a_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("MASTER_PORT", "29500")
+    with pytest.raises(InputError, match=r"a sweep in 2 processes of torchrun.*trainer\.devices"):
+        check_command(TRAIN, ["seed=0,1"], multirun=True)
 
 
 @pytest.mark.parametrize("override", ["seed=0,1", "seed=range(0,2)", "optimizer.lr=interval(1,2)"])

@@ -1,5 +1,4 @@
-"""Whole commands: a sweep, two data-parallel processes, any folder. Two processes are compared with
-one. A new process takes seconds to import its packages: one for each kind of command."""
+"""Whole commands: a sweep, any folder. A new process takes seconds to import its packages."""
 
 from __future__ import annotations
 
@@ -8,12 +7,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-
-from amlm.training.record import read_log, read_tables
-from amlm.training.run import Result
 
 COMPLETE = {"config.yaml", "run.json", "log.jsonl", "tables.f32", "checkpoints", "hf"}
 
@@ -60,32 +55,6 @@ def test_an_extended_sweep_trains_only_the_new_runs(
         (tmp_path / "mine" / name / "run.json").stat().st_mtime_ns == stamp
         for name, stamp in stamps.items()
     )
-
-
-def test_two_processes_give_the_results_of_one(
-    command: list[str], tiny_run: Callable[..., Result], tmp_path: Path
-) -> None:
-    steps = (
-        "experiment=hard_decay",
-        "trainer.max_steps=6",
-        "masking.update_every=2",
-        "model.dropout=0",
-    )
-    two = ("impl=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.accumulate=2")
-    tiny_run(*steps, f"run_dir={tmp_path / 'one'}")
-    done = subprocess.run(
-        [*command, *steps, *two, f"run_dir={tmp_path / 'two'}"], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    losses = {
-        name: [r["loss"] for r in read_log(tmp_path / name) if r["kind"] in ("train", "validation")]
-        for name in ("one", "two")
-    }
-    assert losses["two"] == pytest.approx(losses["one"], rel=1e-5)
-    np.testing.assert_array_equal(
-        read_tables(tmp_path / "two")[1], read_tables(tmp_path / "one")[1]
-    )
-    assert _names(tmp_path / "two") == COMPLETE
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")

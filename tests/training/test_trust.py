@@ -49,7 +49,7 @@ def test_a_wandb_id_is_random_and_kept_wherever_the_folder_is(
         describe(tmp_path / "run", tiny(), content_of(tiny()))
         found.append(wandb_id(tmp_path / "run"))
         assert json.loads((tmp_path / "run" / "run.json").read_text())["wandb_id"] == found[-1]
-        note_resumed(tmp_path / "run", 3)
+        note_resumed(tmp_path / "run", 3, tiny())
         mark_finished(tmp_path / "run")
         (tmp_path / "run").rename(tmp_path / name)
         assert wandb_id(tmp_path / name) == found[-1]

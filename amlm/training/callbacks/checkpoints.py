@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
 from amlm.training.callbacks import StepCallback
-from amlm.training.lightning_module import AdaptiveMaskedLM
+from amlm.training.lightning_module import AdaptiveMaskedLM, over_ranks
 from amlm.training.run_folder import CHECKPOINT
 from amlm.util.errors import InputError
 
@@ -70,8 +70,8 @@ class Checkpoints(StepCallback, Checkpoint):
         self.save(trainer, pl_module)
 
     def save(self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM) -> None:
-        """Saves now, unless the model has diverged since the last ``train`` record."""
-        if not pl_module.window.is_finite():
+        """Saves now, unless something that would be saved is not finite: the last one is kept."""
+        if not pl_module.is_finite(over_ranks(trainer)):
             return
         path = self.folder / CHECKPOINT
         aside = path.with_suffix(".aside")

@@ -1,8 +1,7 @@
-"""Records training and validation metrics, and stops a run that has diverged."""
+"""Records training and validation metrics."""
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, field
 
@@ -16,7 +15,6 @@ from amlm.training.callbacks import StepCallback
 from amlm.training.lightning_module import AdaptiveMaskedLM, over_ranks
 from amlm.training.record import Record
 from amlm.training.run_log import RunLog
-from amlm.util.errors import InputError
 
 LOGGED = ("loss", "accuracy", "ratio", "realised_ratio", "gradient_norm")  # those that there are
 MONITORED = (*(f"train/{name}" for name in LOGGED), "validation/loss", "validation/accuracy")
@@ -81,12 +79,6 @@ class Metrics(StepCallback):
             },
         )
         self._since, self._step = now, step
-        if not math.isfinite(values["loss"] + values["gradient_norm"]):
-            raise InputError(
-                f"the run has diverged by step {step}: loss {values['loss']}, gradient norm "
-                f"{values['gradient_norm']}. Try a smaller optimizer.lr or a longer "
-                "optimizer.warmup; the last checkpoint is from before that"
-            )
         return record
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

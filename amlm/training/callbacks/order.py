@@ -13,6 +13,8 @@ from amlm.training.callbacks.mask_update import MaskUpdate
 from amlm.training.callbacks.metrics import Metrics
 from amlm.training.callbacks.profile import Profile
 from amlm.training.callbacks.progress import Progress, ProgressLines
+from amlm.training.callbacks.stop import Stop
+from amlm.training.callbacks.watch import Watch
 from amlm.training.callbacks.word_checkpoints import WordCheckpoints
 
 OTHERS = L.Callback  # Lightning's and users', in the given order
@@ -20,7 +22,8 @@ OTHERS = L.Callback  # Lightning's and users', in the given order
 ORDER: tuple[type[L.Callback], ...] = (
     MaskUpdate,  # notifies MaskDrift, whose record is the first of a step
     MaskDrift,
-    Metrics,  # sets the step of all records, and stops a diverged run before the model is saved
+    Metrics,  # sets the step of all records
+    Watch,  # stops a diverged run, before the model is saved
     WordCheckpoints,
     Evaluation,  # scores at the steps of word checkpoints
     Profile,
@@ -28,6 +31,7 @@ ORDER: tuple[type[L.Callback], ...] = (
     ProgressLines,
     OTHERS,  # can read the records and metrics of the step
     Checkpoints,  # saves the state of all others at the end of the step
+    Stop,  # ends the run once that is saved
 )
 
 

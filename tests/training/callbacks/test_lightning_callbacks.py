@@ -252,11 +252,11 @@ def test_callbacks_are_sorted_and_keep_their_order(
     train(tiny("trainer.max_steps=1", "trainer.profile=true", *scored, *OTHERS))
     names = [type(each).__name__ for each in found]
     assert names == [
-        *("MaskUpdate", "MaskDrift", "Metrics", "WordCheckpoints", "Evaluation", "Profile"),
+        *("MaskUpdate", "MaskDrift", "Metrics", "Watch", "WordCheckpoints", "Evaluation", "Profile"),
         *("ProgressLines", "Mine", "LearningRateMonitor", "DeviceStatsMonitor"),
-        *("ModelCheckpoint", "ModelCheckpoint", "Checkpoints"),
+        *("ModelCheckpoint", "ModelCheckpoint", "Checkpoints", "Stop"),
     ]
-    assert isinstance(order.in_order(found[::-1])[-1], Checkpoints)
+    assert isinstance(order.in_order(found[::-1])[-2], Checkpoints)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,221 @@
+"""Real processes: ours, torchrun's and SLURM's give the results of one; ranks that die or hang, and
+signals, end all of them. A new process takes seconds to import its packages: few and tiny runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from amlm.config.run_schema import TrainerConfig
+from amlm.training.devices import check_device
+from amlm.training.launch import Ranks, launched
+from amlm.training.record import read_log, read_tables
+from amlm.training.run import Result
+from amlm.util.errors import InputError
+
+STEPS = (
+    "experiment=hard_decay",
+    "trainer.max_steps=20",
+    "masking.update_every=4",
+    "model.dropout=0",
+    "checkpoints.every=1000",
+)
+ENDLESS = (*STEPS, "trainer.max_steps=100000", "trainer.log_every=1", "checkpoints.every=5")
+COMPLETE = {"config.yaml", "run.json", "log.jsonl", "tables.f32", "checkpoints", "hf"}
+SLURM = {
+    "SLURM_JOB_ID": "4242",
+    "SLURM_NTASKS": "2",
+    "SLURM_NNODES": "1",
+    "SLURM_NODEID": "0",
+    "SLURM_JOB_NODELIST": "localhost",
+    "SLURM_STEP_NUM_TASKS": "2",
+}
+
+
+def _wait(condition: Callable[[], object], seconds: float = 300) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _steps(folder: Path) -> list[int]:
+    log = folder / "log.jsonl"
+    return [r["step"] for r in read_log(folder) if r["kind"] == "train"] if log.exists() else []
+
+
+def _ours(command: list[str], folder: Path) -> list[subprocess.Popen[str]]:
+    two = ("impl=ddp", "trainer.accelerator=cpu", "trainer.devices=2", f"run_dir={folder}")
+    return [subprocess.Popen([*command, *STEPS, *two], stderr=subprocess.PIPE, text=True)]
+
+
+def _torchrun(command: list[str], folder: Path) -> list[subprocess.Popen[str]]:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "-m"]
+    run = [*launcher, *command[2:], *STEPS, f"run_dir={folder}"]
+    # A variable that once was ours means nothing.
+    environment = {**os.environ, "AMLM_RUN_DIR": str(folder.with_name("other"))}
+    return [subprocess.Popen(run, stderr=subprocess.PIPE, text=True, env=environment)]
+
+
+def _slurm(
+    command: list[str], folder: Path, steps: tuple[str, ...] = STEPS
+) -> list[subprocess.Popen[str]]:
+    port = str(15_000 + os.getpid() % 10_000)
+    return [
+        subprocess.Popen(
+            [*command, *steps, *([f"run_dir={folder}"] if folder.name != "outputs" else [])],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={
+                **os.environ,
+                **SLURM,
+                "SLURM_PROCID": str(rank),
+                "SLURM_LOCALID": str(rank),
+                "MASTER_PORT": port,
+            },
+        )
+        for rank in range(2)
+    ]
+
+
+@pytest.fixture(scope="module")
+def reference() -> dict[str, Path]:
+    """The folder of the run in one process, once it is trained."""
+    return {}
+
+
+@pytest.mark.parametrize("start", [_ours, _torchrun, _slurm])
+def test_two_processes_give_the_results_of_one(
+    start: Callable[[list[str], Path], list[subprocess.Popen[str]]],
+    command: list[str],
+    tiny_run: Callable[..., Result],
+    reference: dict[str, Path],
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    if not reference:
+        run_dir = tmp_path_factory.mktemp("reference") / "one"
+        reference["one"] = tiny_run(*STEPS, f"run_dir={run_dir}").folder
+    one, folder = reference["one"], tmp_path / "two"
+    processes = start(command, folder)
+    for process in processes:
+        _, error = process.communicate(timeout=600)
+        assert process.returncode == 0, error
+    found, expected = (
+        [r for r in read_log(each) if r["kind"] in ("train", "validation")]
+        for each in (folder, one)
+    )
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-6)
+    np.testing.assert_array_equal(read_tables(folder)[1], read_tables(one)[1])
+    assert {path.name for path in folder.iterdir()} - {".lock"} == COMPLETE
+    assert [path.name for path in tmp_path.iterdir()] == ["two"]
+
+
+def test_accumulation_and_workers_give_the_same_statistics_table_and_losses(
+    tiny_run: Callable[..., Result],
+) -> None:
+    # No update in the last steps: the statistics of the open window are compared too.
+    steps = (*STEPS, "masking.update_every=7")
+    one = tiny_run(*steps).folder
+    other = tiny_run(*steps, "trainer.accumulate=4", "data.workers=2").folder
+    states = [
+        torch.load(each / "checkpoints" / "last.ckpt", weights_only=False)["state_dict"]
+        for each in (one, other)
+    ]
+    names = [name for name in states[0] if "statistics_" in name or name.endswith("table_V")]
+    assert len(names) >= 3 and any(states[0][name].sum() > 0 for name in names)
+    for name in names:
+        assert torch.equal(states[0][name], states[1][name]), name
+    losses = [[r["loss"] for r in read_log(each) if r["kind"] == "train"] for each in (one, other)]
+    assert len(losses[0]) == 20 and losses[1] == pytest.approx(losses[0], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "said"),
+    [(signal.SIGKILL, 137, "ended by signal 9"), (signal.SIGSTOP, 124, "trainer.rank_timeout=20")],
+    ids=["dies", "hangs"],
+)
+def test_a_rank_that_dies_or_hangs_ends_the_others(
+    sent: signal.Signals, status: int, said: str, command: list[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    two = ("impl=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.rank_timeout=20")
+    process = subprocess.Popen(
+        [*command, *ENDLESS, *two, f"run_dir={folder}"], stderr=subprocess.PIPE, text=True
+    )
+    started = psutil.Process(process.pid)
+    _wait(lambda: len(_steps(folder)) > 2)
+    ranks = [each for each in started.children() if "multiprocessing.spawn" in str(each.cmdline())]
+    assert len(ranks) == 2
+    ranks[1].send_signal(sent)
+    begun = time.monotonic()
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == status and said in error
+    assert time.monotonic() - begun < 60  # busy machines included
+    assert not any(each.is_running() for each in ranks)
+
+
+def test_a_signal_to_one_of_two_tasks_saves_and_ends_both(
+    command: list[str], tmp_path: Path
+) -> None:
+    processes = _slurm(command, tmp_path / "outputs", ENDLESS)  # both make up no folder: one does
+    _wait(
+        lambda: any(len(_steps(log.parent)) > 2 for log in tmp_path.glob("outputs/*/*/log.jsonl"))
+    )
+    processes[1].send_signal(signal.SIGUSR1)
+    errors = [process.communicate(timeout=300)[1] for process in processes]
+    assert [process.returncode for process in processes] == [138, 138], errors
+    (folder,) = tmp_path.glob("outputs/*/*")
+    saved = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=False)
+    assert saved["global_step"] == max(_steps(folder))
+    assert not (folder / "hf").exists()
+    assert not json.loads((folder / "run.json").read_text())["finished"]
+
+
+def _environment(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Ranks | None:
+    for name in [name for name in os.environ if name.startswith("SLURM_")]:
+        monkeypatch.delenv(name)
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK"):
+        monkeypatch.setenv(name, "")  # so that what is set now is removed afterwards
+        monkeypatch.delenv(name)
+    for name in ("MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return launched()
+
+
+def test_ranks_come_from_the_launcher_and_from_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nodes = {**SLURM, "SLURM_STEP_NUM_TASKS": "4", "SLURM_NNODES": "2", "SLURM_PROCID": "3"}
+    nodes["SLURM_JOB_NODELIST"] = "node[07-08]"
+    assert _environment(monkeypatch, **nodes, SLURM_LOCALID="1") == Ranks(3, 4, 2)
+    assert os.environ["MASTER_ADDR"] == "node07" and os.environ["LOCAL_RANK"] == "1"
+    assert _environment(monkeypatch) is None
+    assert _environment(monkeypatch, LOCAL_RANK="1") is None  # left over from something else
+    assert _environment(monkeypatch, SLURM_NTASKS="1", SLURM_PROCID="0") is None
+    # The batch script itself, which is no task.
+    script = {"SLURM_NTASKS": "2", "SLURM_PROCID": "0", "ENVIRONMENT": "BATCH"}
+    assert _environment(monkeypatch, **script) is None
+    with pytest.raises(InputError, match=r"3 tasks on 2 nodes.*--ntasks-per-node"):
+        _environment(monkeypatch, **{**nodes, "SLURM_STEP_NUM_TASKS": "3"})
+
+
+def test_another_number_of_devices_than_the_launcher_started_is_refused() -> None:
+    with pytest.raises(InputError, match=r"trainer\.devices=4, but .* started 2 .* start as many"):
+        check_device(TrainerConfig(accelerator="cpu", devices=4), Ranks(0, 2, 1))
+    check_device(TrainerConfig(accelerator="cpu"), Ranks(0, 2, 1))
