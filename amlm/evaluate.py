@@ -12,6 +12,7 @@ from amlm import __version__
 from amlm.config import command_line
 from amlm.config.command import Command
 from amlm.evaluation.evaluate_options import CHECKPOINTS, Options
+from amlm.evaluation.rules import RULES
 from amlm.evaluation.zero_shot.tasks import Found, find
 from amlm.util.errors import InputError
 from amlm.util.terminal import say
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from amlm.evaluation.zero_shot.run_tasks import Checkpoint
     from amlm.evaluation.zero_shot.scoring import Scorer
 
-ABOUT = """Evaluates a masked language model on the BabyLM 2025 tasks: zero-shot, and with
-finetune=[...] on (Super)GLUE. Finished work on the same model is reused. tasks=[sample] needs no
-data. For the leaderboard, each with model=, data_dir= and out=:
+ABOUT = """Evaluates a masked language model on the BabyLM tasks, by the rules of 2026 or of
+rules=2025: zero-shot, and with finetune=[...] on (Super)GLUE. Finished work on the same model is
+reused. tasks=[sample] needs no data. For the leaderboard, each with model=, data_dir= and out=:
   suite=full                                               zero-shot tasks of the final model
   finetune=[boolq,mnli,mrpc,multirc,qqp,rte,wsc]           fine-tuning of the final model
   revision=checkpoints                                     fast suite at every checkpoint
@@ -47,7 +48,7 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
         raise InputError("baselines=[frequency] needs frequency_text=<file>, e.g. training text")
     if options.frequency_text and not Path(options.frequency_text).expanduser().is_file():
         raise InputError(f"frequency_text={options.frequency_text} is not a file")
-    found, missing = find(options.data_dir, options.tasks, options.suite)
+    found, missing = find(RULES[options.rules], options.data_dir, options.tasks, options.suite)
     source = find_model(options.model, options.revision, options.trust_remote_code)
     asks_for_age = any(each.name == "aoa" for each in found)
     checkpoints = _checkpoints(options) if asks_for_age else []
@@ -69,13 +70,14 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
             "amlm": __version__,
             "model": source.path,
             "revision": revision,
+            "rules": options.rules,
             "fingerprint": scorer.fingerprint,
         }
         reports[system] = {}
         for each in found:
             if each.name == "aoa" and system != "model":
                 continue  # a baseline has no checkpoints
-            report = _run(each, scorer, checkpoints, source.path, folder)
+            report = _run(each, scorer, checkpoints, source.path, folder, options)
             reports[system][each.folder] = report
             results.write_scores(folder, about, {each.folder: report})
         say(f"{system}: {folder / results.SCORES_FILE}")
@@ -88,7 +90,7 @@ def run(options: Options) -> None:
 
     Raises:
         InputError: see `evaluate`, `amlm.evaluation.finetuning.finetune.finetune` and
-            `amlm.evaluation.submission.submit`.
+            `amlm.evaluation.submission.submit`; or options that don't go together.
     """
     if options.submission is not None:
         from amlm.evaluation.submission.submit import submit
@@ -106,6 +108,11 @@ def run(options: Options) -> None:
         if not options.seeds:
             raise InputError("seeds=[]: fine-tuning needs at least one seed")
         data_files(options)  # raises now for missing data, not hours later
+    if options.anchors is not None and options.anchors != options.rules:
+        raise InputError(
+            f"anchors={options.anchors} can't be compared with scores by rules={options.rules}: "
+            f"add rules={options.anchors}"
+        )
     revisions = _revisions(options)
     for revision in revisions:
         if len(revisions) > 1:
@@ -118,6 +125,20 @@ def run(options: Options) -> None:
             if "untrained" in each.baselines:
                 say("\nuntrained")
                 finetune(each, untrained=True)
+    if len(revisions) == 1 and (options.suite == "full" or options.finetune or options.anchors):
+        say(f"\n{_leaderboard(options)}")
+
+
+def _leaderboard(options: Options) -> str:
+    from amlm.evaluation.anchors import ANCHORS
+    from amlm.evaluation.leaderboard import format_leaderboard, read_columns
+    from amlm.evaluation.places import find_model
+    from amlm.evaluation.results import results_folder
+
+    rules = RULES[options.rules]
+    name = find_model(options.model, options.revision).name
+    columns = read_columns(results_folder(options.out, name, options.revision), rules)
+    return format_leaderboard(rules, columns, ANCHORS.get(str(options.anchors), ()))
 
 
 def _revisions(options: Options) -> list[str]:
@@ -141,7 +162,10 @@ def _checkpoints(options: Options) -> list[Checkpoint]:
     names = checkpoints(options.model) if options.revision == "main" else []
     sources = [find_model(options.model, name, options.trust_remote_code) for name in names]
     return [
-        (name, partial(load, source, options.device, options.batch_tokens))
+        (
+            name,
+            partial(load, source, options.device, options.batch_tokens, backend=options.backend),
+        )
         for name, source in zip(names, sources, strict=True)
     ]
 
@@ -154,17 +178,31 @@ def _scorer(options: Options, source: Source, system: str) -> Scorer:
         assert options.frequency_text is not None, "checked before"
         tokenizer = load_tokenizer(source)
         return Frequency(tokenizer, count_tokens(tokenizer, Path(options.frequency_text)))
-    return load(source, options.device, options.batch_tokens, untrained=system == "untrained")
+    return load(
+        source,
+        options.device,
+        options.batch_tokens,
+        untrained=system == "untrained",
+        backend=options.backend,
+    )
 
 
 def _run(
-    found: Found, scorer: Scorer, checkpoints: list[Checkpoint], model: str, folder: Path
+    found: Found,
+    scorer: Scorer,
+    checkpoints: list[Checkpoint],
+    model: str,
+    folder: Path,
+    options: Options,
 ) -> Report:
     from amlm.evaluation.zero_shot.run_tasks import run_aoa, run_ranking, run_reading
 
+    rules = RULES[options.rules]
     if found.name == "aoa":
-        return run_aoa(found, model, checkpoints, folder)
-    return (run_reading if found.name == "reading" else run_ranking)(found, scorer, folder)
+        return run_aoa(found, model, scorer, checkpoints, folder, rules)
+    if found.name == "reading":
+        return run_reading(found, scorer, folder)
+    return run_ranking(found, scorer, folder, rules, options.tie_seed)
 
 
 COMMAND = Command("amlm.evaluate", ABOUT, Options, run)

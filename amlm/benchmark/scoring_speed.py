@@ -17,6 +17,7 @@ from amlm.benchmark.timing import Spread, run_interleaved, time_task
 from amlm.evaluation.evaluate_options import Options as EvaluationOptions
 from amlm.evaluation.models import load
 from amlm.evaluation.places import Source, find_model
+from amlm.evaluation.rules import DEFAULT, RULES
 from amlm.evaluation.zero_shot.items import Candidate
 from amlm.evaluation.zero_shot.run_tasks import items_of
 from amlm.evaluation.zero_shot.scoring import score
@@ -75,7 +76,7 @@ def measure_scoring(options: Options) -> dict[str, Any]:
     model = load(source, device.type, EvaluationOptions.batch_tokens)
     plain = Literal(source, device)
     task = "sample" if options.data_dir is None else "blimp"
-    ((found,), _) = find(options.data_dir, [task], "fast")
+    ((found,), _) = find(RULES[DEFAULT], options.data_dir, [task], "fast")
     rounds = itertools.cycle([items[:PAIRS] for items in items_of(found).values()])
     candidates: list[Candidate] = []
     scores: dict[str, Any] = {}

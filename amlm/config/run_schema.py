@@ -77,8 +77,14 @@ class EvaluationConfig:
         "the built-in grammar) needs no data",
         choices=(
             *("sample", "blimp", "supplement", "ewok"),
-            *("entity_tracking", "wug_adj", "wug_past"),
+            *("entity_tracking", "global_piqa_parallel", "global_piqa_nonparallel"),
+            *("wug_adj", "wug_past"),
         ),
+    )
+    rules: str = option(
+        "2026",
+        "year of the BabyLM Challenge whose tasks and scoring apply",
+        choices=("2026", "2025"),
     )
     data_dir: str | None = option(None, "folder of evaluation data, as in amlm.evaluate")
     items: int = option(40, "items per group (paradigm, domain ...); the first are used", ge=1)

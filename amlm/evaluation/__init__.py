@@ -1,11 +1,13 @@
-"""The BabyLM 2025 evaluation, for any Hugging Face masked LM.
+"""The BabyLM evaluation, for any Hugging Face masked LM.
 
 | module | contents |
 | --- | --- |
 | `evaluate_options` | options of the command |
+| `rules` | what differs between the years of the challenge |
 | `places`, `models` | locates a model; loads it and computes logits at masked positions |
 | `zero_shot` | the zero-shot tasks, from files to reports |
 | `finetuning` | the fine-tuning tasks: (Super)GLUE |
 | `figures`, `results` | scores with intervals and ties; the files of an evaluation |
+| `leaderboard` | the columns and means of the leaderboard |
 | `submission` | the submission file for the leaderboard |
 """

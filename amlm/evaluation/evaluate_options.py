@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from amlm.config.options import NEEDED, option
 from amlm.evaluation.finetuning import glue_tasks as glue
-from amlm.evaluation.zero_shot.tasks import TASKS
+from amlm.evaluation.rules import DEFAULT, RULES, TASK_NAMES
 
 CHECKPOINTS = "checkpoints"  # the revision that means all checkpoints
 
@@ -19,7 +19,12 @@ class Options:
     tasks: list[str] = option(
         [],
         "zero-shot tasks; default: all whose data is found, or none if finetune is given",
-        choices=tuple(TASKS),
+        choices=TASK_NAMES,
+    )
+    rules: str = option(
+        DEFAULT,
+        "year of the BabyLM Challenge whose tasks, scoring and submission apply",
+        choices=tuple(RULES),
     )
     suite: str = option("fast", "official selection of items", choices=("fast", "full"))
     revision: str = option(
@@ -35,8 +40,17 @@ class Options:
         choices=("untrained", "frequency"),
     )
     frequency_text: str | None = option(None, "text file for the frequency baseline")
+    backend: str = option(
+        "mlm",
+        "where the prediction of a masked token is read: at its position, or with mntp at the one "
+        "before, where models like GPT-BERT make it",
+        choices=("mlm", "mntp"),
+    )
     device: str = option("auto", "auto: a GPU if there is one", choices=("auto", "cpu", "cuda"))
     threads: int = option(0, "CPU threads; 0: torch's default", ge=0)
+    tie_seed: int = option(
+        0, "zero-shot: seed of the draws among candidates with equal scores", ge=0, lt=2**31
+    )
     batch_tokens: int = option(4_096, "zero-shot: tokens per batch; determines memory use", ge=1)
     finetune: list[str] = option(
         [],
@@ -52,6 +66,17 @@ class Options:
     )
     lr: float = option(3e-5, "fine-tuning: peak learning rate", gt=0)
     max_length: int = option(512, "fine-tuning: tokens per item; longer ones are truncated", ge=8)
+    pooling: str | None = option(
+        None,
+        "fine-tuning: token that is classified, the first, or the last with padding on the left; "
+        "null: the last in 2026, the first in 2025",
+        choices=("first", "last"),
+    )
+    anchors: str | None = option(
+        None,
+        "print public results of this year beside the leaderboard's columns",
+        choices=("2026",),
+    )
     submission: str | None = option(
         None,
         "no evaluation: collate the results in out into this submission file, or list what is "

@@ -2,7 +2,7 @@
 
 Intervals are 95 % intervals over items: of an accuracy those of `amlm.evaluation.intervals`, of a
 correlation or an explained variance a seeded bootstrap. In our own scores a tie is never correct;
-the official pipeline resolves ties in favour of the first candidate, which is the correct one.
+the official pipelines choose one of the tied candidates (see `amlm.evaluation.zero_shot.choices`).
 
 Shapes: N items, G groups, R resamples, K predictors.
 """
@@ -39,6 +39,8 @@ class Figure:
         items: number of items.
         unscored: number of items that were too long for the model; they count as errors in
             accuracies and are excluded from all other scores.
+        expected: the mean of the official score over all draws among tied candidates, where it
+            depends on draws.
     """
 
     score: float | None
@@ -48,6 +50,7 @@ class Figure:
     ties: float | None
     items: int
     unscored: int
+    expected: float | None = None
 
 
 @dataclass(frozen=True)
@@ -67,23 +70,26 @@ class Report:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """The outcome of each item, ``[N]`` each: correct, officially correct, tied, scored."""
+    """The outcome of each item, ``[N]`` each: correct, officially correct, tied, scored; and the
+    probability that it is officially correct, or None if nothing is drawn.
+    """
 
     hit_N: Bools
     official_N: Bools
     tie_N: Bools
     scored_N: Bools
+    expected_N: Floats | None = None
 
 
-def compare_candidates(scores: list[Floats]) -> Outcomes:
+def compare_candidates(
+    scores: list[Floats], official_N: Bools, expected_N: Floats | None = None
+) -> Outcomes:
     """Compares the candidates of each item; an item with a NaN score is unscored."""
     scored_N = np.array([bool(np.isfinite(each).all()) for each in scores], dtype=bool)
     lead_N = np.array([each[0] - each[1:].max() for each in scores])
-    first_N = np.array([np.argmax(each.astype(np.float32)) == 0 for each in scores], dtype=bool)
     with np.errstate(invalid="ignore"):
-        return Outcomes(
-            scored_N & (lead_N > TIE), scored_N & first_N, np.abs(lead_N) <= TIE, scored_N
-        )
+        ours = scored_N & (lead_N > TIE), official_N, np.abs(lead_N) <= TIE, scored_N
+    return Outcomes(*ours, expected_N)
 
 
 def accuracies(
@@ -95,7 +101,7 @@ def accuracies(
     """
     groups, group_N = np.unique(names, return_inverse=True)
 
-    def counts(values_N: Bools) -> Floats:
+    def counts(values_N: Bools | Floats) -> Floats:
         counted_G = np.bincount(group_N, weights=values_N, minlength=len(groups))
         return counted_G.astype(np.float64)
 
@@ -103,6 +109,7 @@ def accuracies(
     right_G = counts(found.hit_N)
     hit_G, official_G = right_G / size_G, counts(found.official_N) / size_G
     tie_G, unscored_G = counts(found.tie_N) / size_G, counts(~found.scored_N)
+    expected_G = None if found.expected_N is None else counts(found.expected_N) / size_G
     weight_G = np.array([1.0 if weights is None else weights[name] for name in groups])
     weight_G /= weight_G.sum()
 
@@ -110,8 +117,9 @@ def accuracies(
         score, official, ties = (
             float(100 * (each @ weight_G)) for each in (hit_G, official_G, tie_G)
         )
-        low, high = mean_interval(right_G, size_G, weight_G)
-        return Figure(score, float(100 * low), float(100 * high), official, ties, items, unscored)
+        low, high = (float(100 * each) for each in mean_interval(right_G, size_G, weight_G))
+        expected = None if expected_G is None else float(100 * (expected_G @ weight_G))
+        return Figure(score, low, high, official, ties, items, unscored, expected)
 
     one_GG = np.eye(len(groups))
     by_group = {

@@ -34,14 +34,22 @@ class MaskedModel:
     """A `Scorer` (see `amlm.evaluation.zero_shot.scoring`) on a masked LM of `transformers`.
 
     The model is float32 and in eval mode; a batch has up to `batch_tokens` tokens, or one input.
+    With the backend ``mntp`` (masked next-token prediction) the logits of a masked token are those
+    of the position before it.
     """
 
     def __init__(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, batch_tokens: int
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerFast,
+        batch_tokens: int,
+        backend: str = "mlm",
     ) -> None:
+        self.backend = backend
+        self.before = 1 if backend == "mntp" else 0
         self.tokenizer = tokenizer
         self.limit = longest_input(model, tokenizer)
-        self.fingerprint = fingerprint(model, tokenizer)
+        self.fingerprint = fingerprint(model, tokenizer) + {"mlm": "", "mntp": "-mntp"}[backend]
         self.batch_tokens = batch_tokens
         self.device = model.device
         self.predict = make_predictor(model)
@@ -52,7 +60,7 @@ class MaskedModel:
         found = np.zeros(len(queries), dtype=np.float32)
         for rows in batches(distinct_rows(queries), self.batch_tokens):
             ids_BL = torch.from_numpy(np.stack([row.ids_L for row in rows])).long()
-            position_B = torch.tensor([row.position for row in rows])
+            position_B = torch.tensor([row.position - self.before for row in rows])
             logits_BV = self.predict(ids_BL.to(self.device), position_B.to(self.device))
             log_probs_BV = torch.log_softmax(logits_BV.float(), dim=-1)
             indices = [query for row in rows for query in row.queries]
@@ -136,7 +144,9 @@ def read_model(
     return model
 
 
-def load(source: Source, device: str, batch_tokens: int, untrained: bool = False) -> MaskedModel:
+def load(
+    source: Source, device: str, batch_tokens: int, untrained: bool = False, backend: str = "mlm"
+) -> MaskedModel:
     """Loads a masked language model and its tokenizer.
 
     Raises:
@@ -147,7 +157,7 @@ def load(source: Source, device: str, batch_tokens: int, untrained: bool = False
     device = resolve_device(device)
     tokenizer = load_tokenizer(source)
     model = read_model(AutoModelForMaskedLM, source, tokenizer, untrained=untrained)
-    return MaskedModel(model.to(device).eval(), tokenizer, batch_tokens)
+    return MaskedModel(model.to(device).eval(), tokenizer, batch_tokens, backend)
 
 
 def load_encoder(

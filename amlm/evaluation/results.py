@@ -1,14 +1,16 @@
 """The files of an evaluation, and the summary printed at its end.
 
-| in ``<out>/results/<model folder name>/<revision>`` | contents |
+| in ``<out>/results/<model folder name, cut at its last dot>/<revision>`` | contents |
 | --- | --- |
 | ``zero_shot/mlm/<task>/<data folder>/predictions.json`` | predictions in the official format |
 | ``zero_shot/mlm/reading/predictions.json`` | the same for reading times |
 | ``zero_shot/mlm/AoA_word/surprisal.json`` | the same for age of acquisition |
+| ``zero_shot/mlm/AoA_word/aoa_score.json`` | its score, where the rules want it |
 | ``scores/<data folder>/<file>.json`` | cached scores of all candidates |
 | ``scores.json`` | all scores with intervals, by task and group |
 
-Baselines have their own folders next to the model's: ``<revision>-untrained`` ...
+``mlm`` is the backend, or ``mntp``. Baselines have their own folders next to the model's:
+``<revision>-untrained`` ...
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from amlm.evaluation.figures import Figure, Report
 from amlm.util.files import write_json
+from amlm.util.terminal import say
 from amlm.util.text_table import aligned
 
 SCORES_FILE = "scores.json"
@@ -30,13 +34,26 @@ SCORES_VERSION = 1  # increment it when scores of the same model on the same ite
 
 
 def results_folder(out: str, model: str, revision: str) -> Path:
-    """The folder for the results of a model at a revision."""
-    return Path(out).expanduser() / "results" / model / revision
+    """The folder for the results of a model at a revision.
+
+    Like the official pipelines, it cuts the name of the model at its last dot.
+    """
+    _warn_if_cut(model)
+    return Path(out).expanduser() / "results" / Path(model).stem / revision
 
 
-def predictions_folder(folder: Path, *names: str) -> Path:
-    """The folder for the official predictions of a task, e.g. ``blimp, blimp_fast``."""
-    return folder.joinpath("zero_shot", "mlm", *names)
+@cache
+def _warn_if_cut(model: str) -> None:
+    if (stem := Path(model).stem) != model:
+        say(
+            f"warning: the results of {model} go to results/{stem}, because the official pipelines "
+            "cut a name at its last dot; models that differ only after it share that folder"
+        )
+
+
+def predictions_folder(folder: Path, backend: str, *names: str) -> Path:
+    """The folder for the official predictions of a task, e.g. ``mlm, blimp, blimp_fast``."""
+    return folder.joinpath("zero_shot", backend, *names)
 
 
 def digest(content: Any) -> str:
@@ -45,13 +62,19 @@ def digest(content: Any) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty if it is not a valid file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return content if isinstance(content, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
 def read_if(path: Path, field: str, value: str) -> dict[str, Any]:
     """The object in a JSON file if its field has this value; empty if not, or not a valid file."""
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return content if content[field] == value else {}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+    content = read_json(path)
+    return content if content.get(field) == value else {}
 
 
 def load_or_compute(
@@ -71,16 +94,17 @@ def load_or_compute(
 
 
 def write_scores(folder: Path, about: Mapping[str, Any], tasks: Mapping[str, Any]) -> None:
-    """Writes ``scores.json``, keeping tasks evaluated earlier with the same model."""
+    """Writes ``scores.json``, keeping tasks evaluated earlier with the same model and rules."""
     path = folder / SCORES_FILE
-    before = read_if(path, "fingerprint", about["fingerprint"]).get("tasks", {})
-    write_json(path, {**about, "tasks": {**before, **tasks}}, indent=1)
+    before = read_if(path, "fingerprint", about["fingerprint"])
+    kept = before.get("tasks", {}) if before.get("rules") == about.get("rules") else {}
+    write_json(path, {**about, "tasks": {**kept, **tasks}}, indent=1)
 
 
 def format_scores(systems: Mapping[str, Mapping[str, Report]]) -> str:
     """The reports by task of a model, and of its baselines after it, as a text table."""
     model, *baselines = systems.values()
-    head = ["", "score", "95 % interval", "ties", "official", "items", "too long"]
+    head = ["", "score", "95 % interval", "ties", "official", "expected", "items", "too long"]
     rows = [[*head, *list(systems)[1:]]]
     for task, report in model.items():
         for measure, figure in report.totals.items():
@@ -105,6 +129,7 @@ def _cells(figure: Figure, measure: str) -> list[str]:
         "-" if figure.low is None else f"{low} to {high}",
         "-" if figure.ties is None else f"{figure.ties:.2f}",
         _format(figure.official, measure),
+        _format(figure.expected, measure),
         f"{figure.items:,}",
         f"{figure.unscored:,}",
     ]

@@ -16,6 +16,7 @@ def check_run(config: Config, in_sweep: bool = False) -> None:
     the objective, if a callback monitors what is not logged, or if a launcher starts the processes
     of a sweep."""
     from amlm.config.components import build_masking
+    from amlm.evaluation.rules import RULES
     from amlm.evaluation.zero_shot.tasks import find
     from amlm.text.cleaning import check_rules
     from amlm.text.sources import find_corpora
@@ -35,7 +36,8 @@ def check_run(config: Config, in_sweep: bool = False) -> None:
         find_corpora(config.data)
     if config.evaluation.tasks:
         try:
-            find(config.evaluation.data_dir, config.evaluation.tasks, "fast")
+            scored = config.evaluation
+            find(RULES[scored.rules], scored.data_dir, scored.tasks, "fast")
         except InputError as error:
             raise InputError(f"evaluation.{error}") from error
     check_objective(config)

@@ -30,7 +30,7 @@ NUMBERS = {
         *("entropy", "effective_types", "vocab_size", "kl_first", "constant_guess", "seconds"),
     ),
 }
-SCORES = ("score", "low", "high", "official", "ties", "items", "unscored", "chance")
+SCORES = ("score", "low", "high", "official", "expected", "ties", "items", "unscored", "chance")
 GROUPED = ("mask_update/by_frequency_rank/", "mask_update/by_kind/")  # bins vary
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -134,10 +135,22 @@ def eval_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     "input_prefix": f"{dice.choice(pairs)[0]} Box {n} contains ",
                     "options": [f"the {word}." for word in dice.sample(words, 4)],
                 }
-                for n in range(7)
+                for n in range(9)
             ]
+            boxes[1]["options"][2] = boxes[5]["options"][0] = "nothing."
             name = "entity_tracking" + ("_fast" if suite == "fast_eval" else "")
             write_lines(folder / name / f"{split}.jsonl", boxes)
+        for task, count in (("parallel", 4), ("nonparallel", 2)):
+            questions = [
+                {
+                    "prompt": dice.choice(pairs)[0],
+                    "label": dice.randrange(count),
+                    "example_id": f"eng_{task}_{n}",
+                    **{f"solution{i}": dice.choice(dice.choice(pairs)) for i in range(count)},
+                }
+                for n in range(8)
+            ]
+            write_lines(folder / f"global_piqa_{task}" / "eng_latn.jsonl", questions)
     full = root / "full_eval"
     endings = ["base", "wugs", "wugs_dist-before", "wugs_dist-in-between"]
     for number, ending in enumerate(endings, start=3):
@@ -157,6 +170,7 @@ def eval_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         json.dumps({"a": [{"context": "skipped"}], **contexts})
     )
     (full / "aoa").mkdir()
+    shutil.copy(full / "cdi_childes" / "cdi_childes.json", full / "aoa")
     months = list(map(str, range(16, 31)))
     rows = [["word", *months]]
     for number, word in enumerate(known):

@@ -72,12 +72,15 @@ def test_evaluate_runs_the_full_suite_and_its_baselines(
         "blimp/supplement_filtered",
         "ewok/ewok_filtered",
         "entity_tracking/entity_tracking",
-        "wug_adj/wug_adj_nominalization",
-        "wug_past/wug_past_tense",
         "comps/comps",
+        "global_piqa_parallel/global_piqa_parallel",
+        "global_piqa_nonparallel/global_piqa_nonparallel",
         "reading",
     ]
-    assert written == {f"{each}/predictions.json" for each in ranking} | {"AoA_word/surprisal.json"}
+    assert written == {f"{each}/predictions.json" for each in ranking} | {
+        "AoA_word/surprisal.json",
+        "AoA_word/aoa_score.json",
+    }
     assert set(json.loads((official / "blimp/blimp_filtered/predictions.json").read_text())) == {
         "island",
         "npi",
@@ -86,8 +89,16 @@ def test_evaluate_runs_the_full_suite_and_its_baselines(
     steps = [line["step"] for line in surprisal["results"]]
     assert list(dict.fromkeys(steps)) == [f"chck_{n}M" for n in (1, 2, 3, 10, 20)]
     assert len(steps) == 5 * 36
+    score = json.loads((official / "AoA_word" / "aoa_score.json").read_text())
+    assert score == {"aoa": reports["model"]["aoa"].totals["Pearson"].official}
+    piqa = json.loads(
+        (official / "global_piqa_parallel/global_piqa_parallel/predictions.json").read_text()
+    )
+    assert list(piqa) == [f"eng_parallel_{n}" for n in range(8)]
+    assert [each["id"] for each in piqa["eng_parallel_3"]["predictions"]] == ["eng_parallel_3_0"]
+    assert set(reports["model"]["global_piqa_parallel"].groups["uid"]) == {"global_piqa_parallel"}
     scores = json.loads((folder / "scores.json").read_text())
-    assert set(scores["tasks"]) == set(reports["model"])
+    assert set(scores["tasks"]) == set(reports["model"]) and scores["rules"] == "2026"
     npi = scores["tasks"]["blimp_filtered"]["groups"]["uid"]["npi"]
     assert npi["items"] == 8 and npi["low"] <= npi["score"] <= npi["high"]
     assert set(scores["tasks"]["ewok_filtered"]["groups"]) == {
@@ -100,12 +111,75 @@ def test_evaluate_runs_the_full_suite_and_its_baselines(
         assert (folder.parent / name / "scores.json").exists()
     assert set(reports["untrained"]) == set(reports["model"]) - {"aoa"}
     shown = capsys.readouterr().out
-    for cell in ("95 % interval", "official", "untrained", "comps, accuracy", "aoa, Pearson"):
+    for cell in (
+        "95 % interval",
+        "official",
+        "expected",
+        "untrained",
+        "comps, accuracy",
+        "Pearson",
+    ):
         assert cell in shown
 
     query_counts.clear()
     again = evaluate(options)
     assert not query_counts and again == reports
+
+
+def test_scores_of_another_year_are_not_mixed_in(
+    tiny_run: Path, eval_dir: Path, tmp_path: Path, query_counts: list[int]
+) -> None:
+    options = Options(str(tiny_run), str(tmp_path), str(eval_dir), ["supplement", "ewok"])
+    now = evaluate(options)["model"]
+    folder = tmp_path / "results" / "tiny" / "main"
+    quoted = folder / "zero_shot/mlm/ewok/ewok_fast/predictions.json"
+    (first, *_) = json.loads(quoted.read_text())["agents"]["predictions"]
+    assert not first["pred"].startswith(" ")
+    options.rules, before_queries = "2025", len(query_counts)
+    before = evaluate(options)["model"]
+    assert len(query_counts) == before_queries + 2  # EWoK's two domains; the supplement is cached
+    assert before["supplement_fast"].totals["accuracy"].score == (
+        now["supplement_fast"].totals["accuracy"].score
+    )
+    (first, *_) = json.loads(quoted.read_text())["agents"]["predictions"]
+    assert first["pred"].startswith(" ")
+    options.rules, options.tasks = "2026", ["reading"]
+    evaluate(options)
+    scores = json.loads((folder / "scores.json").read_text())
+    assert (scores["rules"], set(scores["tasks"])) == ("2026", {"reading"})
+
+
+def test_a_name_with_a_dot_is_cut_as_in_the_official_pipeline(
+    tiny_run: Path, eval_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(tiny_run / "hf", tmp_path / "cut-0.1")
+    options = Options(str(tmp_path / "cut-0.1"), str(tmp_path), str(eval_dir), ["supplement"])
+    for _ in range(2):
+        evaluate(options)
+    assert (tmp_path / "results" / "cut-0" / "main" / "scores.json").is_file()
+    shown = capsys.readouterr().out
+    assert shown.count("warning: the results of cut-0.1 go to results/cut-0, because the") == 1
+    assert "models that differ only after it share that folder" in shown
+
+
+def test_the_leaderboard_of_a_full_evaluation_names_what_is_missing(
+    tiny_run: Path, eval_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = Options(
+        str(tiny_run), str(tmp_path), str(eval_dir), ["supplement", "global_piqa_parallel"]
+    )
+    options.suite, options.anchors = "full", "2026"
+    run(options)
+    shown = capsys.readouterr().out
+    assert "leaderboard of 2026" in shown and "small: Qiushi" in shown
+    for text in (
+        "missing, and 0 on the leaderboard: BLiMP, EWoK, entity, COMPS, GLUE, PIQA, reading, AoA",
+        "small: GPT-2, strict: GPT-2: baselines in the README of babylm-org/babylm-eval",
+    ):
+        assert text in shown
+    options.rules = "2025"
+    with pytest.raises(InputError, match=r"anchors=2026 can't be compared .* add rules=2026"):
+        run(options)
 
 
 def test_scores_of_a_file_are_cached_until_it_or_the_model_changes(
@@ -205,11 +279,10 @@ def test_age_of_acquisition_needs_checkpoints(
     model, data = str(tiny_run / "hf"), str(eval_dir)
     with pytest.raises(InputError, match="needs checkpoints chck_1M"):
         evaluate(Options(model, str(tmp_path), data, ["aoa"], suite="full"))
-    shutil.copytree(eval_dir / "full_eval" / "aoa", tmp_path / "aoa")
-    shutil.copytree(eval_dir / "full_eval" / "cdi_childes", tmp_path / "cdi_childes")
-    shutil.copytree(eval_dir / "full_eval" / "wug_past_tense", tmp_path / "wug_past_tense")
+    for name in ("aoa", "comps"):
+        shutil.copytree(eval_dir / "full_eval" / name, tmp_path / name)
     reports = evaluate(Options(model, str(tmp_path), str(tmp_path), suite="full"))
-    assert set(reports["model"]) == {"wug_past_tense"}
+    assert set(reports["model"]) == {"comps"}
     assert "aoa" in capsys.readouterr().out
 
 

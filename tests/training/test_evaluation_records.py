@@ -19,9 +19,9 @@ from amlm.config.run_schema import EvaluationConfig
 from amlm.config.schema import Config
 from amlm.evaluation.models import load
 from amlm.evaluation.places import find_model
+from amlm.evaluation.rules import DEFAULT, RULES
 from amlm.evaluation.zero_shot.items import Item, sample_items
 from amlm.evaluation.zero_shot.scoring import score
-from amlm.evaluation.zero_shot.tasks import TASKS
 from amlm.tokenizers.bpe import load_tokenizer
 from amlm.train import COMMAND, train
 from amlm.training.callbacks import word_checkpoints
@@ -159,12 +159,16 @@ def test_tasks_are_those_that_rank_candidates_of_the_fast_suite(tmp_path: Path) 
         for name, each in EvaluationConfig.__dataclass_fields__.items()
         if name == "tasks"
     ]
-    ranking = {name for name, task in TASKS.items() if task.reader and "fast" in task.paths}
+    tasks = [task for rules in RULES.values() for task in rules.tasks.items()]
+    ranking = {name for name, task in tasks if task.reader and "fast" in task.paths}
     assert set(choices) == ranking | {"sample"}
+    years = EvaluationConfig.__dataclass_fields__["rules"]
+    assert years.metadata["choices"] == tuple(RULES) and years.default == DEFAULT
     for override, part in (
         ("evaluation.tasks=[blmp]", "evaluation.tasks=blmp"),
         ("evaluation.items=0", "at least 1"),
         ("evaluation.tasks=[blimp]", "evaluation.data_dir=<folder> is needed"),
+        ("evaluation.tasks=[wug_past]", "evaluation.tasks=wug_past is not a task of rules=2026"),
     ):
         with pytest.raises(InputError, match=part):
             check_command(COMMAND, [override])

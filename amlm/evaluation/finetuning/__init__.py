@@ -1,4 +1,4 @@
-"""The fine-tuning tasks of the BabyLM 2025 evaluation: seven (Super)GLUE tasks, for any encoder.
+"""The fine-tuning tasks of the BabyLM evaluation: seven (Super)GLUE tasks, for any encoder.
 
 | module | contents |
 | --- | --- |

@@ -27,7 +27,7 @@ class Encoded(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """The items of a batch, padded on the right.
+    """The items of a batch, padded to the length of the longest.
 
     Attributes:
         ids_BL: token ids.
@@ -56,21 +56,25 @@ def encode(
     ]
 
 
-def collate(items: Sequence[Encoded], pad: int) -> Batch:
-    """Pads items to the length of the longest one."""
+def collate(items: Sequence[Encoded], pad: int, side: str = "right") -> Batch:
+    """Pads items to the length of the longest one, on the side ``right`` or ``left``."""
     ids = [torch.tensor(item.ids) for item in items]
-    ids_BL = pad_sequence(ids, batch_first=True, padding_value=pad)
-    length_B = torch.tensor([len(each) for each in ids])
-    mask_BL = torch.arange(ids_BL.size(1)) < length_B[:, None]
+    ids_BL = pad_sequence(ids, batch_first=True, padding_value=pad, padding_side=side)
+    ones = [torch.ones_like(each, dtype=torch.bool) for each in ids]
+    mask_BL = pad_sequence(ones, batch_first=True, padding_side=side)
     labels_B = torch.tensor([item.label for item in items])
     return Batch(ids_BL, None if mask_BL.all() else mask_BL.long(), labels_B)
 
 
 def make_batches(
-    items: Sequence[Encoded], batch_size: int, pad: int, seed: int | None = None
+    items: Sequence[Encoded],
+    batch_size: int,
+    pad: int,
+    seed: int | None = None,
+    side: str = "right",
 ) -> DataLoader[Encoded]:
     """All items in order, or for training with a seed: in an order that depends only on seed and
-    epoch (Lightning sets the epoch), without an incomplete last batch.
+    epoch (Lightning sets the epoch), without an incomplete last batch. Padding: see `collate`.
     """
     order: DistributedSampler[Encoded] | None = None
     if seed is not None:
@@ -81,5 +85,5 @@ def make_batches(
         batch_size,
         sampler=order,
         drop_last=order is not None,
-        collate_fn=partial(collate, pad=pad),
+        collate_fn=partial(collate, pad=pad, side=side),
     )

@@ -19,6 +19,7 @@ from amlm.evaluation.finetuning.train_task import Recipe, train_task
 from amlm.evaluation.models import UNUSED, fingerprint, load_encoder, resolve_device
 from amlm.evaluation.places import find_model
 from amlm.evaluation.results import digest, read_if, results_folder, write_scores
+from amlm.evaluation.rules import RULES
 from amlm.util.errors import InputError
 from amlm.util.files import write_json
 from amlm.util.terminal import quiet_lightning, say
@@ -71,6 +72,7 @@ def finetune(options: Options, untrained: bool = False) -> dict[str, Any]:
             options.batch_size or task.batch_size,
             options.lr,
             options.max_length,
+            options.pooling or RULES[options.rules].pooling,
         )
         outcomes = {}
         for seed in options.seeds:

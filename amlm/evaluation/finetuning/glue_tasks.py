@@ -1,4 +1,4 @@
-"""The (Super)GLUE tasks of the BabyLM 2025 evaluation with their official settings."""
+"""The (Super)GLUE tasks of the BabyLM evaluation with their official settings."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ def find_files(data_dir: Path, names: Sequence[str]) -> dict[str, dict[str, Path
         raise InputError(
             f"data_dir={data_dir} has no data for {', '.join(missing)}: expected "
             f"{FOLDERS[0]}/{missing[0]}.train.jsonl and .valid.jsonl in it or in its full_eval, "
-            "as in 'evaluation_data' of the OSF project ryjfm (https://osf.io/ryjfm)"
+            "as in the evaluation data of BabyLM (BabyLM-community/BabyLM-2026-Strict-Evals on the "
+            "Hugging Face Hub, or OSF project ryjfm, https://osf.io/ryjfm)"
         )
     return found
 

@@ -10,7 +10,7 @@ import lightning as L
 import torch
 
 from amlm.evaluation.finetuning.batches import encode, make_batches
-from amlm.evaluation.finetuning.classifier import AnyEncoder, Classifier, make_encoder
+from amlm.evaluation.finetuning.classifier import POSITIONS, AnyEncoder, Classifier, make_encoder
 from amlm.evaluation.finetuning.fine_tuning import Bar, FineTuning
 from amlm.evaluation.finetuning.glue_tasks import Pair, Task
 from amlm.evaluation.models import longest_input
@@ -25,12 +25,17 @@ VALID_BATCH = 64
 
 @dataclass(frozen=True)
 class Recipe:
-    """Training settings; together with data, model and seed they determine the outcome."""
+    """Training settings; together with data, model and seed they determine the outcome.
+
+    With pooling ``first`` the first token is classified and padding is on the right, with ``last``
+    the last one (``[SEP]`` of a BERT-like tokenizer) and padding is on the left.
+    """
 
     epochs: int
     batch_size: int
     lr: float
     max_length: int
+    pooling: str
 
 
 def train_task(
@@ -52,7 +57,8 @@ def train_task(
     """
     train, valid = (encode(pairs, tokenizer, recipe.max_length) for pairs in splits)
     pad = tokenizer.pad_token_id or 0
-    batches = make_batches(train, recipe.batch_size, pad, seed)
+    side = "left" if recipe.pooling == "last" else "right"
+    batches = make_batches(train, recipe.batch_size, pad, seed, side)
     if not len(batches):
         raise InputError(
             f"batch_size={recipe.batch_size} is larger than the {len(train)} training items"
@@ -62,7 +68,7 @@ def train_task(
             f"{title}: {truncated:,} of {len(train) + len(valid):,} items are longer than "
             f"max_length={recipe.max_length} tokens; their longer text is truncated"
         )
-    encoder = make_encoder(model)
+    encoder = make_encoder(model, POSITIONS[recipe.pooling])
     longest = max(len(item.ids) for item in (*train, *valid))
     limit = longest_input(model, tokenizer)
     if isinstance(encoder, AnyEncoder) and longest > limit:
@@ -94,5 +100,5 @@ def train_task(
         enable_progress_bar=False,
         callbacks=[Bar(title, total_steps)],
     )
-    trainer.fit(module, batches, make_batches(valid, VALID_BATCH, pad))
+    trainer.fit(module, batches, make_batches(valid, VALID_BATCH, pad, side=side))
     return module

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ import numpy as np
 
 from amlm.evaluation import results
 from amlm.evaluation.figures import spearman
+from amlm.evaluation.rules import Rules
 from amlm.evaluation.submission import sizes
 from amlm.evaluation.zero_shot import reading
 from amlm.evaluation.zero_shot.items import Item
-from amlm.evaluation.zero_shot.tasks import TASKS
 
 Predictions = dict[str, dict[str, list[dict[str, Any]]]]
 FIELDS = {"wug_adj": "prob", "wug_past": "prob", "reading": "prev_pred"}  # besides id and pred
@@ -29,17 +30,18 @@ class NotSubmittable(Exception):
     """Says why results cannot be submitted."""
 
 
-def zero_shot(folder: Path, name: str, suite: str) -> Predictions:
+def zero_shot(folder: Path, rules: Rules, backend: str, name: str, suite: str) -> Predictions:
     """The predictions of a zero-shot task in a folder ``results/<model>/<revision>``.
 
     Raises:
-        NotSubmittable: they are missing, incomplete, or those of another model.
+        NotSubmittable: they are missing, incomplete, or made with another model or other rules.
     """
-    task = TASKS[name]
+    task = rules.tasks[name]
     inner = (task.official, task.paths[suite][0]) if task.reader else (name,)
-    path = results.predictions_folder(folder, *inner) / "predictions.json"
-    content = _read(path, folder / results.SCORES_FILE, inner[-1])
-    return _check(content, sizes.SIZES[suite][name], ("id", "pred", FIELDS.get(name, "id")))
+    path = results.predictions_folder(folder, backend, *inner) / "predictions.json"
+    content = _read(path, folder / results.SCORES_FILE, inner[-1], rules)
+    fields = "id", "pred", FIELDS.get(name, "id")
+    return _check(content, sizes.SIZES[rules.year][suite][name], fields, task.keyed)
 
 
 def fine_tuned(folder: Path, name: str) -> Predictions:
@@ -49,10 +51,15 @@ def fine_tuned(folder: Path, name: str) -> Predictions:
     return _check(content, {name: sizes.GLUE[name]}, ("id", "pred"))
 
 
-def surprisals(folder: Path, steps: Sequence[str]) -> dict[str, Any]:
-    """``surprisal.json`` with all contexts at exactly these checkpoints; see `zero_shot`."""
-    path = results.predictions_folder(folder, TASKS["aoa"].official) / "surprisal.json"
-    content = _read(path, folder / results.SCORES_FILE, "aoa")
+def age_of_acquisition(
+    folder: Path, rules: Rules, backend: str, steps: Sequence[str]
+) -> dict[str, Any]:
+    """The submission's keys of this task: ``surprisal.json`` with all contexts at exactly these
+    checkpoints, and where the rules want it ``aoa_score.json``; see `zero_shot`.
+    """
+    place = results.predictions_folder(folder, backend, rules.tasks["aoa"].official)
+    read = partial(_read, scores=folder / results.SCORES_FILE, key="aoa", rules=rules)
+    content = read(path := place / "surprisal.json")
     try:
         counts = Counter(line["step"] for line in content["results"] if "surprisal" in line)
     except (KeyError, TypeError):
@@ -63,29 +70,43 @@ def surprisals(folder: Path, steps: Sequence[str]) -> dict[str, Any]:
         for step in dict.fromkeys((*steps, *counts))
         if counts[step] != required[step]
     )
-    return dict(content)
+    if not rules.aoa_by_client:
+        return {"aoa": content}
+    score = read(path := place / "aoa_score.json")
+    if not isinstance(score, dict) or not isinstance(score.get("aoa"), float):
+        raise NotSubmittable(f"{path} is not in the official format")
+    return {"aoa_surprisals": content, "aoa": score}
 
 
-def _read(path: Path, scores: Path, key: str) -> Any:
+def _read(path: Path, scores: Path, key: str, rules: Rules | None = None) -> Any:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        # A task that was evaluated before the model changed is not in the scores file.
-        stale = scores.is_file() and key not in json.loads(scores.read_text("utf-8"))["tasks"]
+        # A task that was evaluated before the model or the rules changed is not in the scores file.
+        last = json.loads(scores.read_text("utf-8")) if scores.is_file() else None
+        stale = last is not None and key not in last["tasks"]
+        year = last["rules"] if last is not None and rules is not None else None
     except FileNotFoundError:
         raise NotSubmittable("no results") from None
     except (ValueError, KeyError, TypeError):
         raise NotSubmittable(f"{path} or {scores} is invalid") from None
     if stale:
         raise NotSubmittable("results of a different model than the one evaluated last")
+    if rules is not None and year not in (None, rules.year):
+        raise NotSubmittable(f"results by the rules of {year}, not {rules.year}")
     return content
 
 
-def _check(content: Any, required: Mapping[str, int], fields: Sequence[str]) -> Predictions:
+def _check(
+    content: Any, required: Mapping[str, int], fields: Sequence[str], keyed: bool = False
+) -> Predictions:
     try:
         counts = {
             name.lower(): sum(all(field in each for field in fields) for each in one["predictions"])
             for name, one in content.items()
         }
+        if keyed:  # one prediction for each key
+            (group,) = required
+            counts = {group: sum(count == 1 for count in counts.values())}
     except (AttributeError, KeyError, TypeError):
         raise NotSubmittable("predictions in another format") from None
     _raise_if_any(
@@ -109,30 +130,31 @@ def group_scores(content: Predictions, items: Sequence[Item]) -> dict[str, float
     Raises:
         NotSubmittable: the predictions belong to other items.
     """
-    by_uid: dict[str, list[Item]] = {uid: [] for uid in content}
+    by_key: dict[str, list[Item]] = {key: [] for key in content}
     for item in items:
-        by_uid.setdefault(item.uid, []).append(item)
+        by_key.setdefault(item.key or item.uid, []).append(item)
+    hits: dict[str, list[bool]] = {}
     found = {}
-    for uid, group in by_uid.items():
-        predictions = content.get(uid, {"predictions": []})["predictions"]
-        answers = [[candidate.answer for candidate in item.candidates] for item in group]
-        if len(predictions) != len(group) or any(
-            each["pred"] not in those for each, those in zip(predictions, answers, strict=True)
+    for key, group in by_key.items():
+        predictions = content.get(key, {"predictions": []})["predictions"]
+        answers = [[candidate.answer.strip() for candidate in item.candidates] for item in group]
+        chosen = [str(each["pred"]).strip() for each in predictions]
+        if len(chosen) != len(group) or any(
+            each not in those for each, those in zip(chosen, answers, strict=True)
         ):
-            raise NotSubmittable(f"predictions of {uid} belong to other items than data_dir's")
+            raise NotSubmittable(f"predictions of {key} belong to other items than data_dir's")
+        uid = group[0].uid
         if group[0].ratio is None:
-            hits = [
-                each["pred"] == correct
-                for each, (correct, *_) in zip(predictions, answers, strict=True)
-            ]
-            found[uid] = sum(hits) / len(hits)
+            hits.setdefault(uid, []).extend(
+                each == correct for each, (correct, *_) in zip(chosen, answers, strict=True)
+            )
         else:
             prob_N, ratio_N = (
                 np.array(each)
                 for each in ([one["prob"] for one in predictions], [item.ratio for item in group])
             )
             found[uid] = float(spearman(prob_N, ratio_N))
-    return found
+    return {**found, **{uid: sum(each) / len(each) for uid, each in hits.items()}}
 
 
 def reading_scores(content: Predictions, data: reading.ReadingTimes) -> dict[str, float]:

@@ -3,7 +3,8 @@
 | key | contents |
 | --- | --- |
 | ``blimp``, ``blimp_supplement`` ... ``reading`` | predictions of the final model, full suite |
-| ``aoa`` | surprisals of words at all checkpoints of the track |
+| ``aoa_surprisals`` | surprisals of words at all checkpoints of the track |
+| ``aoa`` | their score; by the rules of 2025 the surprisals themselves |
 | ``glue`` | predictions of the fine-tuning tasks, merged |
 | ``fast_eval_results`` | by task, a list of ``{group: score}``, one entry per checkpoint |
 
@@ -19,14 +20,15 @@ from typing import Any, NamedTuple
 
 from amlm.evaluation.evaluate_options import CHECKPOINTS, Options
 from amlm.evaluation.places import checkpoints, find_model
+from amlm.evaluation.results import results_folder
+from amlm.evaluation.rules import DEFAULT, RULES, Rules
 from amlm.evaluation.submission import official, sizes
 from amlm.evaluation.zero_shot import reading
 from amlm.evaluation.zero_shot.run_tasks import items_of
-from amlm.evaluation.zero_shot.tasks import DATA_SOURCE, find
+from amlm.evaluation.zero_shot.tasks import find
 from amlm.util.errors import InputError
 from amlm.util.files import write_json
 
-KEYS = {"supplement": "blimp_supplement"}  # tasks that have another name on the leaderboard
 # Options of `amlm.evaluate` that produce results, to be followed by a list of tasks.
 FULL, FINETUNE, FAST = "suite=full tasks", "finetune", f"revision={CHECKPOINTS} tasks"
 Scores = Callable[[official.Predictions], dict[str, float]]
@@ -57,16 +59,18 @@ def submit(options: Options) -> Path:
     path = Path(str(options.submission)).expanduser()
     if path.is_dir():
         raise InputError(f"submission={path} is a folder: give a file, e.g. {path}/submission.json")
-    model = find_model(options.model, "main").name
-    folder = Path(options.out).expanduser() / "results" / model
-    content, gaps = collate(folder, options.data_dir, options.track)
+    rules = RULES[options.rules]
+    folder = results_folder(options.out, find_model(options.model, "main").name, "main").parent
+    content, gaps = collate(folder, rules, options.backend, options.data_dir, options.track)
     if gaps:
         raise InputError(_refusal(options, gaps))
     write_json(path, content)
     return path
 
 
-def collate(folder: Path, data_dir: str | None, track: str) -> tuple[dict[str, Any], list[Gap]]:
+def collate(
+    folder: Path, rules: Rules, backend: str, data_dir: str | None, track: str
+) -> tuple[dict[str, Any], list[Gap]]:
     """The content of the submission file from a folder ``results/<model>``, and what is missing.
 
     The correct answers are from the data of the fast suite, ``data_dir``.
@@ -84,20 +88,23 @@ def collate(folder: Path, data_dir: str | None, track: str) -> tuple[dict[str, A
 
     main, steps = folder / "main", checkpoint_names(track)
     content: dict[str, Any] = {
-        KEYS.get(name, name): read_or_note(
-            FULL, name, partial(official.zero_shot, main, name, "full")
+        rules.tasks[name].key or name: read_or_note(
+            FULL, name, partial(official.zero_shot, main, rules, backend, name, "full")
         )
-        for name in sizes.FULL
+        for name in sizes.SIZES[rules.year]["full"]
     }
-    content["aoa"] = read_or_note(FULL, "aoa", partial(official.surprisals, main, steps))
+    age = partial(official.age_of_acquisition, main, rules, backend, steps)
+    content |= read_or_note(FULL, "aoa", age)
     content["glue"] = {}
     for name in sizes.GLUE:
         content["glue"] |= read_or_note(FINETUNE, name, partial(official.fine_tuned, main, name))
     content["fast_eval_results"] = {}
-    for name in sizes.FAST:
-        scorer = cache(partial(_fast_scorer, data_dir, name))
-        content["fast_eval_results"][KEYS.get(name, name)] = [
-            read_or_note(FAST, name, partial(_fast_scores, folder / step, name, scorer), step)
+    for name in sizes.SIZES[rules.year]["fast"]:
+        scorer = cache(partial(_fast_scorer, rules, data_dir, name))
+        content["fast_eval_results"][rules.tasks[name].key or name] = [
+            read_or_note(
+                FAST, name, partial(_fast_scores, folder / step, rules, backend, name, scorer), step
+            )
             for step in steps
         ]
     return content, gaps
@@ -108,15 +115,17 @@ def checkpoint_names(track: str) -> list[str]:
     return [f"chck_{millions}M" for millions in sizes.MILLIONS[track]]
 
 
-def _fast_scores(folder: Path, name: str, scorer: Callable[[], Scores]) -> dict[str, float]:
-    predictions = official.zero_shot(folder, name, "fast")
+def _fast_scores(
+    folder: Path, rules: Rules, backend: str, name: str, scorer: Callable[[], Scores]
+) -> dict[str, float]:
+    predictions = official.zero_shot(folder, rules, backend, name, "fast")
     return scorer()(predictions)
 
 
-def _fast_scorer(data_dir: str | None, name: str) -> Scores:
+def _fast_scorer(rules: Rules, data_dir: str | None, name: str) -> Scores:
     """The function that scores predictions of a task of the fast suite against its items."""
     try:
-        (found,), _ = find(data_dir, [name], "fast")
+        (found,), _ = find(rules, data_dir, [name], "fast")
     except InputError:
         raise official.NotSubmittable(f"no items in data_dir={data_dir} to score with") from None
     if name == "reading":
@@ -137,6 +146,12 @@ def _refusal(options: Options, gaps: Sequence[Gap]) -> str:
     lines.append("To produce it:")
     data = options.data_dir or "<folder>"
     command = f"python -m amlm.evaluate model={options.model} data_dir={data} out={options.out}"
+    if options.rules != DEFAULT:
+        command += f" rules={options.rules}"
+    if options.backend != Options.backend:
+        command += f" backend={options.backend}"
+    if options.trust_remote_code:
+        command += " trust_remote_code=true"
     for produced_by in (FULL, FINETUNE, FAST):
         tasks = dict.fromkeys(gap.task for gap in gaps if gap.produced_by == produced_by)
         if tasks:
@@ -147,7 +162,8 @@ def _refusal(options: Options, gaps: Sequence[Gap]) -> str:
         short = _abbreviate(missing, steps)
         lines.append(f"  with a model trained on {words} words, because this one lacks {short}")
     if any(" predictions, not " in gap.found or " contexts, not " in gap.found for gap in gaps):
-        lines.append(f"Wrong numbers of items mean that data_dir is incomplete. {DATA_SOURCE}.")
+        source = RULES[options.rules].data
+        lines.append(f"Wrong numbers of items mean that data_dir is incomplete. {source}.")
     return "\n".join(lines)
 
 

@@ -28,6 +28,7 @@ class Frequency:
     def __init__(self, tokenizer: PreTrainedTokenizerFast, counts_V: NDArray[np.int64]) -> None:
         self.tokenizer = tokenizer
         self.limit = 2**31
+        self.backend = "mlm"
         smoothed_V = counts_V + 1
         log_probs_V = np.log(smoothed_V) - np.log(smoothed_V.sum())
         self.log_probs_V: NDArray[np.float32] = log_probs_V.astype(np.float32)

@@ -6,7 +6,8 @@ The score of a candidate is the pseudo-log-likelihood of its *completion*, a suf
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
@@ -45,16 +46,18 @@ class Item:
         candidates: the correct one first.
         groups: further groupings, e.g. ``{"field": "syntax"}``.
         ratio: proportion of people who chose the first candidate (WUG).
+        key: the key of its prediction in official files; None for the group.
     """
 
     uid: str
     candidates: list[Candidate]
     groups: dict[str, str] = field(default_factory=dict)
     ratio: float | None = None
+    key: str | None = None
 
 
 Fields = Callable[[str, type], Any]  # (name, type) -> the field of a line; raises InputError
-Reader = Callable[[Fields, Path], Item]
+Reader = Callable[[Fields, Path], Item | None]  # None: the line is not part of the task
 
 
 def whole(sentence: str) -> Candidate:
@@ -63,8 +66,13 @@ def whole(sentence: str) -> Candidate:
 
 
 def suffix(context: str, completion: str) -> Candidate:
-    """A completion after its context."""
+    """A completion after its context, quoted alone."""
     return Candidate(context + completion, len(context), completion)
+
+
+def after(context: str, completion: str) -> Candidate:
+    """A completion after its context, quoted as the whole sentence."""
+    return Candidate(context + completion, len(context), context + completion)
 
 
 def blimp(line: Fields, path: Path) -> Item:
@@ -78,9 +86,21 @@ def supplement(line: Fields, path: Path) -> Item:
     return Item(path.stem, [whole(line("sentence_good", str)), whole(line("sentence_bad", str))])
 
 
-def ewok(line: Fields, path: Path) -> Item:
+def ewok_contexts(line: Fields, path: Path) -> Item:
+    """Two contexts of one target; rules of 2026."""
+    target = " " + line("Target1", str)
+    pair = [after(line(name, str), target) for name in ("Context1", "Context2")]
+    return _ewok(line, pair)
+
+
+def ewok_targets(line: Fields, path: Path) -> Item:
+    """Two targets after one context; rules of 2025."""
     context = line("Context1", str)
     pair = [suffix(context, " " + line(name, str)) for name in ("Target1", "Target2")]
+    return _ewok(line, pair)
+
+
+def _ewok(line: Fields, pair: list[Candidate]) -> Item:
     groups = {name: line(name, str) for name in ("ContextType", "ContextDiff", "TargetDiff")}
     return Item(line("Domain", str), pair, groups)
 
@@ -91,12 +111,32 @@ def entity_tracking(line: Fields, path: Path) -> Item:
     return Item(f"{path.stem}_{line('numops', int)}_ops", options)
 
 
+def entity_tracking_without_nothing(line: Fields, path: Path) -> Item | None:
+    """An item none of whose options says that a box has nothing in it; rules of 2026."""
+    item = entity_tracking(line, path)
+    return None if any("nothing" in each.answer for each in item.candidates) else item
+
+
 def comps(line: Fields, path: Path) -> Item:
-    phrase, pair = line("property_phrase", str), []
-    for name in ("prefix_acceptable", "prefix_unacceptable"):
-        context = line(name, str) + " "
-        pair.append(Candidate(context + phrase, len(context), context + phrase))
+    phrase = line("property_phrase", str)
+    pair = [
+        after(line(name, str) + " ", phrase)
+        for name in ("prefix_acceptable", "prefix_unacceptable")
+    ]
     return Item(COMPS.get(path.stem, "wugs_dist_in_between"), pair)
+
+
+def global_piqa(task: str, solutions: int) -> Reader:
+    """The reader of a GlobalPIQA task, whose items form a single group with the task's name."""
+
+    def read(line: Fields, path: Path) -> Item:
+        prompt, label = line("prompt", str), line("label", int)
+        options = [suffix(prompt, " " + line(f"solution{n}", str)) for n in range(solutions)]
+        if label not in range(solutions):
+            raise InputError(f"field 'label' is {label}, not the number of a solution")
+        return Item(task, [options.pop(label), *options], key=line("example_id", str))
+
+    return read
 
 
 def wug(task: str) -> Reader:
@@ -111,13 +151,25 @@ def wug(task: str) -> Reader:
     return read
 
 
+def ids(items: Sequence[Item]) -> list[str]:
+    """The official id of each item: its key, or its group, and its index among those."""
+    seen: Counter[str] = Counter()
+    names = []
+    for item in items:
+        key = item.key or item.uid
+        names.append(f"{key}_{seen[key]}")
+        seen[key] += 1
+    return names
+
+
 def read_items(path: Path, reader: Reader) -> list[Item]:
     """Reads all items of a JSON-lines file.
 
     Raises:
         InputError: a line is not valid JSON or lacks a field.
     """
-    return [_item(number, text, path, reader) for number, text in lines_of(path)]
+    read = (_item(number, text, path, reader) for number, text in lines_of(path))
+    return [item for item in read if item is not None]
 
 
 def lines_of(path: Path) -> Iterator[tuple[int, str]]:
@@ -133,7 +185,7 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _item(number: int, text: str, path: Path, reader: Reader) -> Item:
+def _item(number: int, text: str, path: Path, reader: Reader) -> Item | None:
     try:
         raw = json.loads(text)
     except ValueError as error:
@@ -154,7 +206,8 @@ def _item(number: int, text: str, path: Path, reader: Reader) -> Item:
 
     try:
         item = reader(line, path)
-        for number_of, (sentence, start, _) in enumerate(item.candidates, start=1):
+        candidates = [] if item is None else item.candidates
+        for number_of, (sentence, start, _) in enumerate(candidates, start=1):
             if not sentence[start:].strip():  # its score would be the highest, 0
                 raise InputError(
                     f"candidate {number_of} is empty, so that it cannot be scored: correct or "

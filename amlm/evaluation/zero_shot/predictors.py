@@ -55,7 +55,7 @@ def _at_every_position(model: PreTrainedModel) -> Predict:
     def predict(ids_BL: Tensor, position_B: Tensor) -> Tensor:
         step = max(1, FULL_LOGITS // (ids_BL.size(1) * int(model.config.vocab_size)))
         found_BV = [
-            _at(model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits, position)
+            _at(_logits(model(input_ids=ids, attention_mask=torch.ones_like(ids))), position)
             for ids, position in zip(
                 *(torch.split(x, step) for x in (ids_BL, position_B)), strict=True
             )
@@ -63,6 +63,12 @@ def _at_every_position(model: PreTrainedModel) -> Predict:
         return torch.cat(found_BV)
 
     return predict
+
+
+def _logits(output: Any) -> Tensor:
+    # Models with code of their own may return a tuple.
+    logits: Tensor = output[0] if isinstance(output, tuple) else output["logits"]
+    return logits
 
 
 def _on_our_encoder(model: PreTrainedModel) -> Predict:

@@ -20,18 +20,9 @@ from amlm.evaluation.figures import (
     resample,
     spearman,
 )
-from amlm.evaluation.zero_shot.items import Item
-from amlm.evaluation.zero_shot.tasks import Task
-
-
-def choose(scores: Floats) -> int:
-    """The official pipeline's choice: the argmax in float32, the first one in a tie.
-
-    If a candidate is too long to be scored, the last one is chosen, which is incorrect.
-    """
-    if not np.isfinite(scores).all():
-        return len(scores) - 1
-    return int(np.argmax(scores.astype(np.float32)))
+from amlm.evaluation.rules import Task
+from amlm.evaluation.zero_shot.choices import Choices
+from amlm.evaluation.zero_shot.items import Item, ids
 
 
 def prob_of_first(scores: Floats) -> float:
@@ -41,20 +32,20 @@ def prob_of_first(scores: Floats) -> float:
     return float(torch.softmax(torch.tensor(scores, dtype=torch.float32), 0)[0])
 
 
-def predictions(items: list[Item], scores: list[Floats]) -> dict[str, Any]:
+def predictions(items: list[Item], scores: list[Floats], choices: Choices) -> dict[str, Any]:
     """The predictions of a task in the official format."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for name, item, each in zip(ids(items), items, scores, strict=True):
-        prediction: dict[str, Any] = {"id": name, "pred": item.candidates[choose(each)].answer}
+    for name, item, each, n in zip(ids(items), items, scores, choices.chosen, strict=True):
+        prediction: dict[str, Any] = {"id": name, "pred": item.candidates[n].answer}
         if item.ratio is not None:
             prediction["prob"] = prob_of_first(each)
-        found[item.uid].append(prediction)
-    return {uid: {"predictions": each} for uid, each in found.items()}
+        found[item.key or item.uid].append(prediction)
+    return {key: {"predictions": each} for key, each in found.items()}
 
 
-def report(task: Task, items: list[Item], scores: list[Floats]) -> Report:
+def report(task: Task, items: list[Item], scores: list[Floats], choices: Choices) -> Report:
     """The scores of a task: accuracy, or Spearman's correlation with people's choices."""
-    found = compare_candidates(scores)
+    found = compare_candidates(scores, choices.official_N, choices.expected_N)
     names = zip(ids(items), found.scored_N, strict=True)
     too_long = [name for name, scored in names if not scored]
     if items[0].ratio is not None:
@@ -65,16 +56,6 @@ def report(task: Task, items: list[Item], scores: list[Floats]) -> Report:
     for grouping in items[0].groups:
         groups[grouping], _ = accuracies(found, [item.groups[grouping] for item in items])
     return Report({"accuracy": total}, groups, too_long)
-
-
-def ids(items: list[Item]) -> list[str]:
-    """The id of each item: its group and its index in the group."""
-    seen: Counter[str] = Counter()
-    names = []
-    for item in items:
-        names.append(f"{item.uid}_{seen[item.uid]}")
-        seen[item.uid] += 1
-    return names
 
 
 def _weights(uids: list[str], prefixes: tuple[str, ...]) -> dict[str, float] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import numpy as np
 
 from amlm.evaluation import results
 from amlm.evaluation.figures import Report
+from amlm.evaluation.rules import Rules
 from amlm.evaluation.zero_shot import aoa, ranking, reading
+from amlm.evaluation.zero_shot.choices import choose
 from amlm.evaluation.zero_shot.items import Candidate, Item, read_items, sample_items
 from amlm.evaluation.zero_shot.scoring import Scorer, score
 from amlm.evaluation.zero_shot.tasks import Found
@@ -25,15 +28,21 @@ Checkpoint = tuple[str, Callable[[], Scorer]]  # its name, and a function that l
 
 
 def score_items(
-    scorer: Scorer, items: Sequence[Sequence[Candidate]], path: Path, progress: Progress
+    scorer: Scorer,
+    items: Sequence[Sequence[Candidate]],
+    path: Path,
+    progress: Progress,
+    per_token: bool = False,
 ) -> list[list[float]]:
     """Scores the candidates of each item; scores are cached in the file `path`."""
 
     def compute() -> list[list[float]]:
-        flat = iter(score(scorer, [each for item in items for each in item], progress).tolist())
+        candidates = [each for item in items for each in item]
+        flat = iter(score(scorer, candidates, progress, per_token).tolist())
         return [list(islice(flat, len(item))) for item in items]
 
-    scores, cached = results.load_or_compute(path, [scorer.fingerprint, items], compute)
+    key = [scorer.fingerprint, items, *(["per token"] if per_token else [])]
+    scores, cached = results.load_or_compute(path, key, compute)
     if cached:
         progress(sum(map(len, items)))
     return scores
@@ -51,7 +60,9 @@ def items_of(found: Found) -> dict[str, list[Item]]:
     return by_file
 
 
-def run_ranking(found: Found, scorer: Scorer, folder: Path) -> Report:
+def run_ranking(
+    found: Found, scorer: Scorer, folder: Path, rules: Rules, tie_seed: int = 0
+) -> Report:
     """Runs a task that ranks candidates: writes scores and predictions, returns the report."""
     by_file = items_of(found)
     total = sum(len(item.candidates) for items in by_file.values() for item in items)
@@ -62,12 +73,13 @@ def run_ranking(found: Found, scorer: Scorer, folder: Path) -> Report:
             bar.set_postfix_str(file)
             path = folder / "scores" / found.folder / f"{file}.json"
             candidates = [item.candidates for item in of_file]
-            scores += score_items(scorer, candidates, path, bar.update)
+            scores += score_items(scorer, candidates, path, bar.update, found.task.per_token)
             items += of_file
     arrays = [np.array(each) for each in scores]
-    official = results.predictions_folder(folder, found.task.official, found.folder)
-    write_json(official / "predictions.json", ranking.predictions(items, arrays))
-    return ranking.report(found.task, items, arrays)
+    choices = choose(rules, items, arrays, tie_seed)
+    official = results.predictions_folder(folder, scorer.backend, found.task.official, found.folder)
+    write_json(official / "predictions.json", ranking.predictions(items, arrays, choices))
+    return ranking.report(found.task, items, arrays, choices)
 
 
 def run_reading(found: Found, scorer: Scorer, folder: Path) -> Report:
@@ -83,13 +95,23 @@ def run_reading(found: Found, scorer: Scorer, folder: Path) -> Report:
     path = folder / "scores" / "reading" / "reading_data.json"
     rows, _ = results.load_or_compute(path, [scorer.fingerprint, questions], compute)
     pred_N2 = np.array(rows)
-    official = results.predictions_folder(folder, "reading")
+    official = results.predictions_folder(folder, scorer.backend, "reading")
     write_json(official / "predictions.json", reading.predictions(pred_N2))
     return reading.report(data, pred_N2)
 
 
-def run_aoa(found: Found, model: str, checkpoints: Sequence[Checkpoint], folder: Path) -> Report:
-    """Runs the age-of-acquisition task: surprisals at every checkpoint, and the report."""
+def run_aoa(
+    found: Found,
+    model: str,
+    scorer: Scorer,
+    checkpoints: Sequence[Checkpoint],
+    folder: Path,
+    rules: Rules,
+) -> Report:
+    """Runs the age-of-acquisition task: surprisals at every checkpoint, and the report.
+
+    Of the scorer of the final model, only the tokenizer is used.
+    """
     contexts, children = aoa.read_contexts(found.paths[0]), aoa.read_children(found.paths[1])
     items = [[each] for each in aoa.candidates(contexts)]
     lines: list[dict[str, Any]] = []
@@ -106,6 +128,9 @@ def run_aoa(found: Found, model: str, checkpoints: Sequence[Checkpoint], folder:
         "total_steps": len(checkpoints),
         "completed_steps": len(checkpoints),
     }
-    official = results.predictions_folder(folder, found.task.official)
+    official = results.predictions_folder(folder, scorer.backend, found.task.official)
     write_json(official / "surprisal.json", {"metadata": about, "results": lines})
-    return aoa.report(lines, children)
+    report = aoa.report(lines, children, rules.acquisition, partial(aoa.chance, scorer.tokenizer))
+    if rules.aoa_by_client:
+        write_json(official / "aoa_score.json", {"aoa": report.totals["Pearson"].official})
+    return report

@@ -39,11 +39,13 @@ class Scorer(Protocol):
     Attributes:
         tokenizer: a fast tokenizer, because token offsets are needed.
         limit: the maximum input length in tokens, special tokens included.
+        backend: ``mlm``, or ``mntp`` if it predicts a token at the position before.
         fingerprint: identifies the probabilities; equal fingerprints mean equal probabilities.
     """
 
     tokenizer: PreTrainedTokenizerFast
     limit: int
+    backend: str
     fingerprint: str
 
     def log_probs(self, queries: Sequence[Query]) -> NDArray[np.float32]:
@@ -65,15 +67,19 @@ def score(
     scorer: Scorer,
     candidates: Sequence[Candidate],
     progress: Callable[[int], object] = lambda count: None,
+    per_token: bool = False,
 ) -> NDArray[np.float64]:
     """Pseudo-log-likelihood of the completion of each candidate.
 
-    `progress` is called with the number of candidates completed since its last call.
+    Args:
+        progress: called with the number of candidates completed since its last call.
+        per_token: divide by the number of scored tokens.
 
     Returns: sums of natural logarithms, one per candidate; NaN if the sentence is too long for the
         scorer, which the caller should report.
     """
     sums = np.full(len(candidates), np.nan)
+    counts = np.ones(len(candidates))
     pending: list[Query] = []
     owners: list[int] = []  # the candidate of each pending query
     tokens = reported = 0
@@ -87,11 +93,16 @@ def score(
         owners.clear()
 
     mask_id = scorer.tokenizer.mask_token_id
+    starts = (scorer.tokenizer.cls_token_id, scorer.tokenizer.bos_token_id)
+    # Nothing comes before the first token, unless it is a special one.
+    skipped = 1 if scorer.backend == "mntp" and starts == (None, None) else 0
     for index, (ids_L, end_L) in enumerate(_encode(scorer.tokenizer, candidates)):
         if len(ids_L) > scorer.limit:
             continue
         sums[index] = 0
         positions = np.flatnonzero(end_L > candidates[index].start)
+        positions = positions[positions >= skipped]
+        counts[index] = len(positions)
         if not len(positions):  # its score would be the highest, 0
             sentence, start, _ = candidates[index]
             raise InputError(
@@ -107,7 +118,7 @@ def score(
             if tokens > QUERY_TOKENS:
                 flush(index)
     flush(len(candidates))
-    return sums
+    return sums / counts if per_token else sums
 
 
 def _encode(

@@ -14,7 +14,9 @@ from tokenizers import Tokenizer
 
 from amlm.config.run_schema import EvaluationConfig
 from amlm.evaluation.models import MaskedModel
+from amlm.evaluation.rules import RULES
 from amlm.evaluation.zero_shot import ranking
+from amlm.evaluation.zero_shot.choices import choose
 from amlm.evaluation.zero_shot.items import Item
 from amlm.evaluation.zero_shot.run_tasks import items_of
 from amlm.evaluation.zero_shot.scoring import score
@@ -61,7 +63,8 @@ class Evaluation(StepCallback):
         self.run_log = run_log
         self.tokenizer = hugging_face_tokenizer(tokenizer, max_length)
         self.total_steps = total_steps
-        found, _ = find(config.data_dir, config.tasks, "fast")
+        self.rules = RULES[config.rules]
+        found, _ = find(self.rules, config.data_dir, config.tasks, "fast")
         self.tasks = {
             each.name: (
                 each.task,
@@ -94,9 +97,11 @@ class Evaluation(StepCallback):
             scorer = MaskedModel(copy, self.tokenizer, BATCH_TOKENS)
         found = {}
         for name, (task, items) in self.tasks.items():
-            flat = iter(score(scorer, [each for item in items for each in item.candidates]))
+            candidates = [each for item in items for each in item.candidates]
+            flat = iter(score(scorer, candidates, per_token=task.per_token))
             scores = [np.array([next(flat) for _ in item.candidates]) for item in items]
-            (figure,) = ranking.report(task, items, scores).totals.values()
+            choices = choose(self.rules, items, scores, seed=0)
+            (figure,) = ranking.report(task, items, scores, choices).totals.values()
             correlates = items[0].ratio is not None
             chance = 0.0 if correlates else 100 * fmean(1 / len(i.candidates) for i in items)
             found[name] = {**asdict(figure), "chance": chance}

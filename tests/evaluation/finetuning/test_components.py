@@ -38,7 +38,7 @@ from amlm.evaluation.finetuning.classifier import (
 from amlm.evaluation.finetuning.fine_tuning import best_epoch, rate_factor
 from amlm.evaluation.finetuning.glue_metrics import interval, score
 from amlm.evaluation.finetuning.glue_tasks import TASKS, Pair, find_files, read_pairs
-from amlm.evaluation.models import UNUSED, load_encoder
+from amlm.evaluation.models import UNUSED, load_encoder, load_tokenizer
 from amlm.evaluation.places import find_model
 from amlm.util.errors import InputError
 
@@ -128,6 +128,32 @@ def test_batches_equal_those_of_the_tokenizer(tiny_model: Path) -> None:
     assert collate(items[1:2], 0).mask_BL is None  # no padding needed
 
 
+@pytest.mark.parametrize("name", ["rte", "wsc", "mrpc"])
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_batches_equal_those_of_the_official_recipe_on_items_of_the_release(
+    name: str, side: str, tiny_model: Path, shared_data: Path
+) -> None:
+    """The recipe: ``tokenizer(texts, padding=True, truncation=True, max_length=512)``, on the left
+    if the last token is classified, which is then the last one of every row."""
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model, padding_side=side)
+    path = shared_data / "eval" / "glue_filtered" / f"{name}.valid.jsonl"
+    pairs = read_pairs(path, TASKS[name])[:48]
+    loader = make_batches(encode(pairs, load_tokenizer(find_model(str(tiny_model), "main")), 512),
+                          16, tokenizer.pad_token_id, side=side)  # fmt: skip
+    batches = list(loader)
+    assert len(batches) == 3
+    for start, batch in zip((0, 16, 32), batches, strict=True):
+        texts = [(pair.first, pair.second) for pair in pairs[start : start + 16]]
+        expected = tokenizer(
+            texts, return_tensors="pt", padding=True, truncation=True, max_length=512
+        )
+        assert torch.equal(batch.ids_BL, expected["input_ids"])
+        assert batch.mask_BL is not None and torch.equal(batch.mask_BL, expected["attention_mask"])
+        if side == "left":
+            assert set(batch.ids_BL[:, -1].tolist()) == {tokenizer.sep_token_id}
+        assert batch.labels_B.tolist() == [pair.label for pair in pairs[start : start + 16]]
+
+
 def test_training_batches_are_reshuffled_and_the_incomplete_one_dropped() -> None:
     items = [Encoded([n], n) for n in range(10)]
 
@@ -162,15 +188,18 @@ def test_the_head_equals_its_formula() -> None:
     assert not torch.equal(dropped[0], dropped[1])
 
 
-def test_our_encoder_equals_transformers_in_loss_and_gradients(still_model: Path) -> None:
+@pytest.mark.parametrize(("side", "position"), [("right", 0), ("left", -1)])
+def test_our_encoder_equals_transformers_in_loss_and_gradients(
+    side: str, position: int, still_model: Path
+) -> None:
     model, tokenizer = load_encoder(find_model(str(still_model), "main"))
     pairs = [Pair("ba ca bo it's", "bo", 1), Pair("ca " * 9, "bo " * 4, 0), Pair("b", "c", 1)]
-    batch = collate(encode(pairs, tokenizer, 64), 0)
+    batch = collate(encode(pairs, tokenizer, 64), 0, side)
     assert batch.mask_BL is not None  # with padding
-    ours = make_encoder(model)
+    ours = make_encoder(model, position)
     assert isinstance(ours, FastDeberta)
     losses, gradients = [], []
-    for encoder in (ours, AnyEncoder(copy.deepcopy(model))):
+    for encoder in (ours, AnyEncoder(copy.deepcopy(model), position)):
         torch.manual_seed(0)
         classifier = Classifier(encoder, 32, 2)
         classifier.head.eval()
@@ -193,12 +222,12 @@ def test_models_that_our_encoder_does_not_support_run_in_transformers() -> None:
     ids_BL = torch.randint(5, 30, (2, 7))
     mask_BL = torch.ones_like(ids_BL)
     mask_BL[1, 5:] = 0
-    for model in (bert, other.eval()):
-        encoder = make_encoder(model)
+    for model, position in ((bert, 0), (bert, -1), (other.eval(), 0)):
+        encoder = make_encoder(model, position)
         assert isinstance(encoder, AnyEncoder) and encoder.encoder is not model
         for mask in (mask_BL, None):
             whole = torch.ones_like(ids_BL) if mask is None else mask
-            expected = model(input_ids=ids_BL, attention_mask=whole).last_hidden_state[:, 0]
+            expected = model(input_ids=ids_BL, attention_mask=whole).last_hidden_state[:, position]
             assert torch.equal(encoder(ids_BL, mask), expected)
 
 

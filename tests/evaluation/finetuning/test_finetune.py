@@ -54,9 +54,14 @@ def double() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("double")
-def test_train_task_equals_the_official_loop(still_model: Path, trivial: Path) -> None:
+@pytest.mark.parametrize(
+    ("pooling", "side", "position"), [("first", "right", 0), ("last", "left", -1)]
+)
+def test_train_task_equals_the_official_loop(
+    pooling: str, side: str, position: int, still_model: Path, trivial: Path
+) -> None:
     train, valid = pairs_of(trivial, "rte")
-    recipe = Recipe(epochs=3, batch_size=8, lr=1e-3, max_length=20)
+    recipe = Recipe(epochs=3, batch_size=8, lr=1e-3, max_length=20, pooling=pooling)
     model, tokenizer = load_encoder(find_model(str(still_model), "main"))
     model.double()
     ours = train_task(model, tokenizer, TASKS["rte"], (train, valid), recipe, seed=7)
@@ -71,10 +76,11 @@ def test_train_task_equals_the_official_loop(still_model: Path, trivial: Path) -
     optimizer = torch.optim.AdamW(
         parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01
     )
-    batches = make_batches(encode(train, tokenizer, 20), 8, 0, seed=7)
+    batches = make_batches(encode(train, tokenizer, 20), 8, 0, seed=7, side=side)
     total, step, scores = 3 * (83 // 8), 0, []
     warmup = int(0.06 * total)
     texts = [(pair.first, pair.second) for pair in valid]
+    tokenizer.padding_side = side
     inputs = tokenizer(texts, return_tensors="pt", padding=True, truncation=True, max_length=20)
     labels_N = torch.tensor([pair.label for pair in valid])
     for epoch in range(3):
@@ -84,14 +90,14 @@ def test_train_task_equals_the_official_loop(still_model: Path, trivial: Path) -
             torch.manual_seed(derived_seed(7, "dropout", step))
             hidden = model(input_ids=batch.ids_BL, attention_mask=batch.mask_BL)[0]
             optimizer.zero_grad()
-            F.cross_entropy(head(hidden[:, 0]), batch.labels_B).backward()  # type: ignore[no-untyped-call]
+            F.cross_entropy(head(hidden[:, position]), batch.labels_B).backward()  # type: ignore[no-untyped-call]
             cosine = 0.1 + 0.45 * (1 + math.cos(math.pi * (step - warmup) / (total - warmup)))
             optimizer.param_groups[0]["lr"] = 1e-3 * (step / warmup if step < warmup else cosine)
             optimizer.step()
             step += 1
         with torch.no_grad():
             hidden = model(inputs["input_ids"], attention_mask=inputs["attention_mask"])[0]
-            predictions_N = head.eval()(hidden[:, 0]).argmax(-1)
+            predictions_N = head.eval()(hidden[:, position]).argmax(-1)
         scores.append((predictions_N == labels_N).float().mean().item())
 
     assert [each["accuracy"] for each in ours.history] == pytest.approx(scores)
@@ -149,7 +155,7 @@ def test_train_task_is_bitwise_reproducible_for_a_seed(tiny_model: Path, trivial
     before = {name: value.clone() for name, value in model.state_dict().items()}
 
     def weights(seed: int) -> torch.Tensor:
-        recipe = Recipe(epochs=2, batch_size=8, lr=1e-3, max_length=20)
+        recipe = Recipe(epochs=2, batch_size=8, lr=1e-3, max_length=20, pooling="last")
         splits = pairs_of(trivial, "wsc")
         torch.manual_seed(seed + 100)  # earlier draws must not matter
         module = train_task(model, tokenizer, TASKS["wsc"], splits, recipe, seed=seed)
@@ -191,14 +197,18 @@ def test_finished_outcomes_are_reused(
     assert list(tasks["wsc"]["seeds"]) == ["7"] and tasks["rte"] == scores["rte"]
 
     trained.clear()
-    for more in ({"epochs": 2}, {"lr": 1e-4}, {"max_length": 9}, {"batch_size": 16}):
+    for more in ({"epochs": 2}, {"lr": 1e-4}, {"max_length": 9}, {"batch_size": 16},
+                 {"pooling": "first"}):  # fmt: skip
         finetune(options(tiny_model, trivial, tmp_path / "a", **{"epochs": 1, **more}))
-    assert trained == [("rte", 42)] * 4
+    assert trained == [("rte", 42)] * 5
+    before = options(tiny_model, trivial, tmp_path / "a", epochs=1, rules="2025")
+    assert finetune(before)["rte"]["recipe"]["pooling"] == "first"  # that of 2025
+    assert trained == [("rte", 42)] * 5
     copied = shutil.copytree(trivial, tmp_path / "data")
     with (copied / "glue_filtered" / "rte.valid.jsonl").open("a") as file:
         file.write('{"sentence1": "ba", "sentence2": "no", "label": 0}\n')
     finetune(options(tiny_model, copied, tmp_path / "a", epochs=1, batch_size=16))
-    assert len(trained) == 5
+    assert len(trained) == 6
 
 
 def test_invalid_options_are_named(
@@ -224,10 +234,11 @@ def test_fine_tuning_on_real_items_is_reproducible(
             lines = (shared_data / "eval" / path).open(encoding="utf-8").readlines()[:count]
             (tmp_path / path).write_text("".join(lines), encoding="utf-8")
     found = []
-    for out in ("a", "b"):
+    for out, pooling in (("a", "last"), ("b", "last"), ("c", "first"), ("d", "first")):
         main(f"model={tiny_model}", f"data_dir={tmp_path}", f"out={tmp_path / out}", "epochs=1",
-             "finetune=[rte,wsc,mrpc]", "batch_size=16", "max_length=32", "device=cpu")  # fmt: skip
+             "finetune=[rte,wsc,mrpc]", "batch_size=16", "max_length=32", "device=cpu",
+             f"pooling={pooling}")  # fmt: skip
         folder = tmp_path / out / "results" / "tiny" / "main" / "finetune"
         assert [path.name for path in folder.parent.iterdir()] == ["finetune"]
         found.append({p.relative_to(folder): p.read_text() for p in folder.rglob("*.json")})
-    assert len(found[0]) == 7 and found[0] == found[1]
+    assert len(found[0]) == 7 and found[0] == found[1] != found[2] == found[3]

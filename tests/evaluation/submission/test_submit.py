@@ -13,8 +13,9 @@ import pytest
 
 from amlm.evaluate import run
 from amlm.evaluation.evaluate_options import Options
+from amlm.evaluation.rules import RULES
 from amlm.evaluation.submission import official, sizes
-from amlm.evaluation.submission.submit import checkpoint_names
+from amlm.evaluation.submission.submit import checkpoint_names, collate
 from amlm.util.errors import InputError
 
 PATHS = {
@@ -26,7 +27,13 @@ PATHS = {
     "wug_past": ("wug_past/wug_past_tense", "wug_past/wug_past_tense"),
     "comps": ("comps/comps", ""),
     "reading": ("reading", "reading"),
+    **{
+        f"global_piqa_{name}": (f"global_piqa_{name}/global_piqa_{name}",) * 2
+        for name in ("parallel", "nonparallel")
+    },
 }
+KEYS = {"supplement": "blimp_supplement", "entity_tracking": "entity_tracking_filtered"}
+FULL, FAST = (sizes.SIZES["2026"][suite] for suite in ("full", "fast"))
 MEASURES = ["RTfirstfix", "RTfirstpass", "RTgopast", "RTrightbound", "self_paced_reading_time"]
 
 
@@ -43,6 +50,13 @@ def write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
 def predictions(task: str, groups: Mapping[str, int], every: int) -> dict[str, Any]:
     """Correct, except for items whose number is a multiple of `every`."""
     made: dict[str, Any] = {}
+    if task.startswith("global_piqa"):  # one prediction for each example
+        return {
+            f"e{n}": {
+                "predictions": [{"id": f"e{n}_0", "pred": " no" if n % every == 0 else " yes"}]
+            }
+            for n in range(groups[task])
+        }
     for uid, size in groups.items():
         listed: list[dict[str, Any]] = []
         for n in range(size):
@@ -70,33 +84,40 @@ def fast_data(root: Path) -> None:
     """Items whose correct answer is always "yes"."""
     pair = {"sentence_good": "yes", "sentence_bad": "no", "field": "f", "linguistics_term": "t"}
     for task, folder in (("blimp", "blimp_fast"), ("supplement", "supplement_fast")):
-        for uid, size in sizes.FAST[task].items():
+        for uid, size in FAST[task].items():
             write_lines(root / folder / f"{uid}.jsonl", [pair | {"UID": uid}] * size)
-    about = {"Context1": "c", "ContextType": "", "ContextDiff": "", "TargetDiff": ""}
-    for uid, size in sizes.FULL["ewok"].items():
-        # A target follows its context after a space, and is quoted with it.
-        line = about | {"Domain": uid, "Target1": "yes", "Target2": "no"}
-        write_lines(root / "ewok_fast" / f"{uid}.jsonl", [line] * sizes.FAST["ewok"][uid])
+    about = dict.fromkeys(("ContextType", "ContextDiff", "TargetDiff"), "")
+    for uid, size in FULL["ewok"].items():
+        # The chosen context is quoted with its target.
+        texts = {"Context1": "yes", "Context2": "no", "Target1": "t", "Target2": "u"}
+        line = about | {"Domain": uid} | texts
+        write_lines(root / "ewok_fast" / f"{uid}.jsonl", [line] * FAST["ewok"][uid])
         assert size > 100
     boxes = [
         {"numops": int(uid.split("_")[1]), "input_prefix": "", "options": ["yes", "no", "none"]}
-        for uid, size in sizes.FAST["entity_tracking"].items()
+        for uid, size in FAST["entity_tracking"].items()
         for _ in range(size)
     ]
+    # Those with "nothing" in an option are left out.
+    boxes[7:7] = [boxes[0] | {"options": ["yes", "nothing"]}] * 3
     write_lines(root / "entity_tracking_fast" / "regular.jsonl", boxes)
-    for folder, size in (("wug_adj_nominalization", 200), ("wug_past_tense", 50)):
-        lines = [{"sentences": "yes\tno", "ratio": 1 - n / size} for n in range(size)]
-        write_lines(root / folder / f"{folder}.jsonl", lines)
+    for task, options in (("global_piqa_parallel", 4), ("global_piqa_nonparallel", 2)):
+        solutions = {f"solution{n}": "no" for n in range(options)} | {"solution1": "yes"}
+        lines = [
+            {"prompt": "p", "label": 1, "example_id": f"e{n}", **solutions}
+            for n in range(FAST[task][task])
+        ]
+        write_lines(root / task / "eng_latn.jsonl", lines)
     reading_table(root / "reading" / "reading_data.csv")
 
 
 def fast_results(folder: Path, every: int) -> None:
-    for task, groups in sizes.FAST.items():
+    for task, groups in FAST.items():
         made = predictions(task, groups, every)
         if task == "ewok":
             for each in made.values():
                 for one in each["predictions"]:
-                    one["pred"] = " " + one["pred"]
+                    one["pred"] += " t"
         write(folder / "zero_shot" / "mlm" / PATHS[task][1] / "predictions.json", made)
 
 
@@ -109,7 +130,7 @@ def complete(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "model" / "config.json").write_text("{}")
     results = root / "out" / "results" / "model"
     folder = results / "main" / "zero_shot" / "mlm"
-    for task, groups in sizes.FULL.items():
+    for task, groups in FULL.items():
         made = predictions(task, groups, 5)
         if task == "blimp":  # names as in the items
             made = {uid.replace("_a_", "_A_"): each for uid, each in made.items()}
@@ -133,8 +154,9 @@ def surprisals(results: Path, track: str, contexts: int = 8_005) -> None:
         for step in checkpoint_names(track)
         for _ in range(contexts)
     ]
-    path = results / "main" / "zero_shot" / "mlm" / "AoA_word" / "surprisal.json"
-    write(path, {"metadata": {}, "results": lines})
+    folder = results / "main" / "zero_shot" / "mlm" / "AoA_word"
+    write(folder / "surprisal.json", {"metadata": {}, "results": lines})
+    write(folder / "aoa_score.json", {"aoa": -0.25})
 
 
 def options(root: Path, out: Path, track: str = "strict-small", **more: Any) -> Options:
@@ -169,12 +191,23 @@ def refusal(complete: Path, out: Path, **more: Any) -> str:
 
 
 def test_sizes_match_the_specification() -> None:
-    blimp, ewok, boxes = (sizes.FULL[task] for task in ("blimp", "ewok", "entity_tracking"))
+    before = sizes.SIZES["2025"]
+    blimp, ewok, boxes = (before["full"][task] for task in ("blimp", "ewok", "entity_tracking"))
     assert (len(blimp), sum(blimp.values())) == (67, 59_875)
     assert len(boxes) == 18
     assert (min(boxes.values()), max(boxes.values())) == (156, 615)
     assert (min(ewok.values()), max(ewok.values())) == (120, 2_210)
-    assert len(sizes.FAST["entity_tracking"]) == 6
+    assert len(before["fast"]["entity_tracking"]) == 6
+    for year, rules in RULES.items():
+        full, fast = sizes.SIZES[year]["full"], sizes.SIZES[year]["fast"]
+        assert set(full) == set(rules.tasks) - {"sample", "aoa"} == {*fast, "comps"}
+    assert [FULL["entity_tracking"][f"{name}_{ops}_ops"]
+            for name, ops in (("regular", 0), ("regular", 5), ("ambiref", 4), ("move_contents", 2))
+            ] == [517, 94, 434, 399]  # fmt: skip
+    assert FAST["entity_tracking"] == {
+        uid: size for uid, size in FULL["entity_tracking"].items() if uid.startswith("regular")
+    }
+    assert FULL["blimp"] == blimp and FULL["ewok"] == ewok
     small, strict = checkpoint_names("strict-small"), checkpoint_names("strict")
     assert (len(small), len(strict)) == (19, 28)
     assert small[8:11] == ["chck_9M", "chck_10M", "chck_20M"] and small[-1] == "chck_100M"
@@ -188,31 +221,34 @@ def test_submit_writes_complete_results(
     path = tmp_path / "file.json"
     assert f"submission: {path}" in capsys.readouterr().out
     content = json.loads(path.read_text())
-    assert list(content) == [
-        "blimp", "blimp_supplement", "ewok", "entity_tracking", "wug_adj", "wug_past", "reading",
-        "comps", "aoa", "glue", "fast_eval_results",
-    ]  # fmt: skip
-    for task, (place, _) in PATHS.items():
-        key = "blimp_supplement" if task == "supplement" else task
-        path = results / "main" / "zero_shot" / "mlm" / place / "predictions.json"
-        assert content[key] == json.loads(path.read_text())
+    assert set(content) == {
+        "blimp", "blimp_supplement", "ewok", "entity_tracking_filtered", "comps", "reading",
+        "global_piqa_parallel", "global_piqa_nonparallel", "aoa_surprisals", "aoa", "glue",
+        "fast_eval_results",
+    }  # fmt: skip
+    for task in FULL:
+        path = results / "main" / "zero_shot" / "mlm" / PATHS[task][0] / "predictions.json"
+        assert content[KEYS.get(task, task)] == json.loads(path.read_text())
     assert {name: len(each["predictions"]) for name, each in content["glue"].items()} == {
         "boolq": 1635, "mnli": 4908, "mrpc": 204, "multirc": 2424, "qqp": 20215, "rte": 139,
         "wsc": 52,
     }  # fmt: skip
-    assert len(content["aoa"]["results"]) == 19 * 8_005
+    assert len(content["aoa_surprisals"]["results"]) == 19 * 8_005
+    assert content["aoa"] == {"aoa": -0.25}
     fast = content["fast_eval_results"]
-    assert list(fast) == [
-        "blimp", "blimp_supplement", "ewok", "entity_tracking", "wug_adj", "wug_past", "reading"
-    ]  # fmt: skip
+    assert set(fast) == {
+        "blimp", "blimp_supplement", "ewok", "entity_tracking_filtered", "global_piqa_parallel",
+        "global_piqa_nonparallel", "reading",
+    }  # fmt: skip
     assert all(len(each) == 19 for each in fast.values())
     # At the first checkpoint every second item is incorrect, at the others every third.
     assert set(fast["blimp"][0].values()) == {0.5} and len(fast["blimp"][0]) == 67
     assert fast["blimp"][1]["npi_present_1"] == (200 - 67) / 200
     assert fast["blimp_supplement"][18]["turn_taking"] == (50 - 17) / 50
     assert fast["ewok"][18]["spatial-relations"] == (100 - 34) / 100
-    assert fast["entity_tracking"][1]["regular_5_ops"] == (159 - 53) / 159
-    assert fast["wug_past"][3] == {"wug_past": pytest.approx(1)}
+    assert fast["entity_tracking_filtered"][1]["regular_5_ops"] == (94 - 32) / 94
+    assert fast["global_piqa_parallel"][0] == {"global_piqa_parallel": (103 - 52) / 103}
+    assert fast["global_piqa_nonparallel"][2] == {"global_piqa_nonparallel": (100 - 34) / 100}
     assert set(fast["reading"][5]) == {"spr", "rt"}
     assert all(0 < value < 0.05 for value in fast["reading"][5].values())
 
@@ -241,8 +277,10 @@ def test_missing_results_are_listed_with_the_commands_that_produce_them(
         (results / step).unlink()
     shutil.rmtree(results / "chck_1M" / "zero_shot" / "mlm" / "ewok")
     surprisals(results, "strict-small", contexts=6_560)
-    path = folder / "wug_adj" / "wug_adj_nominalization" / "predictions.json"
-    write(path, predictions("wug_adj", {"wug_adj": 100}, 5))
+    path = folder / "global_piqa_parallel" / "global_piqa_parallel" / "predictions.json"
+    twice = predictions("global_piqa_parallel", {"global_piqa_parallel": 103}, 5)
+    twice["e3"]["predictions"] *= 2
+    write(path, twice)
     path = folder / "blimp" / "blimp_filtered" / "predictions.json"
     write(path, predictions("blimp", {"causative": 818, "passive_1": 2, "other": 7}, 5))
     (folder / "ewok" / "ewok_filtered" / "predictions.json").write_text("{truncated")
@@ -256,25 +294,47 @@ def test_missing_results_are_listed_with_the_commands_that_produce_them(
         "reading (fast suite) at chck_3M, chck_5M, chck_9M to chck_20M: no results",
         "ewok (fast suite) at chck_1M, chck_3M, chck_5M, chck_9M to chck_20M: no results",
         "aoa (full suite) at main: chck_1M has 6,560 contexts, not 8,005",
-        "wug_adj (full suite) at main: wug_adj has 100 predictions, not 200",
+        "global_piqa_parallel (full suite) at main: global_piqa_parallel has 102 predictions, not",
         "adjunct_island has 0 predictions, not 928",
         "and 64 more like that",
         "predictions.json or",
         f"data_dir={complete / 'data'} out={tmp_path} "
-        "suite=full tasks=[blimp,ewok,wug_adj,comps,aoa]",
+        "suite=full tasks=[blimp,ewok,comps,global_piqa_parallel,aoa]",
         "finetune=[qqp,rte]",
-        "revision=checkpoints tasks=[blimp,supplement,ewok,entity_tracking,wug_adj,wug_past,",
+        "revision=checkpoints tasks=[blimp,supplement,ewok,entity_tracking,global_piqa_",
         "because this one lacks all 19 checkpoints",
-        "https://osf.io/ryjfm",
+        "BabyLM-community/BabyLM-2026-Strict-Evals",
     ):
         assert text in message, text
     assert "supplement (full suite)" not in message and "(fast suite) at all" not in message
+
+
+def test_the_file_of_2025_has_its_own_tasks_and_keys(complete: Path) -> None:
+    folder = complete / "out" / "results" / "model"
+    content, gaps = collate(folder, RULES["2025"], "mlm", None, "strict-small")
+    assert set(content) == {
+        "blimp", "blimp_supplement", "ewok", "entity_tracking", "wug_adj", "wug_past", "comps",
+        "reading", "aoa", "glue", "fast_eval_results",
+    }  # fmt: skip
+    assert len(content["aoa"]["results"]) == 19 * 8_005
+    assert set(content["fast_eval_results"]) == {
+        "blimp", "blimp_supplement", "ewok", "entity_tracking", "wug_adj", "wug_past", "reading"
+    }  # fmt: skip
+    unlike = [gap for gap in gaps if gap.revision == "main"]
+    assert {gap.task for gap in unlike} == {"entity_tracking", "wug_adj", "wug_past"}
+    assert "regular_0_ops has 517 predictions, not 606" in unlike[0].found
 
 
 def test_the_message_is_short_if_all_results_are_missing(complete: Path, tmp_path: Path) -> None:
     message = refusal(complete, tmp_path)
     assert message.count("(fast suite) at all 19 checkpoints: no results") == 7
     assert message.count("at main: no results") == 8 + 7 + 1 and len(message.splitlines()) < 32
+    assert " rules=" not in message
+    mntp = refusal(complete, tmp_path, backend="mntp", trust_remote_code=True)
+    assert mntp.count(" backend=mntp trust_remote_code=true ") == 3
+    message = refusal(complete, tmp_path, rules="2025")
+    assert message.count("at main: no results") == 8 + 7 + 1 and "osf.io/ryjfm" not in message
+    assert message.count(f"out={tmp_path} rules=2025 ") == 3 and "wug_past" in message
 
 
 @pytest.mark.usefixtures("no_regressions")
@@ -285,18 +345,22 @@ def test_predictions_of_other_items_or_another_model_are_rejected(
     made = json.loads(path.read_text())
     made["hypernym"]["predictions"][3]["pred"] = "maybe"
     write(path, made)
-    write(results / "chck_1M" / "scores.json", {"tasks": dict.fromkeys(FOLDERS)})
+    about = {"rules": "2026", "tasks": dict.fromkeys(FOLDERS)}
+    write(results / "chck_1M" / "scores.json", about)
     message = refusal(complete, tmp_path)
     assert "supplement (fast suite) at chck_1M: predictions of hypernym belong to other" in message
     assert "ewok (fast suite) at chck_1M: results of a different model than the one" in message
     assert "reading" not in message.split("To produce it")[0]
+    write(results / "chck_1M" / "scores.json", about | {"rules": "2025"})
+    message = refusal(complete, tmp_path)
+    assert "blimp (fast suite) at chck_1M: results by the rules of 2025, not 2026" in message
     message = refusal(complete, tmp_path, data_dir=None)
     assert message.count("no items in data_dir=None to score with") >= 7
 
 
 FOLDERS = (
-    "blimp_fast", "supplement_fast", "entity_tracking_fast", "wug_adj_nominalization",
-    "wug_past_tense", "reading",
+    "blimp_fast", "supplement_fast", "entity_tracking_fast", "global_piqa_parallel",
+    "global_piqa_nonparallel", "reading",
 )  # fmt: skip
 
 

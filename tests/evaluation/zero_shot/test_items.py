@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from amlm.evaluation.places import find_model
+from amlm.evaluation.rules import DEFAULT, RULES, TASK_NAMES, Rules
 from amlm.evaluation.zero_shot import items
 from amlm.evaluation.zero_shot.reading import ReadingTimes
 from amlm.evaluation.zero_shot.run_tasks import items_of
-from amlm.evaluation.zero_shot.tasks import TASKS, find
+from amlm.evaluation.zero_shot.tasks import find
 from amlm.util.errors import InputError
+
+NOW, BEFORE = RULES["2026"], RULES["2025"]
 
 
 @pytest.mark.parametrize(
@@ -59,6 +62,11 @@ def test_fields_of_the_other_tasks_are_checked(tmp_path: Path) -> None:
         (items.wug("wug_adj"), '{"sentences": "no tab", "ratio": 1}', "1 tab-separated fields"),
         (items.wug("wug_adj"), '{"sentences": "a\\tb", "ratio": "x"}', "not a number"),
         (items.entity_tracking, '{"input_prefix": "", "options": ["a"]}', "two or more texts"),
+        (
+            items.global_piqa("x", 2),
+            '{"prompt": "a", "solution0": "b", "solution1": "c", "label": 2, "example_id": "n"}',
+            "'label' is 2, not the number of a solution",
+        ),
     ):
         path.write_text(line)
         with pytest.raises(InputError, match=text):
@@ -66,7 +74,8 @@ def test_fields_of_the_other_tasks_are_checked(tmp_path: Path) -> None:
 
 
 def test_completions_are_suffixes_of_their_sentences(eval_dir: Path) -> None:
-    for name, task in TASKS.items():
+    tasks = [(rules.year, *task) for rules in RULES.values() for task in rules.tasks.items()]
+    for year, name, task in tasks:
         if task.reader is None:
             continue
         folder = eval_dir / "full_eval" / task.paths["full"][0]
@@ -76,7 +85,8 @@ def test_completions_are_suffixes_of_their_sentences(eval_dir: Path) -> None:
         assert read, name
         for item in read:
             for sentence, start, answer in item.candidates:
-                assert answer == sentence if name == "comps" else answer == sentence[start:]
+                quotes_sentence = name == "comps" or (name == "ewok" and year == "2026")
+                assert answer == sentence if quotes_sentence else answer == sentence[start:]
 
 
 def test_groups_match_the_official_scores(eval_dir: Path) -> None:
@@ -100,34 +110,87 @@ def test_sample_items_have_equally_many_pairs_per_phenomenon() -> None:
     assert len(counts) == 17 and set(counts.values()) == {items.SAMPLE_PAIRS}
 
 
-def test_tasks_are_found_in_the_release_and_in_its_suite_folders(eval_dir: Path) -> None:
+def test_readers_of_2026_follow_its_rules(tmp_path: Path) -> None:
+    def read(name: str, text: str, file: str = "some") -> list[items.Item]:
+        path, reader = tmp_path / f"{file}.jsonl", NOW.tasks[name].reader
+        path.write_text(text)
+        assert reader
+        return items.read_items(path, reader)
+
+    about = '"Domain": "d", "ContextType": "", "ContextDiff": "", "TargetDiff": ""'
+    texts = '"Context1": "A.", "Context2": "B.", "Target1": "C.", "Target2": "D."'
+    (item,) = read("ewok", f"{{{about}, {texts}}}")
+    assert item.candidates == [("A. C.", 2, "A. C."), ("B. C.", 2, "B. C.")]
+    boxes = [["the hat.", "nothing."], ["the hat.", "the cup."], ["nothing at all.", "it."]]
+    lines = [json.dumps({"numops": 3, "input_prefix": "", "options": each}) for each in boxes]
+    (item,) = read("entity_tracking", "\n".join(lines), "regular")
+    assert item.uid == "regular_3_ops" and item.candidates[1].answer == "the cup."
+    four = {f"solution{n}": text for n, text in enumerate("abcd")}
+    line = {"prompt": "P:", "label": 2, "example_id": "eng_7", **four}
+    (item,) = read("global_piqa_parallel", json.dumps(line))
+    assert (item.uid, item.key) == ("global_piqa_parallel", "eng_7")
+    assert [each.answer for each in item.candidates] == [" c", " a", " b", " d"]
+    assert item.candidates[0] == ("P: c", 2, " c")
+    assert items.ids([item, item, items.Item("u", []), items.Item("u", [])]) == [
+        "eng_7_0", "eng_7_1", "u_0", "u_1"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
+def test_tasks_are_found_in_the_release_and_in_its_suite_folders(
+    rules: Rules, eval_dir: Path
+) -> None:
     for root in (eval_dir, eval_dir / "full_eval"):
-        found, missing = find(str(root), [], "full")
-        assert [each.name for each in found] == [name for name in TASKS if name != "sample"]
+        found, missing = find(rules, str(root), [], "full")
+        assert [each.name for each in found] == [name for name in rules.tasks if name != "sample"]
         assert not missing
-    found, missing = find(str(eval_dir), [], "fast")
-    assert {each.name for each in found} == set(TASKS) - {"sample", "comps", "aoa"}
-    (sample,), _ = find(None, ["sample"], "fast")
+    found, missing = find(rules, str(eval_dir), [], "fast")
+    assert {each.name for each in found} == set(rules.tasks) - {"sample", "comps", "aoa"}
+    (sample,), _ = find(rules, None, ["sample"], "fast")
     assert sample.folder == "sample"
 
 
+def test_a_task_of_another_year_is_refused_with_the_option_that_fits(eval_dir: Path) -> None:
+    with pytest.raises(InputError, match=r"tasks=wug_adj is not a task of rules=2026: add .*2025"):
+        find(NOW, str(eval_dir), ["wug_adj"], "fast")
+    with pytest.raises(InputError, match=r"tasks=global_piqa_parallel is not .*: add rules=2026"):
+        find(BEFORE, str(eval_dir), ["blimp", "global_piqa_parallel"], "fast")
+    assert DEFAULT == "2026" and set(NOW.tasks) | set(BEFORE.tasks) == set(TASK_NAMES)
+
+
+def test_data_of_the_other_suite_is_named_with_the_option_that_fits(eval_dir: Path) -> None:
+    for suite, other in (("fast", "full"), ("full", "fast")):
+        data = str(eval_dir / f"{other}_eval")
+        for names in ([], ["blimp"]):  # reading and GlobalPIQA have the same files in both
+            with pytest.raises(InputError) as error:
+                find(NOW, data, names, suite)
+            for text in (f"data_dir={data}", f"the {other} sets of blimp", f"add suite={other}"):
+                assert text in str(error.value)
+        found, _ = find(NOW, data, ["reading"], suite)
+        assert [each.name for each in found] == ["reading"]
+
+
 def test_missing_data_is_reported_with_its_source_and_layout(tmp_path: Path) -> None:
-    for names in ([], ["ewok", "aoa"]):
-        with pytest.raises(InputError) as error:
-            find(str(tmp_path), names, "full")
-        for text in ("ryjfm", "ewok_filtered/*.jsonl", "cdi_childes/cdi_childes.json", "terms"):
-            assert text in str(error.value)
+    for rules, source, path in (
+        (NOW, "BabyLM-2026-Strict-Evals", "aoa/cdi_childes.json"),
+        (BEFORE, "ryjfm", "cdi_childes/cdi_childes.json"),
+    ):
+        for names in ([], ["ewok", "aoa"]):
+            with pytest.raises(InputError) as error:
+                find(rules, str(tmp_path), names, "full")
+            for text in (source, "ewok_filtered/*.jsonl", path, "terms"):
+                assert text in str(error.value)
     (tmp_path / "wug_past_tense").mkdir()
     (tmp_path / "wug_past_tense" / "x.jsonl").touch()
-    found, missing = find(str(tmp_path), [], "fast")
+    found, missing = find(BEFORE, str(tmp_path), [], "fast")
     assert [each.name for each in found] == ["wug_past"] and "ewok" in missing
 
 
 def test_a_task_of_the_full_suite_only_is_refused_in_the_fast_suite(eval_dir: Path) -> None:
     with pytest.raises(InputError, match="suite=full"):
-        find(str(eval_dir), ["comps"], "fast")
+        find(NOW, str(eval_dir), ["comps"], "fast")
     with pytest.raises(InputError, match="data_dir=<folder> is needed"):
-        find(None, ["blimp"], "fast")
+        find(NOW, None, ["blimp"], "fast")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +202,7 @@ def test_a_task_of_the_full_suite_only_is_refused_in_the_fast_suite(eval_dir: Pa
         (items.entity_tracking, {"input_prefix": "A", "options": ["a", ""], "numops": 1}),
         (items.comps, {"prefix_acceptable": "A", "prefix_unacceptable": "B",
                        "property_phrase": ""}),
-        (items.ewok, {"Domain": "d", "Context1": "A", "Target1": "b", "Target2": "",
+        (items.ewok_targets, {"Domain": "d", "Context1": "A", "Target1": "b", "Target2": "",
                       "ContextType": "t", "ContextDiff": "c", "TargetDiff": "e"}),
     ],
 )  # fmt: skip
@@ -165,9 +228,9 @@ def test_hidden_files_are_no_items(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "._x.jsonl").write_bytes(b"\0\5\26\7")
     with pytest.raises(InputError, match="has no data for supplement"):
-        find(str(tmp_path), ["supplement"], "fast")
+        find(NOW, str(tmp_path), ["supplement"], "fast")
     (folder / "x.jsonl").write_text('{"sentence_good": "A.", "sentence_bad": "B."}')
-    (found,), _ = find(str(tmp_path), ["supplement"], "fast")
+    (found,), _ = find(NOW, str(tmp_path), ["supplement"], "fast")
     assert list(items_of(found)) == ["x"]
 
 

@@ -1,6 +1,6 @@
-"""Scores, predictions and reports against a literal implementation of the official evaluation:
-plain `transformers`, one masked copy of the sentence per token, logits at all positions;
-regressions with statsmodels, ages with SciPy.
+"""Scores, predictions and reports against a literal implementation of the official evaluations of
+2026 and 2025: plain `transformers`, one masked copy of the sentence per token, logits at all
+positions; regressions with statsmodels.
 
 On the items of the release, a few per file are compared; with ``--all-items`` all of them.
 """
@@ -12,7 +12,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas
@@ -23,12 +23,15 @@ from scipy.stats import spearmanr
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from amlm.evaluation.figures import Floats
-from amlm.evaluation.models import MaskedModel
+from amlm.evaluation.models import MaskedModel, load
+from amlm.evaluation.places import find_model
+from amlm.evaluation.rules import RULES
 from amlm.evaluation.zero_shot import ranking, reading
+from amlm.evaluation.zero_shot.choices import choose
 from amlm.evaluation.zero_shot.items import read_items
 from amlm.evaluation.zero_shot.run_tasks import run_ranking
 from amlm.evaluation.zero_shot.scoring import score
-from amlm.evaluation.zero_shot.tasks import TASKS, find
+from amlm.evaluation.zero_shot.tasks import find
 
 BATCH = 64
 FEW = 2  # items per file to compare without --all-items
@@ -37,7 +40,8 @@ FEW = 2  # items per file to compare without --all-items
 class Literal:
     """The model as loaded by `transformers`, without regard to speed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, before: int = 0) -> None:
+        self.before = before  # 1 for masked next-token prediction
         self.model = AutoModelForMaskedLM.from_pretrained(folder, dtype=torch.float32).eval()
         self.tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="right")
 
@@ -59,14 +63,14 @@ class Literal:
             rows = [{"input_ids": ids} for _, ids, _, _ in batch]
             logits = self.model(**self.tokenizer.pad(rows, return_tensors="pt")).logits
             for (n, _, position, target), row in zip(batch, logits, strict=True):
-                found[n].append(torch.log_softmax(row[position], -1)[target].clone())
+                found[n].append(torch.log_softmax(row[position - self.before], -1)[target].clone())
         return [float(torch.stack(found[n]).sum()) for n in range(len(pairs))]
 
     @torch.no_grad()
     def first_mask(self, context: str, word: str) -> float:
         encoded = self.tokenizer(context + self.tokenizer.mask_token * 3, return_tensors="pt")
         ids = encoded["input_ids"][0].tolist()
-        at = -3 if ids[-1] == self.tokenizer.mask_token_id else -4
+        at = (-3 if ids[-1] == self.tokenizer.mask_token_id else -4) - self.before
         target = self.tokenizer(word, add_special_tokens=False)["input_ids"][0]
         return float(torch.softmax(self.model(**encoded).logits[0, at], -1)[target])
 
@@ -81,61 +85,98 @@ class Literal:
         return -math.log(product)
 
 
-def literal_items(task: str, path: Path) -> list[tuple[str, list[tuple[str, str]], dict[str, Any]]]:
-    """(UID, [(sentence, completion)], line) of each line of a file."""
+class LiteralItem(NamedTuple):
+    """Key of the prediction, sentences, completions, texts that a prediction quotes, index of the
+    correct candidate, fields of the line."""
+
+    key: str
+    sentences: list[str]
+    completions: list[str]
+    quoted: list[str]
+    label: int
+    line: dict[str, Any]
+
+
+def literal_items(year: str, task: str, path: Path) -> list[LiteralItem]:
+    """The items of a file, as the pipeline of a year makes them."""
     found = []
     for text in path.read_text().splitlines():
         line = json.loads(text)
+        label = 0
         if task in ("blimp", "supplement"):
-            pairs = [(line[key], line[key]) for key in ("sentence_good", "sentence_bad")]
-            uid = line.get("UID", path.stem)
+            sentences = completions = [line["sentence_good"], line["sentence_bad"]]
+            key = line.get("UID", path.stem)
+        elif task == "ewok" and year == "2026":
+            sentences = [line[f"Context{n}"] + " " + line["Target1"] for n in (1, 2)]
+            completions = [" " + line["Target1"]] * 2
+            key = line["Domain"]
         elif task == "ewok":
-            targets = [line["Target1"], line["Target2"]]
-            pairs = [(line["Context1"] + " " + target, " " + target) for target in targets]
-            uid = line["Domain"]
+            sentences = [line["Context1"] + " " + line[f"Target{n}"] for n in (1, 2)]
+            completions = [" " + line[f"Target{n}"] for n in (1, 2)]
+            key = line["Domain"]
         elif task == "entity_tracking":
-            pairs = [(line["input_prefix"] + option, option) for option in line["options"]]
-            uid = f"{path.stem}_{line['numops']}_ops"
+            if year == "2026" and any("nothing" in option for option in line["options"]):
+                continue
+            sentences = [line["input_prefix"] + option for option in line["options"]]
+            completions = line["options"]
+            key = f"{path.stem}_{line['numops']}_ops"
         elif task == "comps":
-            pairs = [
-                (line[f"prefix_{kind}"] + " " + line["property_phrase"], line["property_phrase"])
-                for kind in ("acceptable", "unacceptable")
-            ]
+            completions = [line["property_phrase"]] * 2
+            prefixes = [line["prefix_acceptable"], line["prefix_unacceptable"]]
+            sentences = [prefix + " " + line["property_phrase"] for prefix in prefixes]
             named = {"comps_base": "base", "comps_wugs": "wugs"}
             named["comps_wugs_dist-before"] = "wugs_dist_before"
-            uid = named.get(path.stem, "wugs_dist_in_between")
+            key = named.get(path.stem, "wugs_dist_in_between")
+        elif task.startswith("global_piqa"):
+            solutions = [line[name] for name in sorted(line) if name.startswith("solution")]
+            sentences = [line["prompt"] + " " + solution for solution in solutions]
+            completions = [" " + solution for solution in solutions]
+            key, label = line["example_id"], line["label"]
         else:
-            pairs = [(sentence, sentence) for sentence in line["sentences"].split("\t")]
-            uid = task
-        found.append((uid, pairs, line))
+            sentences = completions = line["sentences"].split("\t")
+            key = task
+        whole = task == "comps" or (task == "ewok" and year == "2026")
+        quoted = sentences if whole else completions
+        found.append(LiteralItem(key, sentences, completions, quoted, label, line))
     return found
 
 
 def literal_task(
-    task: str, paths: list[Path], plain: Literal, few: int | None
+    year: str, task: str, paths: list[Path], plain: Literal, few: int | None
 ) -> tuple[list[list[float]], dict[str, Any], float]:
-    """Scores, predictions and the official score of the first items of each file of a task."""
-    items = [item for path in paths for item in literal_items(task, path)[:few]]
-    flat = iter(plain.sums([pair for _, pairs, _ in items for pair in pairs]))
-    scores = [[next(flat) for _ in pairs] for _, pairs, _ in items]
+    """Scores, predictions and the official score of the first items of each file of a task.
+
+    No item may have two candidates with the highest score, which is asserted.
+    """
+    items = [item for path in paths for item in literal_items(year, task, path)[:few]]
+    pairs = [zip(item.sentences, item.completions, strict=True) for item in items]
+    flat = iter(plain.sums([pair for each in pairs for pair in each]))
+    scores = [[next(flat) for _ in item.sentences] for item in items]
+    if task.startswith("global_piqa"):
+        for item, each in zip(items, scores, strict=True):
+            for n, completion in enumerate(item.completions):
+                each[n] /= len(list(plain.copies(item.sentences[n], completion)))
     predictions: dict[str, Any] = {}
     hits: dict[str, list[bool]] = defaultdict(list)
     probs, ratios = [], []
-    for (uid, pairs, line), each in zip(items, scores, strict=True):
-        group = predictions.setdefault(uid, {"predictions": []})["predictions"]
+    for item, each in zip(items, scores, strict=True):
+        group = predictions.setdefault(item.key, {"predictions": []})["predictions"]
         choice = each.index(max(each))
-        chosen = pairs[choice][0] if task == "comps" else pairs[choice][1]
-        group.append({"id": f"{uid}_{len(group)}", "pred": chosen})
-        hits[uid].append(choice == 0)
+        same = item.quoted.count(item.quoted[choice]) > 1
+        assert same or each.count(max(each)) == 1, "a tie"
+        group.append({"id": f"{item.key}_{len(group)}", "pred": item.quoted[choice]})
+        # As on the server, texts are compared.
+        right = item.quoted[choice].strip() == item.quoted[item.label].strip()
+        hits[task if task.startswith("global_piqa") else item.key].append(right)
         if task.startswith("wug"):
             group[-1]["prob"] = float(torch.softmax(torch.tensor(each), 0)[0])
             probs.append(group[-1]["prob"])
-            ratios.append(line["ratio"])
+            ratios.append(item.line["ratio"])
     if task.startswith("wug"):
         return scores, predictions, float(spearmanr(probs, ratios)[0])
-    accuracy = {uid: sum(each) / len(each) for uid, each in hits.items()}
+    accuracy = {key: sum(each) / len(each) for key, each in hits.items()}
     means = list(accuracy.values())
-    if task == "entity_tracking":
+    if task == "entity_tracking" and year == "2025":
         splits = [
             [value for uid, value in accuracy.items() if uid.startswith(split)]
             for split in ("regular", "ambiref", "move_contents")
@@ -196,37 +237,89 @@ def assert_same_predictions(found: dict[str, Any], expected: dict[str, Any]) -> 
             assert ours.get("prob") == pytest.approx(theirs.get("prob"), abs=1e-4)
 
 
-RANKING = ["blimp", "supplement", "ewok", "entity_tracking", "wug_adj", "wug_past", "comps"]
+RANKING = [
+    (year, name)
+    for year, rules in RULES.items()
+    for name, task in rules.tasks.items()
+    if task.reader and not (year == "2025" and task == RULES["2026"].tasks.get(name))
+]
 
 
-@pytest.mark.parametrize("task", RANKING)
+@pytest.mark.parametrize(("year", "task"), RANKING)
 def test_ranking_tasks_equal_the_literal_evaluation(
-    task: str, eval_dir: Path, plain: Literal, tiny_model: MaskedModel, tmp_path: Path
+    year: str,
+    task: str,
+    eval_dir: Path,
+    plain: Literal,
+    tiny_model: MaskedModel,
+    tmp_path: Path,
 ) -> None:
-    ((found,), _) = find(str(eval_dir), [task], "full")
-    report = run_ranking(found, tiny_model, tmp_path)
+    rules = RULES[year]
+    ((found,), _) = find(rules, str(eval_dir), [task], "full")
+    report = run_ranking(found, tiny_model, tmp_path, rules)
     paths = sorted(found.paths[0].glob("*.jsonl"))
-    _, predictions, official = literal_task(task, paths, plain, None)
+    expected, predictions, official = literal_task(year, task, paths, plain, None)
     folder = tmp_path / "zero_shot" / "mlm" / found.task.official / found.folder
     assert_same_predictions(json.loads((folder / "predictions.json").read_text()), predictions)
     (total,) = report.totals.values()
     assert total.official == pytest.approx(official, abs=1e-6)
+    assert total.expected == (total.official if year == "2026" else None)
+    assert total.items == len(expected)
+    cached = [json.loads((tmp_path / "scores" / found.folder / p.name.replace("jsonl", "json"))
+              .read_text())["scores"] for p in paths]  # fmt: skip
+    for ours, theirs in zip([row for rows in cached for row in rows], expected, strict=True):
+        # GlobalPIQA's correct candidate comes first in ours.
+        np.testing.assert_allclose(sorted(ours), sorted(theirs), rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("task", ["blimp", "supplement", "entity_tracking", "wug_adj"])
-def test_ranking_tasks_equal_the_literal_evaluation_on_items_of_the_release(
-    task: str, shared_data: Path, plain: Literal, tiny_model: MaskedModel, few: int | None
+def test_masked_next_token_prediction_equals_the_literal_evaluation(
+    eval_dir: Path, tiny_run: Path, tmp_path: Path
 ) -> None:
-    paths = sorted((shared_data / "eval" / TASKS[task].paths["fast"][0]).glob("*.jsonl"))
-    reader = TASKS[task].reader
+    plain, rules = Literal(tiny_run / "hf", before=1), RULES["2026"]
+    model = load(find_model(str(tiny_run), "main"), "cpu", 512, backend="mntp")
+    for task in ("supplement", "global_piqa_nonparallel"):
+        ((found,), _) = find(rules, str(eval_dir), [task], "fast")
+        report = run_ranking(found, model, tmp_path, rules)
+        paths = sorted(found.paths[0].glob("*.jsonl"))
+        _, predictions, official = literal_task("2026", task, paths, plain, None)
+        folder = tmp_path / "zero_shot" / "mntp" / found.task.official / found.folder
+        assert_same_predictions(json.loads((folder / "predictions.json").read_text()), predictions)
+        assert report.totals["accuracy"].official == pytest.approx(official, abs=1e-6)
+    data = reading.ReadingTimes(eval_dir / "fast_eval" / "reading" / "reading_data.csv")
+    expected = [plain.surprisal(*each) for each in list(data.questions())[:20] if each]
+    found_N = reading.surprisals(model, data).ravel()[:20]
+    np.testing.assert_allclose(found_N[np.isfinite(found_N)], expected, rtol=0, atol=1e-4)
+
+
+# With --all-items, these are all items of the release that we have.
+RELEASED = [
+    *(("2026", name) for name in ("blimp", "supplement", "entity_tracking")),
+    *(("2025", name) for name in ("entity_tracking", "wug_adj")),
+]
+
+
+@pytest.mark.parametrize(("year", "task"), RELEASED)
+def test_ranking_tasks_equal_the_literal_evaluation_on_items_of_the_release(
+    year: str,
+    task: str,
+    shared_data: Path,
+    plain: Literal,
+    tiny_model: MaskedModel,
+    few: int | None,
+) -> None:
+    rules = RULES[year]
+    of_year = rules.tasks[task]
+    paths = sorted((shared_data / "eval" / of_year.paths["fast"][0]).glob("*.jsonl"))
+    reader = of_year.reader
     assert paths and reader
     items = [item for path in paths for item in read_items(path, reader)[:few]]
-    expected, predictions, official = literal_task(task, paths, plain, few)
+    expected, predictions, official = literal_task(year, task, paths, plain, few)
     flat = score(tiny_model, [each for item in items for each in item.candidates])
     np.testing.assert_allclose(flat, [x for row in expected for x in row], rtol=0, atol=1e-4)
     scores = np.split(flat, np.cumsum([len(item.candidates) for item in items])[:-1])
-    assert_same_predictions(ranking.predictions(items, scores), predictions)
-    (total,) = ranking.report(TASKS[task], items, scores).totals.values()
+    choices = choose(rules, items, scores, seed=0)
+    assert_same_predictions(ranking.predictions(items, scores, choices), predictions)
+    (total,) = ranking.report(of_year, items, scores, choices).totals.values()
     assert total.official == pytest.approx(official, abs=1e-6)
 
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
+from tokenizers.processors import Sequence as PostProcessors
 from transformers import (
     BertConfig,
     BertForMaskedLM,
@@ -23,6 +24,7 @@ from transformers import (
     GPT2LMHeadModel,
     ModernBertConfig,
     ModernBertForMaskedLM,
+    PreTrainedTokenizerFast,
     RobertaConfig,
     RobertaForMaskedLM,
 )
@@ -83,7 +85,8 @@ def test_the_number_of_pending_queries_is_bounded(
     pending: list[int] = []
 
     class Watched:
-        tokenizer, limit, fingerprint = tiny_model.tokenizer, tiny_model.limit, ""
+        tokenizer, limit, backend = tiny_model.tokenizer, tiny_model.limit, "mlm"
+        fingerprint = ""
 
         def log_probs(self, queries: Sequence[Query]) -> NDArray[np.float32]:
             pending.append(sum(len(query.ids_L) for query in queries))
@@ -164,6 +167,81 @@ def test_scores_of_other_architectures_equal_their_plain_forward_pass(
                     logits = plain(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
                     expected += float(torch.log_softmax(logits[0, position], -1)[target])
             assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_scores_per_token_are_sums_divided_by_the_number_of_scored_tokens(
+    tiny_model: MaskedModel,
+) -> None:
+    sums, means = (score(tiny_model, CANDIDATES, per_token=each) for each in (False, True))
+    counts = [
+        sum(end > candidate.start for _, end in offsets)
+        for candidate in CANDIDATES
+        for offsets in [
+            tiny_model.tokenizer(candidate.sentence, return_offsets_mapping=True)["offset_mapping"]
+        ]
+    ]
+    np.testing.assert_allclose(means, sums / counts, rtol=1e-6)
+    assert len(set(counts)) > 2
+
+
+def test_a_first_token_without_a_position_before_it_is_not_scored_by_mntp(
+    grammar_tokenizer: Tokenizer,
+) -> None:
+    bare = Tokenizer.from_str(grammar_tokenizer.to_str())
+    bare.post_processor = PostProcessors([])
+    asked: list[int] = []
+
+    class Watched:
+        tokenizer = PreTrainedTokenizerFast(tokenizer_object=bare, mask_token="[MASK]")
+        limit, backend, fingerprint = 99, "mlm", ""
+
+        def log_probs(self, queries: Sequence[Query]) -> NDArray[np.float32]:
+            asked.extend(query.position for query in queries)
+            return np.zeros(len(queries), dtype=np.float32)
+
+    scorer = Watched()
+    score(scorer, [whole("It rained.")])
+    scorer.backend, all_asked = "mntp", asked.copy()
+    asked.clear()
+    score(scorer, [whole("It rained.")])
+    assert all_asked[0] == 0 and asked == all_asked[1:]
+
+
+OWN_CODE = """
+from transformers import BertConfig, BertForMaskedLM
+
+class OwnConfig(BertConfig):
+    model_type = "own"
+
+class OwnForMaskedLM(BertForMaskedLM):
+    config_class = OwnConfig
+
+    def forward(self, input_ids, attention_mask):
+        return super().forward(input_ids, attention_mask, return_dict=False)
+"""
+
+
+def test_a_model_with_code_of_its_own_may_return_a_tuple(
+    grammar_tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules")
+    )
+    folder = tmp_path / "own"
+    torch.manual_seed(0)
+    plain = BertForMaskedLM(BertConfig(**small(vocab_size=grammar_tokenizer.get_vocab_size())))
+    plain.eval().save_pretrained(folder)
+    save_tokenizer(grammar_tokenizer, folder, 64)
+    (folder / "modeling_own.py").write_text(OWN_CODE)
+    config = json.loads((folder / "config.json").read_text())
+    config["model_type"] = "own"
+    own = {"AutoConfig": "OwnConfig", "AutoModelForMaskedLM": "OwnForMaskedLM"}
+    config["auto_map"] = {name: f"modeling_own.{each}" for name, each in own.items()}
+    (folder / "config.json").write_text(json.dumps(config))
+    found = load(find_model(str(folder), "main", trusted=True), "cpu", 64)
+    assert found.predict.__qualname__.startswith("_at_every_position")
+    expected = score(MaskedModel(plain, found.tokenizer, 64), CANDIDATES)
+    np.testing.assert_allclose(score(found, CANDIDATES), expected, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize(("padding", "limit"), [(0, 63), (1, 62)])

@@ -1,0 +1,92 @@
+"""The leaderboard's columns and their means, from the scores of an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from amlm.evaluation.anchors import Anchor
+from amlm.evaluation.finetuning.glue_tasks import TASKS as GLUE
+from amlm.evaluation.results import CORRELATIONS, SCORES_FILE, read_if, read_json
+from amlm.evaluation.rules import Columns, Rules
+from amlm.util.text_table import aligned
+
+MEANS = ("NLP", "human", "Overall")
+
+
+def columns(rules: Rules, zero_shot: Mapping[str, Any], glue: Mapping[str, Any]) -> Columns:
+    """The value of each column in per cent; None if a task of it is missing.
+
+    Args:
+        zero_shot, glue: the ``tasks`` of the two ``scores.json`` of a model.
+    """
+    official: dict[str, list[float | None]] = {"glue": [_of_glue(glue.get(name)) for name in GLUE]}
+    for name, task in rules.tasks.items():
+        if "full" in task.paths and name != "sample":
+            folder = task.paths["full"][0] if task.reader else name
+            official[name] = _of_report(zero_shot.get(folder))
+    found: dict[str, float | None] = {}
+    for column, names in rules.columns.items():
+        values = [value for name in names for value in official[name]]
+        found[column] = _mean(values)
+    return found
+
+
+def _of_report(report: Mapping[str, Any] | None) -> list[float | None]:
+    if report is None:
+        return [None]
+    return [
+        100 * figure["official"]
+        if figure["official"] is not None and metric in CORRELATIONS
+        else figure["official"]
+        for metric, figure in report["totals"].items()
+    ]
+
+
+def _of_glue(task: Mapping[str, Any] | None) -> float | None:
+    if task is None:
+        return None
+    submitted = next(iter(task["seeds"].values()))  # predictions of the first seed
+    return float(submitted[task["metric"]])
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known and len(known) == len(values) else None
+
+
+def means(rules: Rules, found: Columns) -> Columns:
+    """The means of columns; None if one is missing. The leaderboard counts a missing one as 0."""
+    nlp, human = ([found[name] for name in names] for names in (rules.nlp, rules.human))
+    overall = [*nlp, *human] if human else []
+    return dict(zip(MEANS, map(_mean, (nlp, human, overall)), strict=True))
+
+
+def read_columns(folder: Path, rules: Rules) -> Columns:
+    """The columns from the results of a model at a revision."""
+    zero_shot = read_if(folder / SCORES_FILE, "rules", rules.year).get("tasks", {})
+    glue = read_json(folder / "finetune" / SCORES_FILE).get("tasks", {})
+    return columns(rules, zero_shot, glue)
+
+
+def format_leaderboard(rules: Rules, model: Columns, anchors: Sequence[Anchor] = ()) -> str:
+    """A text table of the columns and means of a model, and of public systems below it."""
+    names = [*rules.columns, *MEANS]
+    rows = [[f"leaderboard of {rules.year}", *names]]
+    systems = {"this model": model, **{each.name: each.columns for each in anchors}}
+    for name, found in systems.items():
+        values = {**found, **means(rules, found)}
+        rows.append([name, *(_format(values[each]) for each in names)])
+    lines = aligned(rows)
+    if missing := [column for column, value in model.items() if value is None]:
+        lines.append(f"missing, and 0 on the leaderboard: {', '.join(missing)}")
+    for source in dict.fromkeys(each.source for each in anchors):
+        of = ", ".join(each.name for each in anchors if each.source == source)
+        lines.append(f"{of}: {source}")
+    return "\n".join(lines)
+
+
+def _format(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

@@ -1,0 +1,89 @@
+"""Columns from reports by hand; means of public systems against their published means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from amlm.evaluation.anchors import ANCHORS
+from amlm.evaluation.leaderboard import columns, format_leaderboard, means
+from amlm.evaluation.rules import RULES
+from amlm.evaluation.submission.sizes import GLUE
+
+NOW, BEFORE = RULES["2026"], RULES["2025"]
+# NLP and Overall as published with the columns.
+PUBLISHED = {
+    "small: MLM 40 to 15 %, DeBERTa-v2": (50.31, 39.76),
+    "small: Qiushi": (53.15, 42.25),
+    "small: wwm_curriculum": (52.97, 41.80),
+    "small: BabySteps MurphysLaw": (53.59, 40.86),
+    "strict: BabySteps SidBert": (57.91, 45.80),
+    "strict: RecGPT-100M": (57.63, 44.33),
+}
+
+
+def report(**official: float) -> dict[str, Any]:
+    return {"totals": {metric: {"official": each} for metric, each in official.items()}}
+
+
+ZERO_SHOT = {
+    "blimp_filtered": report(accuracy=70.0),
+    "supplement_filtered": report(accuracy=60.0),
+    "ewok_filtered": report(accuracy=50.0),
+    "entity_tracking": report(accuracy=20.0),
+    "comps": report(accuracy=52.0),
+    "global_piqa_parallel": report(accuracy=30.0),
+    "global_piqa_nonparallel": report(accuracy=50.0),
+    "reading": report(eye_tracking=8.0, self_paced=2.0),
+    "aoa": report(Pearson=-0.12),
+    "blimp_fast": report(accuracy=1.0),  # not on the leaderboard
+}
+FINE_TUNED = {
+    name: {
+        "metric": "f1" if name in ("mrpc", "qqp") else "accuracy",
+        "seeds": {"42": {"accuracy": 60.0, "f1": 81.0}, "7": {"accuracy": 0.0, "f1": 0.0}},
+    }
+    for name in GLUE
+}
+
+
+def test_columns_and_means_by_hand() -> None:
+    found = columns(NOW, ZERO_SHOT, FINE_TUNED)
+    assert found == pytest.approx(
+        {"BLiMP": 70, "supp.": 60, "EWoK": 50, "entity": 20, "COMPS": 52, "GLUE": 66, "PIQA": 40,
+         "reading": 5, "AoA": -12}
+    )  # fmt: skip
+    assert means(NOW, found) == pytest.approx({"NLP": 358 / 7, "human": -3.5, "Overall": 351 / 9})
+
+
+def test_a_missing_task_leaves_its_column_and_the_means_undefined() -> None:
+    piqa = {name: each for name, each in ZERO_SHOT.items() if name != "global_piqa_parallel"}
+    glue = {name: each for name, each in FINE_TUNED.items() if name != "wsc"}
+    found = columns(NOW, piqa, glue)
+    assert found["PIQA"] is None and found["GLUE"] is None and found["COMPS"] == 52
+    assert means(NOW, found) == {"NLP": None, "human": -3.5, "Overall": None}
+    # The leaderboard counts them as 0.
+    zero = {name: value or 0.0 for name, value in found.items()}
+    assert means(NOW, zero)["NLP"] == pytest.approx(252 / 7)
+    shown = format_leaderboard(NOW, found)
+    assert "missing, and 0 on the leaderboard: GLUE, PIQA" in shown
+
+
+def test_the_columns_of_2025_have_no_overall_mean() -> None:
+    wug = {"wug_adj_nominalization": report(Spearman=0.5), "wug_past_tense": report(Spearman=-0.2)}
+    found = columns(BEFORE, {**ZERO_SHOT, **wug}, FINE_TUNED)
+    assert (found["WUG adj."], found["WUG past"]) == (50, -20)
+    assert means(BEFORE, found) == {
+        "NLP": pytest.approx(318 / 6), "human": None, "Overall": None
+    }  # fmt: skip
+
+
+def test_means_of_public_systems_are_the_published_ones() -> None:
+    by_name = {anchor.name: anchor for anchor in ANCHORS["2026"]}
+    for name, (nlp, overall) in PUBLISHED.items():
+        found = means(NOW, by_name[name].columns)
+        assert (found["NLP"], found["Overall"]) == pytest.approx((nlp, overall), abs=0.006)
+    shown = format_leaderboard(NOW, columns(NOW, {}, {}), ANCHORS["2026"])
+    for anchor in by_name.values():
+        assert anchor.name in shown and anchor.source in shown
