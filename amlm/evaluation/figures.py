@@ -10,7 +10,7 @@ Shapes: N items, G groups, R resamples, K predictors.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,11 +61,14 @@ class Report:
         totals: scores of the whole task, by the name of the metric.
         groups: scores by grouping and group, e.g. ``groups["field"]["syntax"]``.
         too_long: ids of items that were too long for the model.
+        hits: of an accuracy that is the mean over ``uid`` groups: for each group one character per
+            item, 1 if it is correct. `amlm.compare` resamples them.
     """
 
     totals: dict[str, Figure]
     groups: dict[str, dict[str, Figure]]
     too_long: list[str]
+    hits: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,13 @@ def test_evaluate_runs_the_full_suite_and_its_baselines(
     assert set(scores["tasks"]) == set(reports["model"]) and scores["rules"] == "2026"
     npi = scores["tasks"]["blimp_filtered"]["groups"]["uid"]["npi"]
     assert npi["items"] == 8 and npi["low"] <= npi["score"] <= npi["high"]
+    # `amlm.compare` resamples items: their outcomes give the score.
+    assert len(scores["tasks"]["blimp_filtered"]["hits"]["npi"]) == 8
+    for task in ("blimp_filtered", "ewok_filtered", "comps", "global_piqa_parallel"):
+        groups = scores["tasks"][task]["hits"].values()
+        means = [each.count("1") / len(each) for each in groups]
+        total = scores["tasks"][task]["totals"]["accuracy"]["score"]
+        assert 100 * sum(means) / len(means) == pytest.approx(total)
     assert set(scores["tasks"]["ewok_filtered"]["groups"]) == {
         "uid",
         "ContextType",

@@ -51,11 +51,15 @@ def report(task: Task, items: list[Item], scores: list[Floats], choices: Choices
     if items[0].ratio is not None:
         return Report({"Spearman": _correlate_with_people(items, scores)}, {}, too_long)
     uids = [item.uid for item in items]
-    by_uid, total = accuracies(found, uids, _weights(uids, task.mean_of))
+    weights = _weights(uids, task.mean_of)
+    by_uid, total = accuracies(found, uids, weights)
     groups = {"uid": by_uid}
     for grouping in items[0].groups:
         groups[grouping], _ = accuracies(found, [item.groups[grouping] for item in items])
-    return Report({"accuracy": total}, groups, too_long)
+    hits: dict[str, str] = defaultdict(str)
+    for uid, hit in zip(uids, found.hit_N, strict=True):
+        hits[uid] += str(int(hit))
+    return Report({"accuracy": total}, groups, too_long, dict(hits) if weights is None else {})
 
 
 def _weights(uids: list[str], prefixes: tuple[str, ...]) -> dict[str, float] | None:
