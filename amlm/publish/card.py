@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from amlm.evaluation.results import CORRELATIONS, SCORES_FILE
+from amlm.evaluation.rules import DEFAULT
 from amlm.publish.run_models import FINAL, RunModel, RunRecord
 from amlm.util.errors import InputError
 
@@ -59,9 +60,12 @@ def find_scores(folder: Path, fingerprints: Collection[str]) -> list[list[str]]:
             content = json.loads(path.read_text(encoding="utf-8"))
             if content["fingerprint"] not in fingerprints:
                 continue
+            # Fine-tuning has no rules of its own. One year's task is not another's.
+            year = content.get("rules", DEFAULT)
+            suffix = "" if year == DEFAULT else f" (rules of {year})"
             for task, report in content["tasks"].items():
                 for metric, figure in report["totals"].items():
-                    rows[f"{task}, {metric}"] = _format_figure(figure, metric)
+                    rows[f"{task}, {metric}{suffix}"] = _format_figure(figure, metric)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{path} was not written by amlm.evaluate: {error!r}") from error
     return [[name, *figure] for name, figure in rows.items()]

@@ -15,6 +15,7 @@ from typing import Any
 
 from amlm.config.schema import flat
 from amlm.evaluation.results import CORRELATIONS, SCORES_FILE
+from amlm.evaluation.rules import DEFAULT
 from amlm.publish.run_models import RunRecord
 from amlm.training.read_run import read_run
 from amlm.training.record import LOG_FILE
@@ -119,6 +120,8 @@ def _result(record: RunRecord, score_files: Sequence[Path]) -> RunResult:
         for task, report in content["tasks"].items():
             for measure, figure in report["totals"].items():
                 name = task if measure == "accuracy" else f"{task} ({measure})"
+                year = content.get("rules", DEFAULT)  # fine-tuning has none of its own
+                name = name if year == DEFAULT else f"{year}: {name}"
                 if figure["score"] is None:
                     continue
                 if revision == "main":

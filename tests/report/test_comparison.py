@@ -225,6 +225,7 @@ def test_run_folders_are_read_and_compared(
     scores = {
         "model": str(tmp_path / "mlm-0" / "hf"),
         "revision": "main",
+        "rules": "2026",
         "tasks": {"blimp_fast": {"totals": {"accuracy": {"score": 51.0}}, "hits": {"a": "10"}}},
     }
     (tmp_path / "mlm-0" / "scores" / "scores.json").write_text(json.dumps(scores))
