@@ -10,6 +10,7 @@ from pathlib import Path
 from amlm.publish.card import CARD_FILE
 from amlm.publish.run_models import MODEL_FILES, RunModel, RunRecord
 from amlm.util.errors import InputError
+from amlm.util.files import aside, write_aside
 
 EXPORT_FILE = "export.json"  # identifies the run that a folder, or a branch on the Hub, belongs to
 
@@ -32,8 +33,7 @@ def claim_output(out: Path, run: RunRecord) -> None:
         raise InputError(f"out={out} has the export of another run: choose another folder")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"out={out} is not empty and not an export: choose another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    mark.write_text(mark_of(run), encoding="utf-8")
+    write_aside(mark, mark_of(run))
 
 
 def write_models(
@@ -45,14 +45,11 @@ def write_models(
     """
     folders = []
     for model in models:
-        temporary, folder = out / f".{model.name}.aside", out / model.name
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
-        for name in MODEL_FILES:
-            shutil.copyfile(model.folder / name, temporary / name)
-        (temporary / CARD_FILE).write_text(cards[model.name], encoding="utf-8")
-        (temporary / EXPORT_FILE).write_text(mark_of(run), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
-        folders.append(folder)
+        with aside(out / model.name) as temporary:
+            temporary.mkdir()
+            for name in MODEL_FILES:
+                shutil.copyfile(model.folder / name, temporary / name)
+            (temporary / CARD_FILE).write_text(cards[model.name], encoding="utf-8")
+            (temporary / EXPORT_FILE).write_text(mark_of(run), encoding="utf-8")
+        folders.append(out / model.name)
     return folders

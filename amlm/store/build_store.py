@@ -5,9 +5,7 @@ Shapes: V token types.
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from itertools import chain
@@ -27,6 +25,7 @@ from amlm.text.mix import Selection, select_lines, word_targets
 from amlm.text.spool import Spooled, spool
 from amlm.tokenizers.bpe import save_tokenizer, train_tokenizer
 from amlm.tokenizers.existing import load_existing
+from amlm.util.files import aside, make_folder
 from amlm.util.progress_bar import progress_bar
 
 MAX_LENGTH = 1_024  # declared by the saved tokenizer; exported models declare their own
@@ -135,10 +134,6 @@ def build_store(
     sources = {split: _write_split(encoder, each, folder, split) for split, each in sampled.items()}
     shutil.rmtree(text)
     seal(folder, {"key": key, "vocab_size": encoder.vocab_size, "sources": sources})
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
 
 
 def build_once(
@@ -150,20 +145,13 @@ def build_once(
     say: Callable[[str], None],
 ) -> None:
     """Builds a store aside and renames it, unless another process builds it first."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     with FileLock(f"{folder}.lock"):
         wrong = fault(folder, key)
         if wrong is None:
             return
         if folder.exists():
             say(f"the store {folder} {wrong}; rebuilding it")
-        for stale in folder.parent.glob(f"{folder.name}*/"):  # damaged, or left by a killed process
-            shutil.rmtree(stale, ignore_errors=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
-        try:
+        with aside(folder) as temporary:
+            temporary.mkdir()
             build_store(corpora, config, tokenizer, key, temporary, say)
-            temporary.chmod(0o755)
-            temporary.rename(folder)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise

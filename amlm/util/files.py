@@ -78,14 +78,15 @@ def aside(path: Path) -> Iterator[Path]:
     except BaseException as error:
         with suppress(OSError):
             remove(temporary)
-        if isinstance(error, Exception) and (cause := os_error(error, path)):
+        ours = isinstance(error, (InputError, OSError)) or not isinstance(error, Exception)
+        if not ours and (cause := os_error(error, path)):
             raise cause from error
         raise
     _sync_entries(path.parent)
     remove(old)
 
 
-def os_error(error: Exception, path: Path) -> OSError | None:
+def os_error(error: BaseException, path: Path) -> OSError | None:
     """The operating system's error behind a library's own: torch.save handles it when it raises,
     the libraries in Rust (safetensors, tokenizers) have its number in their text."""
     if isinstance(error.__context__, OSError):

@@ -120,3 +120,12 @@ def test_a_growing_file_knows_its_position_and_is_cut_back(
     again.clear()
     assert not path.exists() and again.position() == at[0]
     assert again.fault(at[0]) is None
+
+
+def test_an_error_in_words_is_not_replaced_by_the_one_behind_it(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="say what to do"), aside(tmp_path / "file"):
+        try:
+            (tmp_path / "nothing").read_text()
+        except OSError as error:
+            raise InputError("say what to do") from error
+    assert not any(tmp_path.iterdir())

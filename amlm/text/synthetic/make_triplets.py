@@ -18,6 +18,7 @@ from amlm.text.cleaning.spoken import remove_speaker_codes
 from amlm.text.readers import read_texts
 from amlm.text.synthetic.paraphrase import ANTONYMS, SYNONYMS, corpus_triplets, read_exchange
 from amlm.util.errors import InputError
+from amlm.util.files import aside
 from amlm.util.progress_bar import progress_bar
 
 ABOUT = "Make triplets (anchor, positive, negative) from the built-in grammar or from text."
@@ -65,19 +66,15 @@ def make_triplets(options: TripletOptions) -> Counter[str]:
     if GRAMMAR in sources and options.count is None:
         raise InputError("count=... is needed: the grammar makes any number of triplets")
     streams = [_stream(name, options) for name in dict.fromkeys(sources)]
-    aside, row, kinds = out.with_name(f".{out.name}.aside"), ROWS[out.suffix], Counter[str]()
-    try:
-        with aside.open("w", encoding="utf-8", newline="\n") as file:
-            if out.suffix == ".tsv":
-                file.write("\t".join(Triplet._fields) + "\n")
-            in_turn = filter(None, chain.from_iterable(zip_longest(*streams)))
-            made = islice(in_turn, options.count)
-            for triplet in progress_bar(made, total=options.count, unit=" triplets", desc=out.name):
-                file.write(row(triplet) + "\n")
-                kinds[triplet.kind] += 1
-        aside.replace(out)
-    finally:
-        aside.unlink(missing_ok=True)
+    row, kinds = ROWS[out.suffix], Counter[str]()
+    with aside(out) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        if out.suffix == ".tsv":
+            file.write("\t".join(Triplet._fields) + "\n")
+        in_turn = filter(None, chain.from_iterable(zip_longest(*streams)))
+        made = islice(in_turn, options.count)
+        for triplet in progress_bar(made, total=options.count, unit=" triplets", desc=out.name):
+            file.write(row(triplet) + "\n")
+            kinds[triplet.kind] += 1
     _report(out, kinds, options.count)
     return kinds
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from amlm.util.errors import InputError
+from amlm.util.files import write_json
 
 
 @dataclass
@@ -45,7 +46,7 @@ def open_rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[BinaryIO
         _check_options(path, options_file, options)
         progress = _whole_rows(path)
     else:
-        options_file.write_text(json.dumps(options, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        write_json(options_file, options, indent=2)
         progress = Progress()
     with path.open("ab") as file:
         yield file, progress
