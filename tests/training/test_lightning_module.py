@@ -75,9 +75,9 @@ def test_a_training_step_equals_a_literal_implementation(sampler: Any, signal: A
     loss = module.training_step(_batch(ids, slice(0, G)), 0)
     loss.backward()  # type: ignore[no-untyped-call]
 
-    twin = to_hugging_face(module.model)
+    reference = to_hugging_face(module.model)
     corruption = masking.corrupt(ids, 7)
-    logits = twin(corruption.inputs_GL).logits
+    logits = reference(corruption.inputs_GL).logits
     losses, correct, total, loss_sum = [], [0] * V, [0] * V, [0.0] * V
     for row in range(G):
         for at in range(L):
@@ -97,7 +97,7 @@ def test_a_training_step_equals_a_literal_implementation(sampler: Any, signal: A
 
     assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
     ours = dict(module.model.named_parameters())
-    for name, parameter in twin.named_parameters():
+    for name, parameter in reference.named_parameters():
         assert parameter.grad is not None and ours[name].grad is not None
         torch.testing.assert_close(ours[name].grad, parameter.grad, rtol=1e-4, atol=1e-6)
     assert masking.statistics["total"].tolist() == total
@@ -206,3 +206,44 @@ def test_validation_is_the_mean_over_labels_in_any_dtype(dtype: torch.dtype) -> 
     assert found["accuracy"] == pytest.approx(correct / labels, rel=1e-7)
     validation.add(Predictions(valid_M.long(), correct_M, nll_M * math.nan, valid_M, valid_M))
     assert math.isnan(validation.close()["loss"])
+
+
+@pytest.mark.parametrize("signal", [Hard(), Soft()])
+def test_the_first_rank_saves_the_sums_of_all_and_the_others_resume_from_zero(signal: Any) -> None:
+    ids, half = _ids(), G // 2
+    whole = _module(_policy(signal=signal))
+    whole.training_step(_batch(ids, slice(0, G)), 0)
+    whole.window.add_gradient_norm(torch.tensor(2.0))
+    ranks = [_module(_policy(signal=signal)) for _ in range(2)]
+    for rank, module in enumerate(ranks):
+        module._trainer = SimpleNamespace(global_rank=rank, world_size=2)  # type: ignore[assignment]
+        module.training_step(_batch(ids, slice(rank * half, (rank + 1) * half)), 0)
+        module.window.add_gradient_norm(torch.tensor(2.0))
+
+    # What every rank holds, in the order in which it is reduced, so that it can be summed here.
+    def held(module: AdaptiveMaskedLM) -> list[torch.Tensor]:
+        statistics = [each.clone() for each in module.masking.statistics.values()]
+        return [*statistics, module.window.totals(lambda each: each)]
+
+    totals = [one + other for one, other in zip(held(ranks[0]), held(ranks[1]), strict=True)]
+    for rank, module in enumerate(ranks):
+        after = iter(totals)
+        module.gather_sums(lambda _, after=after: next(after), first=rank == 0)  # type: ignore[misc]
+
+    saved = ranks[0].state_dict()
+    for name, expected in whole.masking.statistics.items():
+        torch.testing.assert_close(ranks[0].masking.statistics[name], expected)
+        assert not ranks[1].masking.statistics[name].any()
+    assert ranks[0].window.maskable == whole.window.maskable
+    assert not ranks[1].window.totals(lambda each: each).any()
+
+    for module in ranks:
+        state: dict[str, Any] = {"state_dict": dict(saved), "lr_schedulers": [{"base_lrs": []}]}
+        module.on_load_checkpoint(state)
+        module.load_state_dict(state["state_dict"])
+    for name, sums in ranks[0].masking.statistics.items():
+        assert torch.equal(
+            sums + ranks[1].masking.statistics[name], saved[f"masking.statistics_{name}"]
+        )
+    assert not ranks[1].window.totals(lambda each: each).any()
+    assert torch.equal(ranks[1].masking.table_V, saved["masking.table_V"])
