@@ -135,10 +135,14 @@ def _corpora_of(
             held_out[each] = dev_files[each]
             continue
         if not config.holdout:
-            missing = f"no {each}.dev next to {each}.train" if is_folder else "no held-out text"
+            if is_folder and not dev_files:  # as in the release of 2026
+                missing = f"no *.dev file beside the {len(train_corpora)} *.train files"
+            else:
+                missing = f"no {each}.dev next to {each}.train" if is_folder else "no held-out text"
             raise InputError(
                 f"{option}={path} has {missing}: every source needs its own. Give "
-                f"data.sources.{name}.dev=<held-out text>, or data.holdout=0.01 to hold out 1 %"
+                f"data.sources.{name}.dev=<held-out text>, or data.holdout=0.01 to hold out 1 % of "
+                "each source's words and train on the rest"
             )
         part = PartCorpus(each, whole, config.holdout, config.seed, held_out=True)
         held_out[each], train_corpora[each] = part, replace(part, held_out=False)

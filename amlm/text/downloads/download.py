@@ -1,7 +1,8 @@
 """``python -m amlm.data download``: BabyLM text and evaluation items, verified and resumable.
 
-The 2025 challenge's release is on OSF (https://osf.io/ryjfm): each text is a zip archive, found by
-its address; the evaluation items are a folder of files, found by its name.
+The 2026 challenge's release is on the Hugging Face Hub. That of 2025 is on OSF
+(https://osf.io/ryjfm): each text is a zip archive, found by its address; the evaluation items are a
+folder of files, found by its name.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from amlm.config.command_line import run
 from amlm.config.options import NEEDED, option
 from amlm.text.downloads import osf
 from amlm.text.downloads.archive import unpack
+from amlm.text.downloads.evaluation_2026 import EWOK, ITEMS, fetch_evaluation
 from amlm.text.downloads.hub_repository import fetch_repository
 from amlm.text.downloads.pins import SUMS_FILE, note_sums, pinned, read_sums
 from amlm.text.downloads.remote import Unreachable, fetch, path_in
@@ -26,11 +28,18 @@ from amlm.util.nearest import nearest
 from amlm.util.terminal import say
 
 HUB = "hub:"
-EWOK = "ewok-core/ewok-core-1.0"
+
+
+class HubSource(NamedTuple):
+    """A part of the release of 2026."""
+
+    about: str
+    layout: str  # the resulting files
+    repository: str
 
 
 class Source(NamedTuple):
-    """A part of the release."""
+    """A part of the release of 2025."""
 
     about: str
     layout: str  # the resulting files
@@ -46,26 +55,36 @@ def _items(about: str, folder: str) -> Source:
     return Source(about, f"{folder}/<task>/...", "ryjfm", ("evaluation_data", folder))
 
 
-CATALOGUE = {
-    "strict_small": _text(
-        "text of the strict-small track, 10M words", "y7djq", "train_10M", "train"
+def _text_2026(about: str, track: str) -> HubSource:
+    return HubSource(about, "<source>.train.txt", f"BabyLM-community/BabyLM-2026-{track}")
+
+
+CATALOGUE: dict[str, Source | HubSource] = {
+    "strict_small_2026": _text_2026("text of 2026, strict-small track, 10M words", "Strict-Small"),
+    "strict_2026": _text_2026("text of 2026, strict track, 100M words", "Strict"),
+    "eval_2026": HubSource(
+        "evaluation items of 2026, both suites, with GlobalPIQA and EWoK",
+        "evaluation_data/<suite>/<task>/...",
+        ITEMS,
     ),
-    "strict": _text("text of the strict track, 100M words", "ywea7", "train_100M", "train"),
-    "dev": _text("development text of all sources", "uyd7v", "dev", "dev"),
-    "test": _text("test text of all sources", "ftwu3", "test", "test"),
-    "eval_full": _items("evaluation items for a final model", "full_eval"),
-    "eval_fast": _items("evaluation items for checkpoints, a part of each task", "fast_eval"),
+    "strict_small": _text(
+        "text of 2025, strict-small track, 10M words", "y7djq", "train_10M", "train"
+    ),
+    "strict": _text("text of 2025, strict track, 100M words", "ywea7", "train_100M", "train"),
+    "dev": _text("development text of 2025, all sources", "uyd7v", "dev", "dev"),
+    "test": _text("test text of 2025, all sources", "ftwu3", "test", "test"),
+    "eval_full": _items("evaluation items of 2025 for a final model", "full_eval"),
+    "eval_fast": _items("evaluation items of 2025 for checkpoints", "fast_eval"),
 }
 
 ABOUT = "\n".join(
     [
         "Downloads BabyLM text or evaluation items; an interrupted download resumes.",
         "",
-        "  what=          files in <out>",
-        *(f"  {name:<14} {each.layout}: {each.about}" for name, each in CATALOGUE.items()),
+        "  what=             files in <out>",
+        *(f"  {name:<18}{each.layout}: {each.about}" for name, each in CATALOGUE.items()),
         "  hub:<owner>/<name>[@revision]",
-        "                 all files of a dataset on the Hugging Face Hub, for example",
-        f"                 hub:BabyLM-community/BabyLM-2026-Strict-Small or hub:{EWOK}",
+        f"{'':20}all files of a dataset on the Hugging Face Hub, e.g. hub:{EWOK}",
         "",
         "Files are verified against the server's sizes and checksums, and against the SHA-256 sums",
         f"of the first download, which it leaves in <out>/{SUMS_FILE}. For the Hub, @<commit> pins",
@@ -111,10 +130,13 @@ def download(
     try:
         out.mkdir(parents=True, exist_ok=True)
         with FileLock(out / ".lock", timeout=0):
-            if source:
+            if isinstance(source, Source):
                 _fetch_source(source, out, options.sums, api, say)
+            elif options.what == "eval_2026":
+                _report(fetch_evaluation(out, hub, say), out, say)
             else:
-                _report(fetch_repository(options.what.removeprefix(HUB), out, hub), out, say)
+                repository = source.repository if source else options.what.removeprefix(HUB)
+                _report(fetch_repository(repository, out, hub), out, say)
     except (FileExistsError, NotADirectoryError):
         raise InputError(f"out={out} is not a folder, or contains a file in its place") from None
     except Timeout:
@@ -158,6 +180,15 @@ def _report(sizes: Sequence[int], out: Path, say: Callable[[str], None]) -> None
 
 
 def _next_steps(what: str, out: Path) -> list[str]:
+    if what.startswith(HUB) or what in ("strict_small_2026", "strict_2026"):
+        if not any(out.rglob("*.train.txt")):
+            return []
+        return [
+            "The release of 2026 has no development text: data.holdout=0.01 holds out 1 % of each "
+            "source, drawn by data.seed in runs of lines, about 100,000 of 10 million words, and "
+            "trains on the rest",
+            f"next: python -m amlm.train data=babylm data.dir={out} data.holdout=0.01",
+        ]
     if what in ("strict_small", "strict", "dev"):
         train, dev = any(out.rglob("*.train")), any(out.rglob("*.dev"))
         if train and dev:
@@ -167,6 +198,12 @@ def _next_steps(what: str, out: Path) -> list[str]:
     if what == "eval_full":
         return [
             f"full EWoK is separate: python -m amlm.data download what={HUB}{EWOK} out=<folder>"
+        ]
+    if what == "eval_2026":
+        command = "python -m amlm.evaluate model=<run> data_dir="
+        return [
+            f"next: {command}{out}/evaluation_data/full_eval suite=full tasks=[...], or",
+            f"      {command}{out}/evaluation_data/fast_eval tasks=[...] for checkpoints",
         ]
     return []
 

@@ -1,0 +1,118 @@
+"""A local stand-in of the Hugging Face Hub.
+
+It answers the four requests that huggingface_hub makes for a repository without Xet storage: its
+commit, its tree, and HEAD and GET of a file. Xet transfers are not tested here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+COMMIT = "c" * 40
+LARGE = "data/a.train.txt"
+
+
+class Hub(ThreadingHTTPServer):
+    """The stand-in.
+
+    Attributes:
+        repositories: contents by path, by name; `LARGE` files are in large-file storage, known by
+            their SHA-256.
+        files: those of the repository ``owner/name``.
+        gated: repositories whose files other than ``README.md`` are refused.
+        sent: what it sends instead, by path.
+        error: status and code of every answer about the repository, if it refuses.
+        asked: addresses that its commit was asked at.
+        got: paths of files asked for.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.files = {"README.md": b"# Text\n", LARGE: b"a line\n" * 500}
+        self.repositories = {"owner/name": self.files}
+        self.gated: set[str] = set()
+        self.sent: dict[str, bytes] = {}
+        self.error: tuple[int, str] | None = None
+        self.asked: list[str] = []
+        self.got: list[str] = []
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def entry(self, repository: str, path: str) -> dict[str, Any]:
+        content = self.repositories[repository][path]
+        blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+        entry = {"type": "file", "path": path, "size": len(content), "oid": blob}
+        if path == LARGE:
+            digest = hashlib.sha256(content).hexdigest()
+            entry["lfs"] = {"oid": digest, "size": len(content), "pointerSize": 130}
+        return entry
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: Hub
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        api = path.startswith("/api/")
+        owner, name, *rest = path.removeprefix("/api").removeprefix("/datasets/").split("/")
+        repository, asked = f"{owner}/{name}", "/".join(rest)
+        if repository not in self.server.repositories:
+            self.answer(404, {"X-Error-Code": "RepoNotFound"}, b"{}")
+        elif api and self.server.error:
+            status, code = self.server.error
+            self.answer(status, {"X-Error-Code": code}, b"{}")
+        elif api and asked in ("", "revision/v2"):
+            self.server.asked.append(path)
+            self.answer(200, {}, json.dumps({"id": repository, "sha": COMMIT}).encode())
+        elif api and asked == f"tree/{COMMIT}":
+            files = self.server.repositories[repository]
+            entries = [self.server.entry(repository, each) for each in files]
+            self.answer(200, {}, json.dumps(entries).encode())
+        else:
+            self.answer_file(repository, asked.removeprefix(f"resolve/{COMMIT}/"))
+
+    def answer_file(self, repository: str, name: str) -> None:
+        if repository in self.server.gated and name != "README.md":
+            self.answer(403, {"X-Error-Code": "GatedRepo"}, b"{}")
+            return
+        entry = self.server.entry(repository, name)
+        etag = entry.get("lfs", entry)["oid"]
+        if self.command == "GET":
+            self.server.got.append(name)
+        content = self.server.sent.get(name, self.server.repositories[repository][name])
+        self.answer(200, {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT}, content)
+
+    do_HEAD = do_GET
+
+    def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    made = Hub()
+    threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
+    yield made
+    made.shutdown()
+    made.server_close()
