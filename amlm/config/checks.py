@@ -9,6 +9,7 @@ from operator import attrgetter
 from amlm.config.options import check_ranges
 from amlm.config.schema import Config, DataConfig
 from amlm.util.errors import InputError
+from amlm.util.nearest import nearest
 
 
 def check_division(config: Config, devices: int) -> None:
@@ -51,6 +52,7 @@ def check(config: Config) -> None:
     if config.trainer.replay and config.run_dir is None:
         raise InputError("debug=replay needs the folder of a run that has diverged: run_dir=...")
     _check_shares(config.data)
+    _check_languages(config.data)
     _check_effects(config)
 
 
@@ -92,3 +94,17 @@ def _check_shares(data: DataConfig) -> None:
     total = math.fsum(data.shares.values())
     if data.shares and abs(total - 1) > 1e-6:
         raise InputError(f"data.shares={dict(data.shares)} sum to {total:g}: they must sum to 1")
+
+
+def _check_languages(data: DataConfig) -> None:
+    known = "eng", "nld", "zho"
+    for name, language in data.languages.items():
+        if language not in known:
+            raise InputError(
+                f"data.languages.{name}={language} is no language of the multilingual track"
+                f"{nearest(language, known)}: it must be one of {', '.join(known)}"
+            )
+    if data.languages and data.track != "multilingual":
+        raise InputError(
+            f"data.languages={dict(data.languages)} has no effect without data.track=multilingual"
+        )

@@ -149,6 +149,8 @@ class PathsConfig:
 NOT_SCIENCE = (
     # names, and what is done with the record
     *("name", "choices", "sweep", "objective", "components", "logger.*"),
+    # what only refuses
+    *("data.track", "data.languages*"),
     # places
     *("run_dir", "paths.*", "data.dir", "data.triplets", "data.sources.*.path"),
     *("data.sources.*.dev", "tokenizer.path", "evaluation.data_dir"),

@@ -76,6 +76,15 @@ class DataConfig:
         "use the sources as they are",
     )
     allow_repeat: bool = option(False, "repeat a source that has too few words for its share")
+    track: str | None = option(
+        None,
+        "BabyLM track: a run above its words, ten passes or words seen is refused, and a "
+        "datasheet written; null: any text",
+        choices=("strict_small", "strict", "multilingual"),
+    )
+    languages: dict[str, str] = option(
+        {}, "for data.track=multilingual: eng, nld or zho for each source, by its name"
+    )
     holdout: float = option(
         0.0, "fraction to hold out of a source that has no held-out text", ge=0, le=0.5
     )

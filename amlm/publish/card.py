@@ -13,6 +13,7 @@ from amlm.evaluation.results import CORRELATIONS, SCORES_FILE
 from amlm.evaluation.rules import DEFAULT
 from amlm.publish.run_models import FINAL, RunModel, RunRecord
 from amlm.util.errors import InputError
+from amlm.util.text_table import markdown
 
 CARD_FILE = "README.md"
 PAPER = "https://arxiv.org/abs/2510.20475"
@@ -76,12 +77,6 @@ def _format_figure(figure: dict[str, float | None], metric: str) -> list[str]:
     digits = 3 if metric in CORRELATIONS else 1
     interval = "" if low is None or high is None else f"{low:.{digits}f} to {high:.{digits}f}"
     return ["-" if score is None else f"{score:.{digits}f}", interval]
-
-
-def _markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    head, *rest = rows
-    lines = [head, ["---"] * len(head), *rest]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _choice(component: Any) -> str:
@@ -174,15 +169,15 @@ def model_card(
         "```python\nfrom transformers import pipeline\n\n"
         f'fill = pipeline("fill-mask", "{address}"{revision})\n'
         f'fill("The cat [MASK] on the mat.")\n```',
-        _markdown_table(_facts(model, run)),
+        markdown(_facts(model, run)),
         "## Results",
         "Plain masked language modeling on held-out text at a mask ratio of "
         f"{run.config['validation']['ratio']:.0%}, with the same masks at every validation:",
-        _markdown_table(revisions),
+        markdown(revisions),
     ]
     if scores:
         rows = [["task", "score", "95 % interval"], *scores]
-        sections += ["Evaluation:", _markdown_table(rows)]
+        sections += ["Evaluation:", markdown(rows)]
     sections += [
         "## Configuration",
         "Trained with `amlm` "

@@ -92,6 +92,7 @@ def _write_split(
                     "words_kept": source.words,
                     "lines": totals.lines,
                     "words": totals.words,
+                    "bytes": totals.bytes,
                     "tokens": totals.tokens,
                 }
             )

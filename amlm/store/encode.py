@@ -29,11 +29,13 @@ class Totals:
     Attributes:
         counts_V: occurrences of each type.
         lines, words: number of lines and of words.
+        bytes: of the lines in UTF-8, each with its end.
     """
 
     counts_V: NDArray[np.int64]
     lines: int = 0
     words: int = 0
+    bytes: int = 0
 
     @property
     def tokens(self) -> int:
@@ -93,6 +95,7 @@ class Encoder:
                 totals.counts_V += np.bincount(ids_N, minlength=self.vocab_size)
                 totals.words += int(words_N.sum(dtype=np.int64))
                 totals.lines += len(chunk)
+                totals.bytes += sum(map(len, map(str.encode, chunk))) + len(chunk)
                 yield totals
 
     def _encode(self, lines: Iterable[str]) -> Iterator[tuple[list[str], list[Encoding]]]:

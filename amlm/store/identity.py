@@ -19,7 +19,7 @@ from amlm.text.corpora import Corpus, fingerprint
 from amlm.text.readers import digest
 from amlm.tokenizers.existing import existing_files
 
-STORE_VERSION = 6  # part of the key: increment it when the format or tokenizer changes
+STORE_VERSION = 7  # part of the key: increment it when the format or tokenizer changes
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from amlm.config.schema import Config
+from amlm.store.budget import check_budget
 from amlm.store.describe import describe_store
 from amlm.store.token_store import TokenStore, find_store, open_store
 from amlm.util.errors import InputError
@@ -17,10 +18,17 @@ SHOWN_TYPES = 20
 
 
 def prepare(config: Config) -> TokenStore:
-    """Builds the store that a run with these options would use, and prints its contents."""
+    """Builds the store that a run with these options would use, and prints its contents.
+
+    Raises:
+        InputError: a run would be beyond the budget of its track.
+    """
     cache = Path(config.paths.cache).expanduser()
     store = open_store(config.data, config.tokenizer, cache, print)
     print(describe_store(store))  # noqa: T201
+    if config.trainer.max_steps is None:  # otherwise the batch plan decides how often it is seen
+        sources, data = store.meta["sources"]["train"], config.data
+        check_budget(data.track, sources, data.epochs, data.languages)
     return store
 
 

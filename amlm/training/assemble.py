@@ -33,6 +33,7 @@ from amlm.models.build import build_model
 from amlm.models.deberta import DebertaV2MaskedLM
 from amlm.models.substrings import cached_substring_index
 from amlm.models.tied import FusedEmbedding
+from amlm.store.budget import check_budget
 from amlm.store.datamodule import TextDataModule
 from amlm.store.plan import BatchPlan, make_plan
 from amlm.store.token_store import TokenStore
@@ -72,7 +73,11 @@ class Parts:
 
 
 def make_parts(config: Config, store: TokenStore) -> Parts:
-    """Batch plan, module and data module of a configuration, for a store."""
+    """Batch plan, module and data module of a configuration, for a store.
+
+    Raises:
+        InputError: the text is too short for a step, or beyond the budget of its track.
+    """
     plan = make_plan(
         store.tokens("train"),
         sequence_length=config.data.sequence_length,
@@ -81,6 +86,8 @@ def make_parts(config: Config, store: TokenStore) -> Parts:
         max_steps=config.trainer.max_steps,
         seed=config.seed,
     )
+    sources, epochs = store.meta["sources"]["train"], plan.epoch(plan.total_steps)
+    check_budget(config.data.track, sources, epochs, config.data.languages)
     module = make_module(config, store, plan.total_steps)
     authors = config.validation.protocol == "authors"
     data = TextDataModule(

@@ -6,6 +6,7 @@
 
 | kind | content |
 | --- | --- |
+| ``data`` | text, words by source and checksums, of a run in a track |
 | ``train``, ``validation`` | means since the previous one; plain masked LM on held-out text |
 | ``mask_update`` | one update of the masking table |
 | ``checkpoint``, ``evaluation`` | a word checkpoint; scores of zero-shot tasks |

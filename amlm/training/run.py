@@ -23,6 +23,7 @@ from amlm.training.callbacks.checkpoints import Checkpoints
 from amlm.training.callbacks.stop import Stop
 from amlm.training.cards import write_cards
 from amlm.training.checkpoint_files import has_checkpoint, newest
+from amlm.training.datasheet import data_record, write_datasheet
 from amlm.training.devices import check_device, uses_cuda, world_size
 from amlm.training.launch import Ranks, joined, launched, share, start_ranks
 from amlm.training.mirrors import check_logger, make_mirrors
@@ -137,6 +138,9 @@ def _run_in_folder(config: Config, parts: Parts, claimed: RunFolder, ranks: Rank
             run_log.clear()
         if ranks.first and not (claimed.resumes and (claimed.path / run_folder.RUN_FILE).exists()):
             run_folder.describe(claimed.path, config, parts.store.content)
+        if ranks.first and not claimed.resumes and config.data.track:
+            run_log.write("data", data_record(config, parts.store, parts.plan))
+            write_datasheet(claimed.path)
         (saves,) = (each for each in callbacks if isinstance(each, Checkpoints))
         (stop,) = (each for each in callbacks if isinstance(each, Stop))
         history = _history(claimed, run_log, saves, config)

@@ -1,4 +1,4 @@
-"""Plain-text tables."""
+"""Plain-text and Markdown tables."""
 
 from __future__ import annotations
 
@@ -17,3 +17,10 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; the first row is its head."""
+    head, *rest = rows
+    lines = [head, ["---"] * len(head), *rest]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
