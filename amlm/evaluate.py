@@ -93,9 +93,7 @@ def run(options: Options) -> None:
             `amlm.evaluation.submission.submit`; or options that don't go together.
     """
     if options.submission is not None:
-        from amlm.evaluation.submission.submit import submit
-
-        say(f"submission: {submit(options)}")
+        _submit(options)
         return
 
     import torch
@@ -127,6 +125,33 @@ def run(options: Options) -> None:
                 finetune(each, untrained=True)
     if len(revisions) == 1 and (options.suite == "full" or options.finetune or options.anchors):
         say(f"\n{_leaderboard(options)}")
+
+
+def _submit(options: Options) -> None:
+    """Writes the submission file and, for a run of `amlm.train`, beside it the form's fields."""
+    from amlm.evaluation.places import find_model
+    from amlm.evaluation.submission.submit import submit
+    from amlm.evaluation.submission.validity import card_problems
+    from amlm.publish.form import form_fields
+    from amlm.training.read_run import read_run
+    from amlm.training.record import LOG_FILE
+    from amlm.util.files import write_json
+
+    path = submit(options)
+    say(f"submission: {path}")
+    run = Path(options.model).expanduser()
+    if (run / LOG_FILE).is_file():
+        form = path.with_suffix(".form.json")
+        fields = form_fields(read_run(run), options.track, path)
+        write_json(form, fields, indent=1)
+        empty = ", ".join(name for name, value in fields.items() if value is None)
+        say(f"fields of the form: {form} (yours to fill: {empty})")
+    source = find_model(options.model, "main")
+    if source.revision is None:  # a folder
+        card = Path(source.path) / "README.md"
+        for problem in card_problems(card.read_text("utf-8") if card.is_file() else None):
+            say(f"before you submit: {problem}; `python -m amlm.export license=...` writes one")
+    say("nothing was sent: the leaderboard also needs the model, public, on the Hugging Face Hub")
 
 
 def _leaderboard(options: Options) -> str:

@@ -10,13 +10,13 @@ import torch
 
 from amlm.benchmark.agreement import max_differences
 from amlm.benchmark.bench_options import Options, configuration
-from amlm.benchmark.cost import step_operations
 from amlm.benchmark.memory import peak_memory
 from amlm.benchmark.steps import BATCHES, OurStep, TheirStep, zero_gradients
 from amlm.benchmark.synthetic_text import synthetic_store
 from amlm.benchmark.timing import Spread, matrix_rate, run_interleaved, time_task
 from amlm.masking.rows import Corruption, MaskedRows
 from amlm.masking.signals import Predictions
+from amlm.models.cost import step_operations
 from amlm.models.substrings import build_substring_index
 from amlm.store.token_store import TokenStore
 from amlm.tokenizers.surfaces import surfaces_of

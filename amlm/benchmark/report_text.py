@@ -24,7 +24,7 @@ DECIMALS = ("speedup", "substring_table_s", "tokens_per_word", "projected_minute
 NOTES = """\
 Median over rounds, minimum and maximum in parentheses. hugging_face: a plain step of the same
 model, batch and optimizer, with full logits. useful_flops_share: necessary operations per second
-(see amlm/benchmark/cost.py), relative to the rate of a large square matrix product in the same
+(see amlm/models/cost.py), relative to the rate of a large square matrix product in the same
 rounds. Shares and overheads are fractions of our step. nhot_overhead is the cost of n-hot
 embeddings without building their substring index, which takes substring_table_s. peak_memory:
 weights, optimizer, activations and gradients, measured in a separate process."""

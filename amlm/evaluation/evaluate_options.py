@@ -82,6 +82,9 @@ class Options:
         "no evaluation: collate the results in out into this submission file, or list what is "
         "missing and the commands that produce it",
     )
+    allow_missing: bool = option(
+        False, "submission: write null, which counts as 0, for results that are missing"
+    )
     track: str = option(
         "strict-small",
         "track of the submission: 100 million words seen and 19 checkpoints, or 1 billion and 28",

@@ -79,7 +79,7 @@ def _format_figure(figure: dict[str, float | None], metric: str) -> list[str]:
     return ["-" if score is None else f"{score:.{digits}f}", interval]
 
 
-def _choice(component: Any) -> str:
+def component_text(component: Any) -> str:
     # E.g. "linear (start 0.4, end 0.15)" for the component and its options.
     target = str(component["_target_"]).rsplit(".", 1)[-1].lower()
     shown = _without_paths({k: v for k, v in component.items() if k != "_target_"})
@@ -119,7 +119,7 @@ def _facts(model: RunModel, run: RunRecord) -> list[list[str]]:
             f"heads, n-hot embeddings: {sizes['nhot']['fusion']}",
         ],
         *[
-            [f"masking {component}", _choice(masking[component])]
+            [f"masking {component}", component_text(masking[component])]
             for component in ("signal", "schedule", "sampler", "replacement")
         ],
         ["optimizer", f"{config['optimizer']['name']}, learning rate {config['optimizer']['lr']}"],
@@ -159,7 +159,7 @@ def model_card(
         ],
     ]
     config = {name: _without_paths(run.config[name]) for name in SECTIONS}
-    adaptive = _choice(run.config["masking"]["signal"]) != "uniform"
+    adaptive = component_text(run.config["masking"]["signal"]) != "uniform"
     sections = [
         front_matter(license, language),
         f"# {run.config['name']}, {model.name}",

@@ -18,12 +18,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from amlm.bench import bench
 from amlm.benchmark import measure, scoring_speed, synthetic_text
 from amlm.benchmark.bench_options import Options, cases, configuration
-from amlm.benchmark.cost import step_operations
 from amlm.benchmark.report_text import format_results, machine
 from amlm.benchmark.run_speed import measure_run
 from amlm.benchmark.steps import BATCHES, OurStep
 from amlm.benchmark.timing import Spread, run_interleaved
 from amlm.models.build import build_model, save_hugging_face
+from amlm.models.cost import step_operations
 from amlm.tokenizers.bpe import save_tokenizer
 from amlm.util.errors import InputError
 

@@ -8,7 +8,8 @@
 | ``glue`` | predictions of the fine-tuning tasks, merged |
 | ``fast_eval_results`` | by task, a list of ``{group: score}``, one entry per checkpoint |
 
-No model is run here: the scores of the fast suite are computed from its predictions.
+A part without results is null, if the user asks for that. No model is run here: the scores of the
+fast suite are computed from its predictions.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from amlm.evaluation.places import checkpoints, find_model
 from amlm.evaluation.results import results_folder
 from amlm.evaluation.rules import DEFAULT, RULES, Rules
 from amlm.evaluation.submission import official, sizes
+from amlm.evaluation.submission.validity import aoa_keys, violations
 from amlm.evaluation.zero_shot import reading
 from amlm.evaluation.zero_shot.run_tasks import items_of
 from amlm.evaluation.zero_shot.tasks import find
 from amlm.util.errors import InputError
 from amlm.util.files import write_json
+from amlm.util.terminal import say
 
 # Options of `amlm.evaluate` that produce results, to be followed by a list of tasks.
 FULL, FINETUNE, FAST = "suite=full tasks", "finetune", f"revision={CHECKPOINTS} tasks"
@@ -47,8 +50,8 @@ def submit(options: Options) -> Path:
     """Writes the file ``submission`` from the results in ``out``, and returns its path.
 
     Raises:
-        InputError: results are missing or have the wrong size. The message lists all of them and
-            the commands that produce them.
+        InputError: results are missing or have the wrong size, or the leaderboard would refuse the
+            file. The message lists all of them and the commands that produce them.
     """
     given = ("tasks", "finetune", "baselines")
     if any(getattr(options, name) for name in given) or options.revision != "main":
@@ -62,8 +65,17 @@ def submit(options: Options) -> Path:
     rules = RULES[options.rules]
     folder = results_folder(options.out, find_model(options.model, "main").name, "main").parent
     content, gaps = collate(folder, rules, options.backend, options.data_dir, options.track)
-    if gaps:
+    if gaps and not options.allow_missing:
         raise InputError(_refusal(options, gaps))
+    if problems := violations(content, rules, options.track):
+        lines = "\n".join(f"  {each}" for each in problems)
+        raise InputError(
+            f"submission={options.submission} would be refused by the leaderboard:\n{lines}\n"
+            f"Remove the files of these tasks in {folder} and evaluate them again"
+        )
+    if gaps:
+        lines = "\n".join(_listed(gaps, checkpoint_names(options.track)))
+        say(f"written as null, which counts as 0:\n{lines}")
     write_json(path, content)
     return path
 
@@ -71,7 +83,8 @@ def submit(options: Options) -> Path:
 def collate(
     folder: Path, rules: Rules, backend: str, data_dir: str | None, track: str
 ) -> tuple[dict[str, Any], list[Gap]]:
-    """The content of the submission file from a folder ``results/<model>``, and what is missing.
+    """The content of the submission file from a folder ``results/<model>``, and what is missing and
+    therefore null.
 
     The correct answers are from the data of the fast suite, ``data_dir``.
     """
@@ -84,7 +97,7 @@ def collate(
             return read()
         except official.NotSubmittable as reason:
             gaps.append(Gap(produced_by, task, str(reason), revision))
-            return {}
+            return None
 
     main, steps = folder / "main", checkpoint_names(track)
     content: dict[str, Any] = {
@@ -94,10 +107,12 @@ def collate(
         for name in sizes.SIZES[rules.year]["full"]
     }
     age = partial(official.age_of_acquisition, main, rules, backend, steps)
-    content |= read_or_note(FULL, "aoa", age)
-    content["glue"] = {}
+    content |= read_or_note(FULL, "aoa", age) or dict.fromkeys(aoa_keys(rules))
+    glue: dict[str, Any] = {}
     for name in sizes.GLUE:
-        content["glue"] |= read_or_note(FINETUNE, name, partial(official.fine_tuned, main, name))
+        read = partial(official.fine_tuned, main, name)
+        glue |= read_or_note(FINETUNE, name, read) or {name: None}
+    content["glue"] = glue if any(glue.values()) else None
     content["fast_eval_results"] = {}
     for name in sizes.SIZES[rules.year]["fast"]:
         scorer = cache(partial(_fast_scorer, rules, data_dir, name))
@@ -134,16 +149,24 @@ def _fast_scorer(rules: Rules, data_dir: str | None, name: str) -> Scores:
     return partial(official.group_scores, items=items)
 
 
-def _refusal(options: Options, gaps: Sequence[Gap]) -> str:
-    steps = checkpoint_names(options.track)
+def _listed(gaps: Sequence[Gap], steps: Sequence[str]) -> list[str]:
     revisions: dict[tuple[str, str, str], list[str]] = {}
     for gap in gaps:
         revisions.setdefault(gap[:3], []).append(gap.revision)
-    lines = [f"submission={options.submission} for track={options.track} is incomplete:"]
-    for (produced_by, task, found), names in revisions.items():
-        suite = {FULL: "full suite", FAST: "fast suite", FINETUNE: "fine-tuning"}[produced_by]
-        lines.append(f"  {task} ({suite}) at {_abbreviate(names, steps)}: {found}")
-    lines.append("To produce it:")
+    suites = {FULL: "full suite", FAST: "fast suite", FINETUNE: "fine-tuning"}
+    return [
+        f"  {task} ({suites[produced_by]}) at {_abbreviate(names, steps)}: {found}"
+        for (produced_by, task, found), names in revisions.items()
+    ]
+
+
+def _refusal(options: Options, gaps: Sequence[Gap]) -> str:
+    steps = checkpoint_names(options.track)
+    lines = [
+        f"submission={options.submission} for track={options.track} is incomplete:",
+        *_listed(gaps, steps),
+        "To produce it, or give allow_missing=true to write null for these:",
+    ]
     data = options.data_dir or "<folder>"
     command = f"python -m amlm.evaluate model={options.model} data_dir={data} out={options.out}"
     if options.rules != DEFAULT:

@@ -69,8 +69,8 @@ def _fetch(
     folder.mkdir(parents=True, exist_ok=True)
     at: dict[str, Any] = {"repo_type": "dataset", "revision": commit, "local_dir": folder}
     found = api.verify_repo_checksums(repository, **at)
-    for each in found.mismatches:
-        raise conflict(path_in(folder, each["path"]))
+    for mismatch in found.mismatches:
+        raise conflict(path_in(folder, mismatch["path"]))
     missing = sizes.keys() & set(found.missing_paths)
     check_space(folder, sum(sizes[each] for each in missing))
     if missing:

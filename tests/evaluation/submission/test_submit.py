@@ -180,7 +180,7 @@ def results(complete: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def no_regressions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Saves the time of the regressions."""
-    monkeypatch.setattr(official, "reading_scores", lambda content, data: {})
+    monkeypatch.setattr(official, "reading_scores", lambda content, data: {"spr": 0.0, "rt": 0.0})
 
 
 def refusal(complete: Path, out: Path, **more: Any) -> str:
@@ -307,6 +307,44 @@ def test_missing_results_are_listed_with_the_commands_that_produce_them(
     ):
         assert text in message, text
     assert "supplement (full suite)" not in message and "(fast suite) at all" not in message
+
+
+@pytest.mark.usefixtures("no_regressions")
+def test_missing_results_are_null_only_on_request(
+    complete: Path, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(results / "main" / "zero_shot" / "mlm" / "comps")
+    shutil.rmtree(results / "main" / "finetune" / "qqp")
+    shutil.rmtree(results / "main" / "zero_shot" / "mlm" / "AoA_word")
+    (results / "chck_3M").unlink()
+    message = refusal(complete, tmp_path)
+    assert "allow_missing=true" in message and "comps (full suite) at main: no results" in message
+    run(options(complete, tmp_path, allow_missing=True))
+    content = json.loads((tmp_path / "file.json").read_text())
+    nulls = [key for key, value in content.items() if value is None]
+    assert nulls == ["comps", "aoa_surprisals", "aoa"]
+    assert [name for name, value in content["glue"].items() if value is None] == ["qqp"]
+    for entries in content["fast_eval_results"].values():
+        assert [n for n, entry in enumerate(entries) if entry is None] == [2]
+    said = capsys.readouterr().out
+    assert "written as null" in said and "blimp (fast suite) at chck_3M: no results" in said
+
+
+@pytest.mark.usefixtures("no_regressions")
+def test_what_the_leaderboard_refuses_is_refused_here(
+    complete: Path, results: Path, tmp_path: Path
+) -> None:
+    path = results / "main" / "finetune" / "rte" / "predictions.json"
+    content = json.loads(path.read_text())
+    content["rte"]["predictions"][4]["pred"] = "1"
+    write(path, content)
+    message = refusal(complete, tmp_path)
+    for text in (
+        "would be refused by the leaderboard",
+        "glue: the pred of rte_4 in rte is not an integer: '1'",
+        "evaluate them again",
+    ):
+        assert text in message
 
 
 def test_the_file_of_2025_has_its_own_tasks_and_keys(complete: Path) -> None:
