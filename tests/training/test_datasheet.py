@@ -4,17 +4,20 @@ are compared with the files themselves."""
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from amlm.config.schema import Config
+from amlm.publish.form import form_fields
 from amlm.store import budget
 from amlm.store.prepare import prepare
 from amlm.train import train
 from amlm.training.callbacks import word_checkpoints
 from amlm.training.datasheet import datasheet, write_datasheet
+from amlm.training.read_run import read_run
 from amlm.training.record import read_log
 from amlm.training.run import Result
 from amlm.util.errors import InputError
@@ -70,6 +73,14 @@ def test_the_datasheet_says_what_was_seen(
     tokenizer = (result.folder / "hf" / "tokenizer.json").read_bytes()
     assert facts["sha256"].keys() == {"tokenizer.json", "token ids"}
     assert tokenizer and all(digest in text for digest in facts["sha256"].values())
+
+    fields = form_fields(read_run(result.folder), "strict-small", Path("mine.json"))
+    assert fields["words en"] == facts["words"]
+    assert fields["words seen"] == result.summary["words_seen"] > 0
+    types = len(json.loads(tokenizer)["model"]["vocab"])
+    assert fields["training data"] == "stories, talk" and fields["vocabulary"] == types
+    assert fields["parameters"] > types * 32 and fields["FLOPs"] > 6 * 4 * 512 * 2 * 3 * 32**2
+    assert 0 < fields["GPU-hours training"] < 1
 
 
 def test_a_held_out_share_is_not_counted(
