@@ -149,8 +149,9 @@ _YEARS = (
             "aoa": Task("AoA_word", {"full": ("aoa/cdi_childes.json", "aoa/cdi_human.csv")}),
         },
         data=(
-            "The BabyLM 2026 evaluation data are the data set BabyLM-community/"
-            "BabyLM-2026-Strict-Evals of the Hugging Face Hub; GlobalPIQA is in mrlbenchmarks/"
+            "`python -m amlm.data download what=eval_2026 out=<folder>` fetches the BabyLM 2026 "
+            "evaluation data: the data set BabyLM-community/BabyLM-2026-Strict-Evals of the "
+            "Hugging Face Hub; GlobalPIQA from mrlbenchmarks/"
             "global-piqa-parallel and -nonparallel (eng_latn, split test, one JSON object a line "
             f"in eng_latn.jsonl); {EWOK_SOURCE}"
         ),
