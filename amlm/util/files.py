@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -37,9 +38,15 @@ def _sync_entries(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> list[Path]:
-    """Makes a folder and those above it; returns the new ones, innermost first."""
+    """Makes a folder and those above it; returns the new ones, innermost first.
+
+    Raises:
+        OSError: it can't be made, or is a file.
+    """
     if folder.is_dir():
         return []
+    if folder.exists():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     above = make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
     _sync_entries(folder.parent)
