@@ -17,8 +17,8 @@ def check_division(config: Config, devices: int) -> None:
     if config.masking.counters == "bfloat16" and (devices, config.trainer.accumulate) != (1, 1):
         raise InputError(
             "masking.counters=bfloat16 adds the whole batch of a step at once, as the authors' "
-            f"script does on one device: the number of devices is {devices} and "
-            f"trainer.accumulate={config.trainer.accumulate}, both must be 1"
+            f"script does on one device: the number of devices ({devices}) and "
+            f"trainer.accumulate={config.trainer.accumulate} must both be 1"
         )
     tokens, accumulate = config.data.tokens_per_step, config.trainer.accumulate
     for length in config.data.sequence_length.values():

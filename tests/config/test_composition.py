@@ -24,7 +24,8 @@ CHOICES = [
     f"{group}={choice}"
     for group, choices in GROUPS.items()
     for choice in choices
-    if choice not in ("babylm", "frozen", "mlm_realised", "table", "realised")  # need a path
+    # Those that need a path.
+    if choice not in ("babylm", "frozen", "mlm_realised", "table", "realised", "replay")
 ]
 # Beyond the paper: signal, schedule.
 BEYOND = {
