@@ -1,0 +1,195 @@
+"""The page of a report: one HTML file with its data, style and scripts inside.
+
+What it shows is chosen in `page/page.js`; here is the data for it.
+
+Shapes: V token types, N sentences, L tokens, T updates.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amlm.report.curves import Curve, evenly
+from amlm.report.held_out import probabilities, sentences_of
+from amlm.report.packing import LOWEST, MOST, STEP, pack, pack_groups
+from amlm.report.plots import CURVES, SHOWN_UPDATES, rank_of
+from amlm.report.report_data import KIND, RANK, SPEECH, Group, ReportData
+from amlm.report.report_tables import DRIFT, ReportTable
+from amlm.report.run_drift import RunDrift, Vocabulary
+
+PARTS = Path(__file__).parent / "page"
+POINTS = 250  # of a curve
+NAMED = 12  # extreme types of an update
+Json = dict[str, Any]
+
+
+def html_page(
+    data: ReportData,
+    tables: Sequence[ReportTable],
+    files: Mapping[str, Sequence[str]],
+    sentences: Sequence[str] = (),
+) -> str:
+    """The page.
+
+    Args:
+        data: the runs.
+        tables: shown as they are.
+        files: paths that the page links to, relative to it, by title.
+        sentences: for the sentence viewer, before those of the held-out text.
+    """
+    content = json.dumps(page_data(data, tables, files, sentences), separators=(",", ":"))
+    filled = {
+        "/*STYLE*/": _part("uplot.css") + _part("page.css"),
+        "/*PLOT*/": _part("uplot.js"),
+        "/*SCRIPT*/": _part("charts.js") + _part("page.js") + _part("explore.js"),
+        "/*DATA*/": content.replace("<", "\\u003c"),
+    }
+    page = _part("page.html")
+    for mark, text in filled.items():
+        page = page.replace(mark, text)
+    return page
+
+
+def _part(name: str) -> str:
+    return (PARTS / name).read_text(encoding="utf-8")
+
+
+def page_data(
+    data: ReportData,
+    tables: Sequence[ReportTable],
+    files: Mapping[str, Sequence[str]],
+    sentences: Sequence[str],
+) -> Json:
+    """All that the page shows."""
+    groups = data.groups
+    drifted = [group for group in groups if group.updates]
+    vocabularies = list(dict.fromkeys(g.vocabulary for g in drifted if g.vocabulary))
+    return {
+        "about": f"{len(groups)} group{'s' * (len(groups) != 1)} of runs, {len(data.runs)} "
+        f"run{'s' * (len(data.runs) != 1)}.",
+        "notes": data.notes,
+        "tables": {t.name: {"title": t.title, "rows": t.shown()} for t in tables},
+        "files": files,
+        "charts": {
+            "learning": _charts(groups, CURVES | _task_titles(groups)),
+            "distribution": _charts(
+                groups, {f"mask_update/{name}": (title, 1.0) for name, title in DRIFT.items()}
+            ),
+            "speed": _charts(groups, {"train/tokens_per_second": ("tokens per second", 1.0)}),
+        },
+        "groups": _groups(drifted, vocabularies, sentences),
+        "packing": {"lowest": LOWEST, "step": STEP},
+        "vocabularies": [_vocabulary(each, sentences) for each in vocabularies],
+        "extremes": [_extremes(name, run) for name, run in data.runs if run.updates],
+    }
+
+
+def _task_titles(groups: Sequence[Group]) -> dict[str, tuple[str, float]]:
+    tasks = dict.fromkeys(task for group in groups for task in group.tasks)
+    return {f"evaluation/{task}/score": (f"{task} while training", 1.0) for task in tasks}
+
+
+def numbers(values: Iterable[float]) -> list[float | None]:
+    """Five significant digits; None for NaN."""
+    return [float(f"{value:.5g}") if math.isfinite(value) else None for value in values]
+
+
+def _line(name: str, curve: Curve, scale: float = 1.0) -> Json:
+    found = curve.at(evenly(len(curve.steps), POINTS))
+    line: Json = {"name": name, "x": found.steps, "y": numbers(scale * found.mean)}
+    if max(found.count) > 1:
+        line |= {"low": numbers(scale * found.low), "high": numbers(scale * found.high)}
+    return line
+
+
+def _charts(groups: Sequence[Group], panels: Mapping[str, tuple[str, float]]) -> list[Json]:
+    return [
+        {"title": title, "lines": lines}
+        for name, (title, scale) in panels.items()
+        if (lines := [_line(g.name, g.curves[name], scale) for g in groups if name in g.curves])
+    ]
+
+
+def _order(vocabulary: Vocabulary) -> NDArray[np.intp]:
+    """The types with a surface form, by frequency if it is known."""
+    named = np.flatnonzero([surface is not None for surface in vocabulary.surfaces])
+    if vocabulary.counts_V is None:
+        return named
+    return named[np.argsort(-vocabulary.counts_V[named], kind="stable")]
+
+
+def _vocabulary(vocabulary: Vocabulary, sentences: Sequence[str]) -> Json:
+    forms = [vocabulary.surfaces[v] for v in _order(vocabulary)]
+    return {
+        "forms": pack(json.dumps(forms, ensure_ascii=False).encode()),
+        "ranked": vocabulary.counts_V is not None,
+        "sentences": [each.pieces for each in sentences_of(vocabulary, sentences)],
+    }
+
+
+def _groups(
+    groups: Sequence[Group], vocabularies: Sequence[Vocabulary], sentences: Sequence[str]
+) -> list[Json]:
+    packable = [group for group in groups if group.vocabulary]
+    orders = {each: _order(each) for each in vocabularies}
+    packed, most = pack_groups(packable, [orders[g.vocabulary] for g in packable if g.vocabulary])
+    tables = dict(zip(packable, packed, strict=True))
+    return [
+        {
+            "name": group.name,
+            "seeds": len(group.drifted),
+            "ratio": {"x": group.updates, "y": numbers(group.ratios)},
+            "ranks": _ranks(group),
+            "speech": [_line(name, curve) for name, curve in group.under(SPEECH).items()],
+            "kind": [_line(name, curve) for name, curve in group.under(KIND).items()],
+            "vocabulary": vocabularies.index(group.vocabulary) if group.vocabulary else None,
+            "table": tables.get(group),
+            "table_steps": [group.updates[t] for t in evenly(len(group.updates), most)],
+            "sentences": _sentences(group, sentences),
+        }
+        for group in groups
+    ]
+
+
+def _ranks(group: Group) -> Json:
+    bins = group.under(RANK)
+    kept = evenly(len(group.updates), SHOWN_UPDATES)
+    return {
+        "x": numbers(map(rank_of, bins)),
+        "steps": [group.updates[t] for t in kept],
+        "w": [numbers(curve.mean[t] for curve in bins.values()) for t in kept],
+    }
+
+
+def _sentences(group: Group, given: Sequence[str]) -> Json:
+    """Probabilities in thousandths: by update, sentence and token."""
+    kept = evenly(len(group.updates), MOST)
+    found = sentences_of(group.vocabulary, given) if group.vocabulary else []
+    if not found:
+        return {"steps": [], "q": []}
+    q_TNL = np.rint(1_000 * probabilities(group, found, kept)).astype(int).tolist()
+    return {
+        "steps": [group.updates[t] for t in kept],
+        "q": [
+            [q_L[: len(each.ids)] for q_L, each in zip(q_NL, found, strict=True)] for q_NL in q_TNL
+        ],
+    }
+
+
+def _extremes(name: str, run: RunDrift) -> Json:
+    kept = evenly(len(run.updates), MOST)
+    return {
+        "name": f"{name}, seed {run.result.seed}",
+        "steps": [run.updates[t] for t in kept],
+        "ends": [
+            [[[form, float(f"{w:.4g}")] for form, w in end[:NAMED]] for end in run.extremes[t]]
+            for t in kept
+        ],
+    }
