@@ -34,6 +34,11 @@ class Curve:
     high: Floats
     count: list[int]
 
+    def plain(self) -> Curve:
+        """The same without intervals."""
+        nothing = np.full(len(self.steps), np.nan)
+        return Curve(self.steps, self.mean, nothing, nothing, self.count)
+
     def at(self, kept: Sequence[int]) -> Curve:
         """The same at some of its indices."""
         return Curve(

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from amlm.report.curves import Curve, evenly
 from amlm.report.held_out import probabilities, sentences_of
 from amlm.report.packing import LOWEST, MOST, STEP, pack, pack_groups
-from amlm.report.plots import CURVES, SHOWN_UPDATES, rank_of
-from amlm.report.report_data import KIND, RANK, SPEECH, Group, ReportData
-from amlm.report.report_tables import DRIFT, ReportTable
+from amlm.report.plots import SHOWN_UPDATES, rank_of
+from amlm.report.report_data import KIND, RANK, SPEECH, Group, Panels, ReportData, panels_of
+from amlm.report.report_tables import ReportTable
 from amlm.report.run_drift import RunDrift, Vocabulary
 
 PARTS = Path(__file__).parent / "page"
@@ -77,23 +77,12 @@ def page_data(
         "notes": data.notes,
         "tables": {t.name: {"title": t.title, "rows": t.shown()} for t in tables},
         "files": files,
-        "charts": {
-            "learning": _charts(groups, CURVES | _task_titles(groups)),
-            "distribution": _charts(
-                groups, {f"mask_update/{name}": (title, 1.0) for name, title in DRIFT.items()}
-            ),
-            "speed": _charts(groups, {"train/tokens_per_second": ("tokens per second", 1.0)}),
-        },
+        "charts": {name: _charts(groups, panels) for name, panels in panels_of(groups).items()},
         "groups": _groups(drifted, vocabularies, sentences),
         "packing": {"lowest": LOWEST, "step": STEP},
         "vocabularies": [_vocabulary(each, sentences) for each in vocabularies],
         "extremes": [_extremes(name, run) for name, run in data.runs if run.updates],
     }
-
-
-def _task_titles(groups: Sequence[Group]) -> dict[str, tuple[str, float]]:
-    tasks = dict.fromkeys(task for group in groups for task in group.tasks)
-    return {f"evaluation/{task}/score": (f"{task} while training", 1.0) for task in tasks}
 
 
 def numbers(values: Iterable[float]) -> list[float | None]:
@@ -104,16 +93,18 @@ def numbers(values: Iterable[float]) -> list[float | None]:
 def _line(name: str, curve: Curve, scale: float = 1.0) -> Json:
     found = curve.at(evenly(len(curve.steps), POINTS))
     line: Json = {"name": name, "x": found.steps, "y": numbers(scale * found.mean)}
-    if max(found.count) > 1:
+    if np.isfinite(found.low).any():
         line |= {"low": numbers(scale * found.low), "high": numbers(scale * found.high)}
     return line
 
 
-def _charts(groups: Sequence[Group], panels: Mapping[str, tuple[str, float]]) -> list[Json]:
+def _charts(groups: Sequence[Group], panels: Panels) -> list[Json]:
     return [
-        {"title": title, "lines": lines}
+        {
+            "title": title,
+            "lines": [_line(g.name, g.curves[name], scale) for g in groups if name in g.curves],
+        }
         for name, (title, scale) in panels.items()
-        if (lines := [_line(g.name, g.curves[name], scale) for g in groups if name in g.curves])
     ]
 
 
@@ -147,8 +138,8 @@ def _groups(
             "seeds": len(group.drifted),
             "ratio": {"x": group.updates, "y": numbers(group.ratios)},
             "ranks": _ranks(group),
-            "speech": [_line(name, curve) for name, curve in group.under(SPEECH).items()],
-            "kind": [_line(name, curve) for name, curve in group.under(KIND).items()],
+            "speech": [_line(name, each.plain()) for name, each in group.under(SPEECH).items()],
+            "kind": [_line(name, each) for name, each in group.under(KIND).items()],
             "vocabulary": vocabularies.index(group.vocabulary) if group.vocabulary else None,
             "table": tables.get(group),
             "table_steps": [group.updates[t] for t in evenly(len(group.updates), most)],

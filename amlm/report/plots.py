@@ -18,8 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from amlm.report.curves import Curve, evenly
-from amlm.report.report_data import KIND, RANK, SPEECH, Group, ReportData
-from amlm.report.report_tables import DRIFT
+from amlm.report.report_data import KIND, RANK, SPEECH, Group, Panels, ReportData, panels_of
 from amlm.report.runs import is_correlation
 from amlm.util.files import write_aside
 
@@ -42,12 +41,6 @@ STYLE = {
 WIDTH, HEIGHT, COLUMNS = 2.6, 1.9, 3  # inches of a panel; panels in a row
 LEFT, BOTTOM, TOP, LEGEND = 0.55, 0.4, 0.25, 0.17  # inches of margins; height of a legend's line
 SHOWN_UPDATES, SHOWN_TYPES = 7, 5
-CURVES = {  # panels of the learning curves
-    "validation/loss": ("held-out loss (nats)", 1.0),
-    "validation/accuracy": ("held-out accuracy (%)", 100.0),
-    "train/loss": ("training loss (nats)", 1.0),
-    "train/realised_ratio": ("realised mask ratio", 1.0),
-}
 
 Lines = Mapping[str, Curve]
 
@@ -71,18 +64,17 @@ def figures(data: ReportData) -> Iterator[tuple[str, Figure]]:
     """All figures that the runs have something for, by name."""
     groups = data.groups
     drifted = [group for group in groups if group.updates]
-    yield "learning_curves", _learning(groups)
+    for name, panels in panels_of(groups).items():
+        if panels:
+            yield name, _by_group(groups, panels)
     if drifted:
-        yield "distribution", _distribution(drifted)
         yield "frequency_rank", _ranks(drifted)
         yield "extremes", _per_group(drifted, "w / mask ratio", _extremes, columns=2)
     for name, prefix in (("kind", KIND), ("part_of_speech", SPEECH)):
         having = [group for group in drifted if group.under(prefix)]
         if having:
             yield name, _classes(having, prefix)
-    yield "speed", _speed(groups)
-    if any(group.runs[0].result.metrics for group in groups):
-        yield "scores", _scores(groups)
+    yield "scores", _scores(groups)
 
 
 def _panels(count: int, legend: int, columns: int = COLUMNS) -> tuple[Figure, list[Axes]]:
@@ -101,13 +93,12 @@ def _panels(count: int, legend: int, columns: int = COLUMNS) -> tuple[Figure, li
     return figure, axes
 
 
-def _draw(axes: Axes, lines: Lines, scale: float = 1.0, bands: bool = True) -> None:
+def _draw(axes: Axes, lines: Lines, scale: float = 1.0) -> None:
     styles = cycle([(color, dash) for dash in DASHES for color in PALETTE])
     for (name, curve), (color, dash) in zip(lines.items(), styles, strict=False):
         axes.plot(curve.steps, scale * curve.mean, color=color, linestyle=dash, label=name)
-        if bands:
-            low, high = scale * curve.low, scale * curve.high
-            axes.fill_between(curve.steps, low, high, color=color, alpha=0.15, linewidth=0)
+        low, high = scale * curve.low, scale * curve.high
+        axes.fill_between(curve.steps, low, high, color=color, alpha=0.15, linewidth=0)
 
 
 def _legend(figure: Figure, names: int, axes: Axes, columns: int = COLUMNS) -> None:
@@ -120,31 +111,15 @@ def _rows(names: int, columns: int = COLUMNS) -> int:
     return -(-names // columns)
 
 
-def _by_group(groups: Sequence[Group], panels: Mapping[str, tuple[str, float]]) -> Figure:
+def _by_group(groups: Sequence[Group], panels: Panels) -> Figure:
     """One panel per curve, one line per group."""
-    shown = [name for name in panels if any(name in group.curves for group in groups)]
-    columns = min(len(shown), COLUMNS)
-    figure, axes = _panels(len(shown), _rows(len(groups), columns))
-    for name, each in zip(shown, axes, strict=True):
-        title, scale = panels[name]
+    columns = min(len(panels), COLUMNS)
+    figure, axes = _panels(len(panels), _rows(len(groups), columns))
+    for (name, (title, scale)), each in zip(panels.items(), axes, strict=True):
         _draw(each, {g.name: g.curves[name] for g in groups if name in g.curves}, scale)
         each.set(title=title, xlabel="step")
     _legend(figure, len(groups), axes[0], columns)
     return figure
-
-
-def _learning(groups: Sequence[Group]) -> Figure:
-    tasks = dict.fromkeys(task for group in groups for task in group.tasks)
-    scores = {f"evaluation/{task}/score": (f"{task} while training", 1.0) for task in tasks}
-    return _by_group(groups, CURVES | scores)
-
-
-def _distribution(groups: Sequence[Group]) -> Figure:
-    return _by_group(groups, {f"mask_update/{k}": (title, 1.0) for k, title in DRIFT.items()})
-
-
-def _speed(groups: Sequence[Group]) -> Figure:
-    return _by_group(groups, {"train/tokens_per_second": ("tokens per second", 1.0)})
 
 
 def _per_group(
@@ -178,7 +153,10 @@ def _classes(groups: Sequence[Group], prefix: str) -> Figure:
 
     def draw(axes: Axes, group: Group) -> None:
         found = group.under(prefix)
-        _draw(axes, {name: relative(group, found[name]) for name in names if name in found})
+        curves = {name: relative(group, found[name]) for name in names if name in found}
+        if len(names) > len(PALETTE):  # bands would hide each other
+            curves = {name: curve.plain() for name, curve in curves.items()}
+        _draw(axes, curves)
 
     figure = _per_group(groups, "w / mask ratio", draw, _rows(len(names), 4))
     fullest = max(figure.axes, key=lambda axes: len(axes.lines))
@@ -218,12 +196,12 @@ def _extremes(axes: Axes, group: Group) -> None:
     types = [surfaces.index(name) for name in names]
     everything = range(len(group.updates))
     w_TN = group.mean_tables(everything)[:, types] / np.array(group.ratios)[:, None]
-    count = [len(group.drifted)] * len(group.updates)
+    count, none_T = [len(group.drifted)] * len(group.updates), np.full(len(group.updates), np.nan)
     lines = {
-        name.replace("$", r"\$"): Curve(group.updates, w_TN[:, n], w_TN[:, n], w_TN[:, n], count)
+        name.replace("$", r"\$"): Curve(group.updates, w_TN[:, n], none_T, none_T, count)
         for n, name in enumerate(names)
     }
-    _draw(axes, lines, bands=False)
+    _draw(axes, lines)
     axes.set_xlim(right=group.updates[-1] + 0.45 * (group.updates[-1] - axes.get_xlim()[0]))
     axes.legend(loc="center right")
 

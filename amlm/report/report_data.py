@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from amlm.report.comparison import grouped
-from amlm.report.curves import Curve, over_seeds
+from amlm.report.curves import Curve, Points, over_seeds
 from amlm.report.run_drift import RunDrift, Vocabulary, read_drift
 from amlm.report.runs import find_folders, score_files
 from amlm.report.statistics import Estimate, Floats, estimate
@@ -22,6 +22,22 @@ from amlm.util.errors import InputError
 RANK, KIND, SPEECH = (
     f"mask_update/by_{name}" for name in ("frequency_rank", "kind", "part_of_speech")
 )
+DRIFT = {  # numbers of an update, with their titles
+    "entropy": "entropy (nats)",
+    "effective_types": "effective types",
+    "kl_first": "KL to the first table (nats)",
+    "kl_previous": "KL to the previous table (nats)",
+    "at_floor": "share at the floor",
+}
+LEARNING = {  # titles and factors of the learning curves
+    "validation/loss": ("held-out loss (nats)", 1.0),
+    "validation/accuracy": ("held-out accuracy (%)", 100.0),
+    "train/loss": ("training loss (nats)", 1.0),
+    "train/realised_ratio": ("realised mask ratio", 1.0),
+}
+SPEED = "train/tokens_per_second"
+
+Panels = dict[str, tuple[str, float]]  # title and factor by the name of a curve
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +51,17 @@ class Group:
     def curves(self) -> dict[str, Curve]:
         """Means over seeds of every number of the log."""
         names = sorted({name for run in self.runs for name in run.curves})
-        return {
-            name: over_seeds([run.curves[name] for run in self.runs if name in run.curves])
-            for name in names
-        }
+        found = {name: over_seeds(self._curves(name)) for name in names}
+        # Speed varies too much between runs for an interval to be of use.
+        return {name: c.plain() if name == SPEED else c for name, c in found.items()}
+
+    def _curves(self, name: str) -> list[Points]:
+        found = [run.curves[name] for run in self.runs if name in run.curves]
+        if not name.startswith(("checkpoint/", "evaluation/")):
+            return found
+        # Seeds see the same number of words at slightly different steps.
+        steps = list(max(found, key=len))
+        return [dict(zip(steps, curve.values(), strict=False)) for curve in found]
 
     def under(self, prefix: str) -> dict[str, Curve]:
         """The curves below a name by the rest of theirs, without that of special tokens, which are
@@ -51,16 +74,6 @@ class Group:
         if prefix == RANK:
             return dict(sorted(found.items(), key=lambda each: int(each[0].partition("-")[0])))
         return found
-
-    @property
-    def tasks(self) -> list[str]:
-        """Tasks that were scored while training."""
-        ends = ("evaluation/", "/score")
-        return [
-            name.removeprefix(ends[0]).removesuffix(ends[1])
-            for name in self.curves
-            if name.startswith(ends[0]) and name.endswith(ends[1])
-        ]
 
     @property
     def drifted(self) -> list[RunDrift]:
@@ -109,6 +122,26 @@ class ReportData:
     def runs(self) -> list[tuple[str, RunDrift]]:
         """All runs with the names of their groups."""
         return [(group.name, run) for group in self.groups for run in group.runs]
+
+
+def panels_of(groups: Sequence[Group]) -> dict[str, Panels]:
+    """The curves of which every group is a line, by section."""
+    scores: Panels = {
+        name: (f"{name.split('/')[1]} while training (%)", 1.0)
+        for group in groups
+        for name in group.curves
+        if name.startswith("evaluation/") and name.endswith("/score")
+    }
+    found: dict[str, Panels] = {
+        "learning_curves": LEARNING | scores,
+        "distribution": {f"mask_update/{name}": (title, 1.0) for name, title in DRIFT.items()},
+        "speed": {SPEED: ("tokens per second", 1.0)},
+    }
+    known = {name for group in groups for name in group.curves}
+    return {
+        section: {name: panel for name, panel in panels.items() if name in known}
+        for section, panels in found.items()
+    }
 
 
 def read_report(patterns: Sequence[str], results: Sequence[str] = ()) -> ReportData:

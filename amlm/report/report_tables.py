@@ -8,17 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from amlm.report.report_data import KIND, RANK, SPEECH, Group, ReportData
+from amlm.report.report_data import DRIFT, KIND, RANK, SPEECH, Group, ReportData
 from amlm.util.text_table import latex
 
 Cell = str | int | float | None
-DRIFT = {  # numbers of an update, with their titles
-    "entropy": "entropy (nats)",
-    "effective_types": "effective types",
-    "kl_first": "KL to the first table (nats)",
-    "kl_previous": "KL to the previous table (nats)",
-    "at_floor": "share at the floor",
-}
 
 
 @dataclass(frozen=True)

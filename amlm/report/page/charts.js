@@ -62,7 +62,10 @@ function chart(title, lines, { x = "step", logarithmic = false, height = 240 } =
   const axis = { stroke: () => css("--soft"), grid: { stroke: () => css("--line"), width: 1 }, ticks: { stroke: () => css("--line"), width: 1 } };
   const build = (width) => new uPlot({
     width, height, series, bands,
-    scales: { x: { time: false, distr: logarithmic ? 3 : 1 } },
+    scales: {
+      x: { time: false, distr: logarithmic ? 3 : 1 },
+      y: { range: (_, low, high) => (low === high ? [Math.min(low, 0), high || 1] : uPlot.rangeNum(low, high, 0.1, true)) },
+    },
     axes: [{ ...axis, label: x, labelSize: 20, size: 36, values: (_, ticks) => ticks.map((v) => (v === null ? "" : number(v))) },
       { ...axis, size: 60, values: (_, ticks) => ticks.map(number) }],
     // A line hidden by its legend takes its band with it.

@@ -5,7 +5,9 @@ const groupNames = data.groups.map((group) => group.name);
 
 function table(rows, bar = null) {
   const [head, ...others] = rows;
-  const row = (cells, tag, extra) => element("tr", {}, ...cells.map((cell) => element(tag, {}, cell)), ...extra);
+  const isText = head.map((_, i) => others.some((cells) => /[a-z▁]/i.test(cells[i])));
+  const row = (cells, tag, extra) => element("tr", {},
+    ...cells.map((cell, i) => element(tag, isText[i] ? { class: "text" } : {}, cell)), ...extra);
   return element("div", { class: "table" }, element("table", { class: "data" },
     element("thead", {}, row(head, "th", bar ? [element("th", {}, "")] : [])),
     element("tbody", {}, ...others.map((cells) => row(cells, "td", bar ? [element("td", {}, bar(cells))] : [])))));
@@ -55,10 +57,10 @@ function overview() {
   section("contents").append(...[...document.querySelectorAll("main > section")].map((each) =>
     element("a", { href: `#${each.id}` }, each.querySelector("h2").textContent)));
   section("runs").append(table(data.tables.runs.rows));
-  for (const id of ["learning", "distribution", "speed"]) {
+  for (const [id, found] of Object.entries(data.charts)) {
     const holder = element("div", { class: "charts" });
     section(id).append(holder);
-    show(holder, ...data.charts[id].map((each) => chart(each.title, each.lines)));
+    show(holder, ...found.map((each) => chart(each.title, each.lines)));
   }
   if (data.tables.distribution) section("distribution").append(table(data.tables.distribution.rows));
 }
@@ -87,33 +89,32 @@ function scores() {
   if (single) section("scores").append(element("p", {}, `${single.title}.`), table(single.rows));
 }
 
-function byGroup(id, draw) {
+function byGroup(id, kind, draw) {
   const pick = element("select", {}, ...options(groupNames));
   const check = relative();
-  const holder = element("div", { class: "charts" });
+  const holder = element("div", { class: `charts ${kind}` });
   const update = () => show(holder, ...draw(data.groups[Number(pick.value)], check.checked));
   pick.addEventListener("change", update);
   check.addEventListener("change", update);
   section(id).append(element("div", { class: "controls" }, labelled("group", pick), labelled("divide by the mask ratio", check)), holder);
   update();
-  return holder;
 }
 
 function ranks() {
-  byGroup("ranks", (group, isRelative) => {
+  byGroup("ranks", "wide", (group, isRelative) => {
     const by = divisor(group, isRelative);
     const lines = group.ranks.steps.map((step, i, all) => ({
       name: `step ${number(step)}`, x: group.ranks.x, share: all.length > 1 ? i / (all.length - 1) : 1,
       y: group.ranks.w[i].map((value) => (value === null ? null : value / by(step))),
     }));
     return [chart(Y(isRelative), lines, { x: "frequency rank", logarithmic: true, height: 320 })];
-  }).classList.add("wide");
+  });
 }
 
 function classes() {
-  byGroup("speech", (group, isRelative) => [["part of speech", group.speech], ["kind of token", group.kind]]
+  byGroup("speech", "half", (group, isRelative) => [["part of speech", group.speech], ["kind of token", group.kind]]
     .filter(([, lines]) => lines.length)
-    .map(([name, lines]) => chart(`${Y(isRelative)}, by ${name}`, lines.map((line) => divided(line, divisor(group, isRelative))), { height: 300 })));
+    .map(([name, lines]) => chart(`${Y(isRelative)}, by ${name}`, lines.map((line) => divided(line, divisor(group, isRelative))), { height: 320 })));
 }
 
 function extremes() {
