@@ -92,7 +92,12 @@ def make_up_run(
         records += [
             {"kind": "validation", "step": steps, "loss": 4 - shift / 10, "accuracy": accuracy},
             {"kind": "evaluation", "step": steps, "sample": {**figure, "items": 680}},
-            {"kind": "summary", "steps": steps, "ratio_realised": 0.27, "words_seen": 1_000 * steps},
+            {
+                "kind": "summary",
+                "steps": steps,
+                "ratio_realised": 0.27,
+                "words_seen": 1_000 * steps,
+            },
         ]
     config = {
         "name": group,

@@ -138,11 +138,11 @@ function sentences() {
   const play = element("button", { type: "button", onclick: () => {
     if (timer !== null) { clearInterval(timer); timer = null; play.textContent = "play"; return; }
     const input = at.node.querySelector("input");
-    if (input.value === input.max) input.value = -1;
+    const go = (value) => { input.value = value; input.dispatchEvent(new Event("input")); };
     play.textContent = "stop";
+    if (input.value === input.max) go(0);
     timer = setInterval(() => {
-      input.value = Number(input.value) + 1;
-      input.dispatchEvent(new Event("input"));
+      go(Number(input.value) + 1);
       if (input.value === input.max) play.click();
     }, 250);
   } }, "play");
