@@ -50,7 +50,6 @@ def write_report(options: ReportOptions) -> Path:
     data = read_report(options.runs, options.results)
     folder = Path(options.out).expanduser()
     tables = tables_of(data)
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
     figures = write_figures(data, folder / "figures")
     for table in [*tables, curves_table(data.groups)]:
         write_aside(folder / "tables" / f"{table.name}.csv", as_csv(table))

@@ -13,6 +13,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from amlm.masking.exclusions import excluded_ids
 from amlm.masking.marginals import clipped_marginals, exact_marginals
 from amlm.report.report_data import Group
 from amlm.report.run_drift import Vocabulary
@@ -60,7 +61,7 @@ def _sentence(vocabulary: Vocabulary, ids: list[int]) -> Sentence:
 
 
 def _shown(tokenizer: Tokenizer, surfaces: Sequence[str | None], v: int) -> str:
-    piece = surfaces[v] or tokenizer.id_to_token(v)
+    piece = surfaces[v] or str(tokenizer.id_to_token(v))
     return piece if not BYTE_TOKEN.fullmatch(piece) else piece[1:-1]
 
 
@@ -68,7 +69,7 @@ def probabilities(group: Group, sentences: Sequence[Sentence], updates: Sequence
     """The probability that each token is selected, if its sentence is a sequence of its own.
 
     By the group's own rule (`amlm.masking.marginals`) at the mask ratio of the update, mean over
-    seeds.
+    seeds, for single tokens drawn by the table.
 
     Args:
         updates: indices of updates.
@@ -82,7 +83,10 @@ def probabilities(group: Group, sentences: Sequence[Sentence], updates: Sequence
     longest = max(len(sentence.ids) for sentence in sentences)
     padded = [[*each.ids, *[special.pad] * (longest - len(each.ids))] for each in sentences]
     ids_NL = torch.tensor(padded)
-    never = torch.tensor(special.not_maskable(masking["mask_special_tokens"]))
+    never = torch.tensor(
+        special.not_maskable(masking["mask_special_tokens"])
+        + excluded_ids(masking["exclude"], group.vocabulary.surfaces)
+    )
     maskable_NL = ~torch.isin(ids_NL, never)
     total_TNL = torch.zeros(len(updates), *ids_NL.shape, dtype=torch.float64)
     for run in group.drifted:

@@ -6,7 +6,6 @@ are dashed. Steps are coloured by `cividis`.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -20,12 +19,12 @@ from matplotlib.figure import Figure
 from amlm.report.curves import Curve, evenly
 from amlm.report.report_data import KIND, RANK, SPEECH, Group, Panels, ReportData, panels_of
 from amlm.report.runs import is_correlation
-from amlm.util.files import write_aside
+from amlm.util.files import aside
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
 DASHES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D")
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "amlm",  # else ids are random
     "font.size": 8,
     "axes.titlesize": 8,
@@ -50,12 +49,9 @@ def write_figures(data: ReportData, folder: Path) -> list[str]:
     names = []
     with mpl.rc_context(STYLE):
         for name, figure in figures(data):
-            buffers = {"svg": io.BytesIO(), "png": io.BytesIO()}
-            metadata: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "png": {"Software": None}}
-            for ending, buffer in buffers.items():
-                figure.savefig(buffer, format=ending, dpi=200, metadata=metadata[ending])
-            write_aside(folder / f"{name}.svg", buffers["svg"].getvalue().decode())
-            (folder / f"{name}.png").write_bytes(buffers["png"].getvalue())
+            for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
+                with aside(folder / f"{name}.{ending}") as path:
+                    figure.savefig(path, format=ending, dpi=200, metadata=metadata)
             names.append(name)
     return names
 
@@ -222,8 +218,16 @@ def _scores(groups: Sequence[Group]) -> Figure:
             if value.low is not None and value.high is not None:
                 error = [[value.mean - value.low], [value.high - value.mean]]
             marker = MARKERS[i // len(PALETTE) % len(MARKERS)]
-            style = {"fmt": marker, "color": color, "markersize": 4, "capsize": 2}
-            each.errorbar(value.mean, i, xerr=error, label=group.name, **style)
+            each.errorbar(
+                value.mean,
+                i,
+                xerr=error,
+                fmt=marker,
+                color=color,
+                label=group.name,
+                markersize=4,
+                capsize=2,
+            )
         unit = "" if is_correlation(metric) else " (nats)" if metric == "loss" else " (%)"
         each.set(title=f"{metric}{unit}", ylim=(len(groups) - 0.5, -0.5), yticks=[])
     _legend(figure, len(groups), axes[0], columns)

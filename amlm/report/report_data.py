@@ -55,12 +55,12 @@ class Group:
         # Speed varies too much between runs for an interval to be of use.
         return {name: c.plain() if name == SPEED else c for name, c in found.items()}
 
-    def _curves(self, name: str) -> list[Points]:
+    def _curves(self, name: str) -> Sequence[Points]:
         found = [run.curves[name] for run in self.runs if name in run.curves]
         if not name.startswith(("checkpoint/", "evaluation/")):
             return found
         # Seeds see the same number of words at slightly different steps.
-        steps = list(max(found, key=len))
+        steps = max(map(list, found), key=len)
         return [dict(zip(steps, curve.values(), strict=False)) for curve in found]
 
     def under(self, prefix: str) -> dict[str, Curve]:
@@ -184,10 +184,29 @@ def _notes(groups: Sequence[Group]) -> Iterator[str]:
         for run in runs:
             if not run.finished:
                 yield f"{group.name}, seed {run.result.seed}: not finished (step {run.steps:,})."
+            for event in run.record.of_kind("health"):
+                where = f"{group.name}, seed {run.result.seed}, step {event['step']:,}"
+                yield f"{where}: {event['message']}"
         if len(group.drifted) < len(runs):
             yield (
                 f"{group.name}: its mean tables are of {len(group.drifted)} of {len(runs)} runs; "
                 "the others have fewer updates or another vocabulary."
             )
+        if parts := _not_drawn_by_type(group):
+            yield (
+                f"{group.name} masks by {' and '.join(parts)}: the sentence viewer shows what "
+                "single tokens drawn by its table would get."
+            )
         if group.vocabulary is None:
             yield f"{group.name}: no tokenizer yet, so no parts of speech, tokens or sentences."
+
+
+def _not_drawn_by_type(group: Group) -> list[str]:
+    """The choices by which positions are not drawn by the table's probability of their type."""
+    masking = group.runs[0].record.config["masking"]
+    unit, signal = (masking[part]["_target_"].rpartition(".")[2] for part in ("unit", "signal"))
+    return [
+        *([f"unit {unit.lower()}"] if unit != "Token" else []),
+        *(["a network"] if signal == "Neural" else []),
+        *(["uniform draws"] if masking["control"] == "loss_weighting" else []),
+    ]

@@ -27,13 +27,13 @@ def make_up_run(
     log_every: int = 50,
     effect: float = 0.0,
     finished: bool = True,
-    options: dict[str, Any] | None = None,
+    masking: dict[str, Any] | None = None,
 ) -> Path:
     """Writes a run whose mask ratio falls from 0.40 to 0.15, and returns its folder.
 
     Args:
         effect: added to the final accuracy, in per cent.
-        options: further entries of the configuration.
+        masking: entries of that section of the configuration.
     """
     dice = np.random.default_rng([seed, len(group)])
     surfaces = surfaces_of(store.tokenizer)
@@ -104,8 +104,15 @@ def make_up_run(
         "choices": group,
         "seed": seed,
         "paths": {"cache": str(store.folder.parent)},
-        "masking": {"normalization": "exact", "mask_special_tokens": False},
-        **(options or {}),
+        "masking": {
+            "unit": {"_target_": "amlm.masking.units.token.Token"},
+            "signal": {"_target_": "amlm.masking.signals.hard.Hard"},
+            "control": "none",
+            "normalization": "exact",
+            "mask_special_tokens": False,
+            "exclude": [],
+            **(masking or {}),
+        },
     }
     content = {"store": store.folder.name, "digest": store.content.digest}
     (folder / "hf").mkdir(parents=True)

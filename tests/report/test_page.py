@@ -49,7 +49,7 @@ def browser() -> Iterator[Browser]:
 
 
 def opened(browser: Browser, path: Path, width: int = 1200, scheme: str = "light") -> Page:
-    """The page, with what went wrong in ``page.problems``."""
+    """The page, ready; an error in it fails the test."""
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme="dark" if scheme == "dark" else "light",
@@ -60,13 +60,14 @@ def opened(browser: Browser, path: Path, width: int = 1200, scheme: str = "light
     page.on("pageerror", lambda error: pytest.fail(f"error on the page: {error}"))
     page.goto(path.as_uri())
     page.wait_for_selector("html[data-ready=yes]")
-    page.wait_for_selector("#explorer .chart canvas")
     return page
 
 
 @pytest.fixture(scope="module")
 def page(browser: Browser, path: Path) -> Page:
-    return opened(browser, path)
+    page = opened(browser, path)
+    page.wait_for_selector("#explorer .chart canvas")
+    return page
 
 
 def chips(page: Page) -> list[str]:
@@ -167,4 +168,17 @@ def test_a_phone_and_a_dark_screen(browser: Browser, path: Path, width: int, sch
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("palette(0)") == "#0072b2"
+    page.context.close()
+
+
+def test_runs_without_an_update_have_a_page_that_says_so(
+    browser: Browser, small_store: TokenStore, tmp_path: Path
+) -> None:
+    make_up_run(tmp_path / "run", small_store, steps=100, finished=False)
+    found = read_report([str(tmp_path)])
+    path = tmp_path / "report.html"
+    path.write_text(html_page(found, tables_of(found), {}), encoding="utf-8")
+    page = opened(browser, path)
+    assert "No update of the masking table yet." in page.locator("#explorer").inner_text()
+    assert page.locator("#learning_curves canvas").count() > 0
     page.context.close()

@@ -139,6 +139,27 @@ def test_probabilities_of_a_sentence_are_the_marginals_averaged_over_seeds(
             assert q_TNL[t, n].sum() == pytest.approx(total)
 
 
+def test_excluded_types_are_never_shown_as_masked_and_other_units_are_noted(
+    small_store: TokenStore, tmp_path: Path
+) -> None:
+    unit = {"_target_": "amlm.masking.units.word.Word"}
+    masking = {"exclude": ["/[a-f].*/"], "unit": unit, "control": "loss_weighting"}
+    make_up_run(tmp_path / "word", small_store, group="word", masking=masking)
+    found = read_report([str(tmp_path)])
+    (group,) = found.groups
+    assert group.vocabulary is not None
+    (*_, sentence) = sentences = sentences_of(group.vocabulary, [])
+    q_L = probabilities(group, sentences, [0])[0, -1]
+    texts = [piece.removeprefix("▁") for piece in sentence.pieces]
+    excluded = [text[:1] in tuple("abcdef") or text.startswith("[") for text in texts]
+    assert any(excluded[1:-1]) and not all(excluded)
+    assert [q == 0 for q in q_L[: len(texts)]] == excluded
+    assert (
+        "word masks by unit word and uniform draws: the sentence viewer shows what single tokens "
+        "drawn by its table would get."
+    ) in found.notes
+
+
 def test_the_same_runs_give_the_same_bytes(report: Path, runs: Path, tmp_path: Path) -> None:
     again = write_report(ReportOptions([str(runs)], str(tmp_path / "again"))).parent
     files = sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())

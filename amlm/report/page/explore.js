@@ -163,6 +163,12 @@ function files() {
 
 overview();
 scores();
-if (data.groups.length) { ranks(); classes(); extremes(); explorer(); sentences(); }
+if (data.groups.length) {
+  ranks(); classes(); extremes(); explorer(); sentences();
+} else {
+  for (const id of ["ranks", "speech", "distribution", "extremes", "explorer", "sentences"]) {
+    section(id).append(element("p", {}, "No update of the masking table yet."));
+  }
+}
 files();
 document.documentElement.dataset.ready = "yes";
