@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from amlm.report.curves import Curve, evenly
 from amlm.report.held_out import probabilities, sentences_of
-from amlm.report.packing import LOWEST, MOST, STEP, pack, pack_groups
+from amlm.report.packing import MOST, pack, pack_groups
 from amlm.report.plots import SHOWN_UPDATES, rank_of
 from amlm.report.report_data import KIND, RANK, SPEECH, Group, Panels, ReportData, panels_of
 from amlm.report.report_tables import ReportTable
@@ -79,7 +79,6 @@ def page_data(
         "files": files,
         "charts": {name: _charts(groups, panels) for name, panels in panels_of(groups).items()},
         "groups": _groups(drifted, vocabularies, sentences),
-        "packing": {"lowest": LOWEST, "step": STEP},
         "vocabularies": [_vocabulary(each, sentences) for each in vocabularies],
         "extremes": [_extremes(name, run) for name, run in data.runs if run.updates],
     }
@@ -128,10 +127,7 @@ def _vocabulary(vocabulary: Vocabulary, sentences: Sequence[str]) -> Json:
 def _groups(
     groups: Sequence[Group], vocabularies: Sequence[Vocabulary], sentences: Sequence[str]
 ) -> list[Json]:
-    packable = [group for group in groups if group.vocabulary]
-    orders = {each: _order(each) for each in vocabularies}
-    packed, most = pack_groups(packable, [orders[g.vocabulary] for g in packable if g.vocabulary])
-    tables = dict(zip(packable, packed, strict=True))
+    tables = _tables(groups, vocabularies)
     return [
         {
             "name": group.name,
@@ -142,11 +138,27 @@ def _groups(
             "kind": [_line(name, each) for name, each in group.under(KIND).items()],
             "vocabulary": vocabularies.index(group.vocabulary) if group.vocabulary else None,
             "table": tables.get(group),
-            "table_steps": [group.updates[t] for t in evenly(len(group.updates), most)],
             "sentences": _sentences(group, sentences),
         }
         for group in groups
     ]
+
+
+def _tables(groups: Sequence[Group], vocabularies: Sequence[Vocabulary]) -> dict[Group, Json]:
+    orders = {each: _order(each) for each in vocabularies}
+    chosen = {group: orders[group.vocabulary] for group in groups if group.vocabulary}
+    if not chosen:
+        return {}
+    packed = pack_groups(list(chosen), list(chosen.values()))
+    return {
+        group: {
+            "steps": [group.updates[t] for t in evenly(len(group.updates), packed.most)],
+            "lowest": packed.lowest,
+            "step": packed.step,
+            "data": text,
+        }
+        for group, text in zip(chosen, packed.tables, strict=True)
+    }
 
 
 def _ranks(group: Group) -> Json:

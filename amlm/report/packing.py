@@ -1,6 +1,6 @@
 """Packs tables and vocabularies for the page: a byte for a probability, compressed.
 
-A byte holds the logarithm of *w/p* in steps of 3 %, from 0.008 to 16; 0 is below. What is
+A byte holds the logarithm of *w/p* between the lowest and the highest of all tables. What is
 compressed is the difference to the update before. Shapes: V token types, T updates.
 """
 
@@ -10,16 +10,33 @@ import base64
 import math
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amlm.report.curves import evenly
 from amlm.report.report_data import Group
 from amlm.report.statistics import Floats
 
-LOWEST, STEP = 0.008, 0.03
 BUDGET = 6_000_000  # bytes of the page for all tables
 MOST = 60  # updates shown
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Packed tables.
+
+    Attributes:
+        tables: one text per group.
+        most: the number of updates of a table at most (see `evenly`).
+        lowest, step: level n stands for *w/p* = lowest · exp(step · n).
+    """
+
+    tables: list[str]
+    most: int
+    lowest: float
+    step: float
 
 
 def pack(content: bytes) -> str:
@@ -27,32 +44,36 @@ def pack(content: bytes) -> str:
     return base64.b64encode(zlib.compress(content, 6)).decode()
 
 
-def pack_table(relative_TV: Floats) -> str:
-    """Packs masking probabilities relative to their mean."""
-    level_TV = np.rint(np.log(np.maximum(relative_TV, LOWEST / 2) / LOWEST) / STEP)
-    byte_TV = np.clip(level_TV, 0, 255).astype(np.uint8)
-    change_TV = byte_TV.copy()
-    change_TV[1:] -= byte_TV[:-1]  # modulo 256
+def pack_table(relative_TV: Floats, lowest: float, step: float) -> str:
+    """Packs masking probabilities relative to the mask ratio."""
+    level_TV = np.rint(np.log(relative_TV / lowest) / step).astype(np.uint8)
+    change_TV = level_TV.copy()
+    change_TV[1:] -= level_TV[:-1]  # modulo 256
     return pack(change_TV.tobytes())
 
 
-def pack_groups(groups: Sequence[Group], chosen: Sequence[np.ndarray]) -> tuple[list[str], int]:
+def pack_groups(groups: Sequence[Group], chosen: Sequence[NDArray[np.intp]]) -> Packed:
     """Packs the mean tables of groups, at as many updates as fit.
 
     Args:
+        groups: at least one, each with an update.
         chosen: for each group, the types to pack, in their order.
-
-    Returns: the packed tables, and the number of updates at most (see `evenly`).
     """
+
+    def table(group: Group, types: NDArray[np.intp], most: int) -> Floats:
+        kept = evenly(len(group.updates), most)
+        ratio_T1 = np.array([[group.ratios[t]] for t in kept])
+        return group.mean_tables(kept)[:, types] / ratio_T1
+
+    pairs = list(zip(groups, chosen, strict=True))
+    ends = [(each.min(), each.max()) for each in (table(*pair, MOST) for pair in pairs)]
+    lowest = float(min(low for low, _ in ends))
+    step = max(math.log(max(high for _, high in ends) / lowest) / 255, 1e-6)
     most = MOST
     while True:
-        packed = []
-        for group, types in zip(groups, chosen, strict=True):
-            kept = evenly(len(group.updates), most)
-            ratio_T1 = np.array([[group.ratios[t]] for t in kept])
-            packed.append(pack_table(group.mean_tables(kept)[:, types] / ratio_T1))
+        packed = [pack_table(table(*pair, most), lowest, step) for pair in pairs]
         size = sum(map(len, packed))
-        shown = max((len(evenly(len(group.updates), most)) for group in groups), default=0)
+        shown = max(len(evenly(len(group.updates), most)) for group in groups)
         if size <= BUDGET or shown <= 2:
-            return packed, most
+            return Packed(packed, most, lowest, step)
         most = max(2, min(math.floor(shown * BUDGET / size), shown - 1))

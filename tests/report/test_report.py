@@ -199,7 +199,7 @@ def test_the_page_holds_charts_tables_tokens_and_sentences(report: Path) -> None
         *("hard_decay", "mlm", "soft")
     ]
     hard = content["groups"][0]
-    assert hard["seeds"] == 3 and hard["table_steps"] == [200, 400, 600, 800]
+    assert hard["seeds"] == 3 and hard["table"]["steps"] == [200, 400, 600, 800]
     assert len(hard["sentences"]["q"]) == 4
     assert [len(q) for q in hard["sentences"]["q"][0]] == [
         len(pieces) for pieces in content["vocabularies"][0]["sentences"]
@@ -225,11 +225,11 @@ def test_fewer_updates_are_packed_where_all_would_not_fit(
 ) -> None:
     groups = data.groups[:1]
     types = [np.arange(600)]
-    (whole,), most = pack_groups(groups, types)
-    assert most == packing.MOST
-    monkeypatch.setattr(packing, "BUDGET", len(whole) * 2 // 3)
-    (smaller,), most = pack_groups(groups, types)
-    assert len(smaller) <= packing.BUDGET and 2 <= most < 4
+    whole = pack_groups(groups, types)
+    assert whole.most == packing.MOST
+    monkeypatch.setattr(packing, "BUDGET", len(whole.tables[0]) * 2 // 3)
+    smaller = pack_groups(groups, types)
+    assert len(smaller.tables[0]) <= packing.BUDGET and 2 <= smaller.most < 4
 
 
 def test_wrong_runs_are_refused_with_what_to_do(

@@ -1,5 +1,3 @@
-const LOWEST = data.packing.lowest, STEP = data.packing.step;
-
 async function unpack(text) {
   const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -15,24 +13,25 @@ function once(text, make) {
 const formsOf = (group) => once(data.vocabularies[group.vocabulary].forms, (bytes) => JSON.parse(new TextDecoder().decode(bytes)));
 
 // Bytes by update and type: each row holds the differences to the row before.
-const tableOf = (group) => once(group.table, (bytes) => {
-  const types = bytes.length / group.table_steps.length;
+const tableOf = (group) => once(group.table.data, (bytes) => {
+  const types = bytes.length / group.table.steps.length;
   for (let i = types; i < bytes.length; i++) bytes[i] += bytes[i - types];
   return bytes;
 });
 
-// The history of a type: w divided by the mask ratio. Level 0 stands for all that is lower.
+// The history of a type: w divided by the mask ratio.
 async function history(group, type) {
   const [bytes, forms] = await Promise.all([tableOf(group), formsOf(group)]);
-  return group.table_steps.map((_, t) => LOWEST * Math.exp(STEP * bytes[t * forms.length + type]));
+  const { steps, lowest, step } = group.table;
+  return steps.map((_, t) => lowest * Math.exp(step * bytes[t * forms.length + type]));
 }
 
-// Forms that a text may stand for, best first: the word, the same as a continuation, then beginnings.
+// Forms that a text may stand for, best first: with and without ▁, the more frequent first, then beginnings.
 function candidates(forms, text, most = 12) {
   const typed = text.trim().replace(/^_/, "▁");
   if (!typed) return [];
   const wanted = typed.startsWith("▁") ? [typed] : [`▁${typed}`, typed];
-  const exact = wanted.filter((form) => forms.includes(form));
+  const exact = forms.filter((form) => wanted.includes(form));
   const beginning = forms.filter((form) => wanted.some((each) => form.startsWith(each)) && !exact.includes(form));
   return [...exact, ...beginning].slice(0, most);
 }
@@ -56,7 +55,7 @@ function explorer() {
     if (type < 0) return null;
     const ratio = divisor(group, true);
     const y = await history(group, type);
-    return { name, x: group.table_steps, y: check.checked ? y : y.map((value, t) => value * ratio(group.table_steps[t])) };
+    return { name, x: group.table.steps, y: check.checked ? y : y.map((value, t) => value * ratio(group.table.steps[t])) };
   }
 
   async function update() {
@@ -93,7 +92,7 @@ function explorer() {
   pick.addEventListener("change", update);
   check.addEventListener("change", update);
   section("explorer").append(
-    element("p", {}, "▁ marks the beginning of a word. Values are means over seeds, to 1.5 %."),
+    element("p", {}, `▁ marks the beginning of a word. Values are means over seeds, rounded to ${number(50 * known[0].table.step)} %.`),
     element("div", { class: "controls" }, labelled("token", input), list, element("button", { type: "button", onclick: add }, "add"), labelled("group", pick), labelled("divide by the mask ratio", check)),
     hint, chips, holder);
   formsOf(shown()).then((forms) => {
