@@ -92,7 +92,7 @@ function explorer() {
   pick.addEventListener("change", update);
   check.addEventListener("change", update);
   section("explorer").append(
-    element("p", {}, `▁ marks the beginning of a word. Values are means over seeds, rounded to ${number(50 * known[0].table.step)} %.`),
+    element("p", {}, `▁ marks the beginning of a word. Values are means over seeds, rounded to ${(50 * known[0].table.step).toFixed(1)} %.`),
     element("div", { class: "controls" }, labelled("token", input), list, element("button", { type: "button", onclick: add }, "add"), labelled("group", pick), labelled("divide by the mask ratio", check)),
     hint, chips, holder);
   formsOf(shown()).then((forms) => {
