@@ -47,7 +47,7 @@ def html_page(
     content = json.dumps(page_data(data, tables, files, sentences), separators=(",", ":"))
     filled = {
         "/*STYLE*/": _part("uplot.css") + _part("page.css"),
-        "/*PLOT*/": _part("uplot.js"),
+        "/*PLOT*/": f"/*\n{_part('uplot.LICENSE')}*/\n{_part('uplot.js')}",
         "/*SCRIPT*/": _part("charts.js") + _part("page.js") + _part("explore.js"),
         "/*DATA*/": content.replace("<", "\\u003c"),
     }

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from amlm.report.__main__ import ReportOptions, write_report
 from amlm.report.held_out import probabilities, sentences_of
 from amlm.report.packing import pack_groups
 from amlm.report.plots import relative
-from amlm.report.report_data import KIND, RANK, SPEECH, ReportData, read_report
+from amlm.report.report_data import KIND, RANK, SPEECH, Group, ReportData, read_report
 from amlm.report.report_tables import tables_of
 from amlm.store.token_store import TokenStore
 from amlm.tokenizers.parts_of_speech import part_of_speech
@@ -83,6 +84,52 @@ def test_an_unfinished_run_is_shown_and_marked(data: ReportData) -> None:
         "mlm": "yes",
         "soft": "no",
     }
+
+
+def test_scores_while_training_are_averaged_over_seeds_that_saw_as_many_words(
+    data: ReportData,
+) -> None:
+    name, (one, other, _) = "evaluation/sample/score", data.groups[0].runs
+    group = Group(
+        "hard",
+        [
+            replace(one, curves={name: {711: 60.0, 1000: 70.0}, "train/loss": {711: 3.0}}),
+            replace(other, curves={name: {713: 64.0, 1000: 72.0}, "train/loss": {713: 4.0}}),
+        ],
+    )
+    assert group.curves[name].steps == [711, 1000]
+    assert group.curves[name].mean.tolist() == [62.0, 71.0]
+    assert group.curves["train/loss"].steps == [711, 713]
+
+
+def test_mean_tables_leave_out_runs_with_fewer_updates_and_say_so(
+    small_store: TokenStore, tmp_path: Path
+) -> None:
+    whole = make_up_run(tmp_path / "whole", small_store)
+    make_up_run(tmp_path / "short", small_store, seed=1, steps=500, finished=False)
+    found = read_report([str(tmp_path)])
+    (group,) = found.groups
+    assert group.updates == [200, 400, 600, 800]
+    np.testing.assert_allclose(group.mean_tables(range(4)), read_tables(whole)[1])
+    assert any(note.startswith("hard_decay: its mean tables are of 1 of 2") for note in found.notes)
+
+
+def test_runs_of_another_vocabulary_are_not_averaged(
+    small_store: TokenStore, tmp_path: Path
+) -> None:
+    make_up_run(tmp_path / "one", small_store)
+    other = make_up_run(tmp_path / "other", small_store, seed=1) / "hf" / "tokenizer.json"
+    other.write_text(other.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    (group,) = read_report([str(tmp_path)]).groups
+    assert [run.result.seed for run in group.drifted] == [0]
+
+
+def test_health_events_are_notes(small_store: TokenStore, tmp_path: Path) -> None:
+    folder = make_up_run(tmp_path / "run", small_store)
+    event = {"kind": "health", "step": 300, "event": "loss", "message": "the loss has risen"}
+    with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write(json.dumps(event) + "\n")
+    assert "hard_decay, seed 0, step 300: the loss has risen" in read_report([str(folder)]).notes
 
 
 def test_means_by_part_of_speech_are_those_of_the_types(data: ReportData, runs: Path) -> None:
