@@ -63,7 +63,8 @@ def pack_groups(groups: Sequence[Group], chosen: Sequence[NDArray[np.intp]]) -> 
     def table(group: Group, types: NDArray[np.intp], most: int) -> Floats:
         kept = evenly(len(group.updates), most)
         ratio_T1 = np.array([[group.ratios[t]] for t in kept])
-        return group.mean_tables(kept)[:, types] / ratio_T1
+        relative_TV: Floats = group.mean_tables(kept)[:, types] / ratio_T1
+        return relative_TV
 
     pairs = list(zip(groups, chosen, strict=True))
     ends = [(each.min(), each.max()) for each in (table(*pair, MOST) for pair in pairs)]
