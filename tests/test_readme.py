@@ -16,6 +16,7 @@ from amlm.config.composition import parse
 from amlm.config.groups import groups_of
 from amlm.evaluation.evaluate_options import Options as EvaluateOptions
 from amlm.export import ExportOptions
+from amlm.report.__main__ import ReportOptions
 from amlm.text.downloads.download import Download
 from amlm.text.synthetic.make_triplets import TripletOptions
 from amlm.text.synthetic.synthesize import SynthesizeOptions
@@ -30,7 +31,8 @@ PREPARED = re.findall(
     r"^python -m amlm\.data (?:prepare|inspect) (.+?)(?:\s+#.*)?$", LINES, flags=re.M
 )
 OTHERS = re.findall(
-    r"^python -m amlm\.((?:data (?!prepare|inspect)\w+)|export|evaluate|bench) (.+?)(?:\s+#.*)?$",
+    r"^python -m amlm\.((?:data (?!prepare|inspect)\w+)|export|evaluate|compare|report|bench)"
+    r" (.+?)(?:\s+#.*)?$",
     LINES,
     flags=re.M,
 )
@@ -42,6 +44,7 @@ OPTIONS = {
     "data synthesize": SynthesizeOptions,
     "export": ExportOptions,
     "evaluate": EvaluateOptions,
+    "report": ReportOptions,
 }
 
 

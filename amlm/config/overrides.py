@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from amlm.config.options import options
+from amlm.config.options import NEEDED, options
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
 
@@ -45,11 +45,18 @@ def how_to_quote(key: str, value: str) -> str:
 def to_overrides(arguments: Sequence[str], schema: type[Any]) -> list[str]:
     """Arguments of the command line as overrides that Hydra can read.
 
+    A single value of a required list becomes a list of one: ``runs=outputs/*``.
+
     Raises:
         InputError: an argument has another form, or a value that has to be quoted.
     """
-    known = [name for name, *_ in options(schema())]
-    return [_to_override(each, known) for each in arguments]
+    found = list(options(schema()))
+    known = [name for name, *_ in found]
+    lists = {
+        name for name, each, value in found if value == NEEDED and str(each.type).startswith("list")
+    }
+    overrides = [_to_override(each, known) for each in arguments]
+    return [_as_list(each) if each.partition("=")[0] in lists else each for each in overrides]
 
 
 def _to_override(argument: str, known: Sequence[str]) -> str:
@@ -68,6 +75,11 @@ def _to_override(argument: str, known: Sequence[str]) -> str:
         raise InputError(f"{name}={value} cannot be read: {how_to_quote(name, value)}")
     quoted = value.replace("\\'", "\\\\'").replace("'", "\\'")
     return f"{key}='{quoted}'"
+
+
+def _as_list(override: str) -> str:
+    key, _, value = override.partition("=")
+    return override if value[:1] == "[" or "," in value else f"{key}=[{value}]"
 
 
 def explain(

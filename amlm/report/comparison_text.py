@@ -8,7 +8,7 @@ import io
 from amlm.report.comparison import Comparison, Row, Table
 from amlm.report.runs import is_correlation
 from amlm.report.statistics import LEVEL, POWER, Difference
-from amlm.util.text_table import aligned
+from amlm.util.text_table import aligned, latex
 
 COLUMNS = (
     *("metric", "group", "seeds", "mean", "sd", "low", "high"),
@@ -155,21 +155,8 @@ def as_latex(found: Comparison) -> str:
     """Tables for ``booktabs``."""
     lines = [f"% {legend(found)}"]
     for table in found.tables:
-        head, *rows = cells(table)
-        lines += [f"% {title(table)}", r"\begin{tabular}{lrrrrrrrrr}", r"\toprule"]
-        lines += [_latex(head), r"\midrule", *map(_latex, rows)]
-        lines += [r"\bottomrule", r"\end{tabular}", ""]
+        lines += [f"% {title(table)}", *latex(cells(table)), ""]
     return "\n".join(lines)
-
-
-def _latex(row: list[str]) -> str:
-    def escape(cell: str) -> str:
-        for sign in "&%$#_{}":
-            cell = cell.replace(sign, "\\" + sign)
-        cell = "--" if cell == "-" else cell
-        return f"${cell}$" if cell[:1] in "+-<" and " to " not in cell and cell != "--" else cell
-
-    return " & ".join(map(escape, row)) + r" \\"
 
 
 def as_csv(found: Comparison) -> str:

@@ -7,10 +7,11 @@ that a comparison can be published and repeated without them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from glob import glob
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from amlm.config.schema import flat
@@ -36,6 +37,7 @@ class RunResult:
         metrics: final value by name. Accuracies are in per cent. ``loss`` and ``accuracy...`` are
             of masked tokens of held-out text; other names are tasks.
         untrained: the same before training or of a model with random weights, as far as known.
+        intervals: low and high end over items of each task's score, as far as known.
         hits: for each task, by group of items, one character per item: 1 if it is correct.
         ratio: mean realised mask ratio.
         words_seen: words it was trained on, counting repetitions.
@@ -50,6 +52,7 @@ class RunResult:
     words_seen: int
     metrics: dict[str, float]
     untrained: dict[str, float] = field(default_factory=dict)
+    intervals: dict[str, list[float]] = field(default_factory=dict)
     hits: dict[str, dict[str, str]] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -93,27 +96,37 @@ def read_runs(
     files = [each for each in patterns if each.endswith(".json")]
     found = [run for each in files for run in load_runs(Path(each).expanduser())]
     skipped: list[str] = []
-    scores = [path for each in results for path in _score_files(Path(each).expanduser())]
+    scores = score_files(results)
     for folder in find_folders([each for each in patterns if each not in files]):
         record = read_run(folder)
         if not record.of_kind("summary"):
             steps = max((line.get("step", 0) for line in record.records), default=0)
             skipped.append(f"skipped {folder}: not finished (step {steps:,})")
             continue
-        found.append(_result(record, [*scores, *_score_files(folder)]))
+        found.append(run_result(record, [*scores, *score_files([folder])]))
     return found, skipped
 
 
-def _result(record: RunRecord, score_files: Sequence[Path]) -> RunResult:
-    validations, summary = record.of_kind("validation"), record.of_kind("summary")[-1]
-    evaluations = record.of_kind("evaluation")
+def run_result(record: RunRecord, files: Sequence[Path]) -> RunResult:
+    """The results of a run that has trained: its last ones, if it has not finished.
+
+    Args:
+        record: the run.
+        files: files of `amlm.evaluate`; those of other models are ignored.
+
+    Raises:
+        InputError: one of them is invalid.
+    """
+    validations, evaluations = record.of_kind("validation"), record.of_kind("evaluation")
     metrics = dict(_validation(validations[-1]))
+    intervals: dict[str, list[float]] = {}
     for task, figure in (evaluations[-1] if evaluations else {}).items():
         if isinstance(figure, dict) and figure["score"] is not None:
             metrics[task] = figure["score"]
+            intervals |= _interval(task, figure)
     untrained = dict(_validation(validations[0])) if validations[0]["step"] == 0 else {}
     hits: dict[str, dict[str, str]] = {}
-    for content in map(_read_scores, score_files):
+    for content in map(_read_scores, files):
         if not Path(content["model"]).is_relative_to(record.folder.resolve()):
             continue
         revision = content["revision"]
@@ -126,6 +139,8 @@ def _result(record: RunRecord, score_files: Sequence[Path]) -> RunResult:
                     continue
                 if revision == "main":
                     metrics[name] = figure["score"]
+                    intervals.pop(name, None)
+                    intervals |= _interval(name, figure)
                     if measure == "accuracy" and report.get("hits"):
                         hits[name] = report["hits"]
                 elif revision == f"main{UNTRAINED}":
@@ -134,10 +149,11 @@ def _result(record: RunRecord, score_files: Sequence[Path]) -> RunResult:
         run=record.folder.name,
         group=str(record.config.get("choices") or record.config["name"]),
         seed=int(record.config["seed"]),
-        ratio=summary["ratio_realised"],
-        words_seen=summary["words_seen"],
+        ratio=fmean(line["realised_ratio"] for line in record.of_kind("train")),
+        words_seen=record.of_kind("train")[-1]["words_seen"],
         metrics=metrics,
         untrained=untrained,
+        intervals=intervals,
         hits=hits,
         options={**flat(record.config), "text": record.run["content"]["digest"]},
     )
@@ -151,10 +167,22 @@ def _validation(record: dict[str, Any]) -> Iterator[tuple[str, float]]:
             yield name, 100 * value
 
 
-def _score_files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise InputError(f"results={folder} is not a folder")
-    return sorted(folder.rglob(SCORES_FILE))
+def _interval(metric: str, figure: Mapping[str, Any]) -> dict[str, list[float]]:
+    low, high = figure.get("low"), figure.get("high")
+    return {} if low is None or high is None else {metric: [low, high]}
+
+
+def score_files(folders: Iterable[str | Path]) -> list[Path]:
+    """The results of `amlm.evaluate` in and below folders.
+
+    Raises:
+        InputError: one of them is not a folder.
+    """
+    paths = [Path(each).expanduser() for each in folders]
+    for path in paths:
+        if not path.is_dir():
+            raise InputError(f"results={path} is not a folder")
+    return [file for path in paths for file in sorted(path.rglob(SCORES_FILE))]
 
 
 def _read_scores(path: Path) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""Plain-text and Markdown tables."""
+"""Text tables: plain, Markdown, LaTeX."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 
@@ -24,3 +25,22 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     head, *rest = rows
     lines = [head, ["---"] * len(head), *rest]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def latex(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Formats rows of cells, the first one the head, for ``booktabs``; ``-`` is an empty cell."""
+    head, *others = [" & ".join(map(_escaped, row)) + r" \\" for row in rows]
+    columns = "l" + "r" * (len(rows[0]) - 1)
+    start = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule"]
+    return [*start, *others, r"\bottomrule", r"\end{tabular}"]
+
+
+def _escaped(cell: str) -> str:
+    cell = cell.replace("\\", r"\textbackslash ")
+    for sign in "&%$#_{}":
+        cell = cell.replace(sign, "\\" + sign)
+    cell = cell.replace("~", r"\textasciitilde ").replace("^", r"\textasciicircum ")
+    cell = cell.replace("▁", r"\textvisiblespace ")
+    if cell == "-":
+        return "--"
+    return f"${cell}$" if re.fullmatch(r"[+\-<] ?[\d.,]+", cell) else cell

@@ -24,11 +24,21 @@ MODULES: dict[str, list[list[str]]] = {  # arguments of each command, by module
     "amlm.evaluate": [[]],
     "amlm.export": [[]],
     "amlm.compare": [[]],
+    "amlm.report": [[]],
     "amlm.bench": [[]],
     "amlm.data": [[], ["prepare"], ["inspect"], ["download"], ["triplets"], ["synthesize"]],
 }
 COMMANDS = [(module, words) for module, calls in MODULES.items() for words in calls]
-HEAVY = ("torch", "transformers", "lightning", "hydra", "omegaconf", "pandas", "scipy")
+HEAVY = (
+    "torch",
+    "transformers",
+    "lightning",
+    "hydra",
+    "omegaconf",
+    "pandas",
+    "scipy",
+    "matplotlib",
+)
 IMPORTED_BY_HELP = f"""
 import runpy, sys
 module, *sys.argv[1:] = sys.argv[1:]

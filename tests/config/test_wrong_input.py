@@ -139,6 +139,23 @@ def test_parse_converts_values_to_field_types() -> None:
     )
 
 
+@dataclass
+class Several:
+    runs: list[str] = option(NEEDED, "which")
+
+
+@pytest.mark.parametrize(
+    ("argument", "runs"),
+    [
+        ("runs=outputs/*", ["outputs/*"]),
+        ("runs=/home/jörg/a=1", ["/home/jörg/a=1"]),
+        ("runs=[a,b]", ["a", "b"]),
+    ],
+)
+def test_a_single_value_of_a_required_list_is_a_list(argument: str, runs: list[str]) -> None:
+    assert parse(Several, [argument]) == Several(runs)
+
+
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [

@@ -14,6 +14,9 @@ import pytest
 from amlm.compare import CompareOptions, compare_runs
 from amlm.report import comparison_text as text
 from amlm.report.comparison import Comparison, compare
+from amlm.report.html_page import html_page
+from amlm.report.report_data import read_report
+from amlm.report.report_tables import tables_of
 from amlm.report.runs import RunResult, load_runs, read_runs, write_runs
 from amlm.training.run import Result
 from amlm.util.errors import InputError
@@ -256,6 +259,15 @@ def test_run_folders_are_read_and_compared(
         "runs.json",
     ]
     assert (out / "comparison.txt").read_text() in printed
+
+    report = read_report([f"{tmp_path}/*-[01]"])
+    assert [(group.name, len(group.runs), group.updates) for group in report.groups] == [
+        ("hard", 2, []),
+        ("mlm", 2, []),
+    ]
+    vocabulary = report.groups[0].runs[0].vocabulary
+    assert vocabulary is not None and vocabulary.counts_V is not None
+    assert "held-out loss" in html_page(report, tables_of(report), {})
 
 
 def test_a_pattern_without_runs_is_refused(tmp_path: Path) -> None:
