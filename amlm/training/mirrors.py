@@ -42,8 +42,8 @@ class WandbMirror(Mirror, WandbLogger):
     ranks, and the types masked most and least as a table.
 
     Offline runs need no account; they lie in ``wandb/`` of the run folder until ``wandb sync``.
-    Each start makes a folder there; that of a resumed run begins with its history, so that the last one
-    is complete.
+    Each start makes a folder there; that of a resumed run begins with its history, so that the last
+    one is complete.
     """
 
     def __init__(self, run_log: RunLog, history: Sequence[Record], **options: Any) -> None:
