@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from amlm.text.lines import SEGMENT, chunks
+from amlm.text.lines import SEGMENT
 from amlm.tokenizers.bpe import BOUNDARY, counts_words_by_type, pieces_of
 from amlm.tokenizers.word_starts import word_starts
+from amlm.util.chunks import chunks
 
 
 @dataclass

@@ -29,9 +29,8 @@ def shares_line(sources: Sequence[Mapping[str, Any]]) -> str:
 
 def _skipped(config: DataConfig) -> Iterator[str]:
     for name, given in config.sources.items():
-        path = typed_source(given, name).path
-        folder = Path(path or "").expanduser()
-        if not path or not folder.is_dir():
+        place = typed_source(given, name).path
+        if not place or not (folder := Path(place).expanduser()).is_dir():
             continue
         reasons: dict[str, list[str]] = defaultdict(list)
         files = files_below(folder, reasons)
@@ -88,8 +87,8 @@ def _surprises(store: TokenStore) -> Iterator[str]:
     if words * FEWEST < tokens:
         yield (
             f"a word is what str.split() yields; here one has {tokens / max(words, 1):,.0f} tokens "
-            "on average. data.words, words seen and chck_<n>M count these words; a budget by bytes "
-            "or tokens is not an option yet"
+            "on average. data.words, words seen and chck_<n>M count these words; "
+            "data.track=multilingual has a budget in bytes"
         )
 
 

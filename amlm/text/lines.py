@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 # Separates the parts of a line that get [SEP] between them (a joined triplet). It is white space to
 # Python, so no word contains it, and `str.split` counts the words on both sides.
 SEGMENT = "\x1f"
@@ -11,24 +9,6 @@ SEGMENT = "\x1f"
 # Consecutive lines that are sampled or held out together, to preserve context; a multiple of three,
 # the lines of a triplet.
 RUN_LINES = 24
-
-# Lines, and characters unless a line alone has more, that are worked on at once.
-CHUNK_LINES = 8_192
-CHUNK_CHARACTERS = 1 << 22
-
-
-def chunks(lines: Iterable[str]) -> Iterator[list[str]]:
-    """Gathers lines into lists of bounded size, whether lines are short or megabytes long."""
-    chunk: list[str] = []
-    size = 0
-    for line in lines:
-        chunk.append(line)
-        size += len(line)
-        if len(chunk) == CHUNK_LINES or size >= CHUNK_CHARACTERS:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
 
 
 def normalised(text: str) -> str:

@@ -26,8 +26,8 @@ from tokenizers import (
     trainers,
 )
 
-from amlm.text.lines import chunks
 from amlm.tokenizers.special_tokens import NAMES, set_roles, special_tokens
+from amlm.util.chunks import chunks
 from amlm.util.errors import InputError
 from amlm.util.files import os_error
 from amlm.util.progress_bar import progress_bar

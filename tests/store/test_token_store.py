@@ -150,7 +150,7 @@ def test_ids_do_not_depend_on_the_chunk_size(
     monkeypatch: pytest.MonkeyPatch,
     chunk_lines: int,
 ) -> None:
-    monkeypatch.setattr("amlm.text.lines.CHUNK_LINES", chunk_lines)
+    monkeypatch.setattr("amlm.util.chunks.CHUNK_LINES", chunk_lines)
     again = open_store(data_config(corpus_dir), up_to(700), tmp_path)
     assert files_of(again.folder) == files_of(small_store.folder)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from amlm.text import lines as module
-from amlm.text.lines import chunks
+from amlm.util import chunks as module
+from amlm.util.chunks import chunks
 
 
 def test_chunks_have_a_bounded_size_and_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
