@@ -6,7 +6,7 @@ import sys
 
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
-from amlm.util.terminal import fail, say
+from amlm.util.terminal import fail, say, survive_encoding
 
 COMMANDS = {
     "prepare": "tokenise the text of a run and show statistics",
@@ -18,6 +18,7 @@ COMMANDS = {
 
 
 def main() -> None:
+    survive_encoding()
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
         lines = [f"  {each:12}{about}" for each, about in COMMANDS.items()]

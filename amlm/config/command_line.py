@@ -22,7 +22,7 @@ from amlm.config.help_text import help_text
 from amlm.config.options import options
 from amlm.config.schema import Config
 from amlm.util.errors import ENVIRONMENT_ERRNOS, InputError
-from amlm.util.terminal import fail, say
+from amlm.util.terminal import fail, say, survive_encoding
 
 
 @contextmanager
@@ -150,6 +150,7 @@ def run(command: Command[Options], arguments: Sequence[str]) -> None:
 
     Errors that a user can fix end the program with status 2 and one line on standard error.
     """
+    survive_encoding()
     if arguments and {*arguments} <= {"-h", "--help"}:
         _show(help_text(command, groups_of(command.root)))
         return

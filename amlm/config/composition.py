@@ -20,7 +20,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import (
+    ConfigKeyError,
+    InterpolationResolutionError,
+    OmegaConfBaseException,
+)
 
 from amlm.config.checks import check
 from amlm.config.command import RUN_CONFIG, root_of
@@ -29,7 +33,7 @@ from amlm.config.groups import conf_dir, groups_of
 from amlm.config.options import check_ranges, options
 from amlm.config.overrides import explain, to_overrides
 from amlm.config.place import place
-from amlm.config.schema import Config
+from amlm.config.schema import Config, flat
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
 from amlm.util.secrets import check_no_secrets
@@ -89,15 +93,36 @@ def build_options(cfg: DictConfig, schema: type[Options]) -> Options:
     except ConfigKeyError as error:
         key = str(error.full_key)
         raise InputError(f"unknown option {key}{nearest(key, known)}") from error
+    except InterpolationResolutionError as error:
+        why = str(error).splitlines()[0]
+        raise InputError(
+            f"{error.full_key or 'an option'} can't be resolved ({why}): ${{...}} stands for "
+            "another option, or as ${oc.env:NAME} for an environment variable"
+        ) from error
     except OmegaConfBaseException as error:
         raise InputError(str(error).splitlines()[0]) from error
     assert isinstance(result, schema)
+    _check_homes(plain)
     check_ranges(result)
     if isinstance(result, Config):
         check(result)
         build_masking(result)
         build_callbacks(result)
     return result
+
+
+def _check_homes(plain: Any) -> None:
+    """Raises InputError for a path in a home folder that is not known, as of a user without one."""
+    for name, value in flat(plain).items():
+        if isinstance(value, str) and value.startswith("~"):
+            try:
+                Path(value).expanduser()
+            except RuntimeError as error:
+                user = value.partition("/")[0]
+                raise InputError(
+                    f"{name}={value}: {user} is no home folder on this machine: give "
+                    f"{name}=<folder>" + (", or set the variable HOME" if user == "~" else "")
+                ) from error
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ FREE = re.compile(
     r"(data\.(sources|shares|cleaning)|callbacks)[.=]"
     r"|masking\.(signal|schedule|sampler|replacement)\."
 )
+TEXTS = re.compile(r"data\.sources\.[^.]+\.(path|dev|column)")  # in sections of the user's own
 MARKS = set("[]{}(),'\"")  # where quoting the whole value could hide a mistake
 
 
@@ -51,23 +52,38 @@ def to_overrides(arguments: Sequence[str], schema: type[Any]) -> list[str]:
         InputError: an argument has another form, or a value that has to be quoted.
     """
     found = list(options(schema()))
-    known = [name for name, *_ in found]
-    lists = {
-        name for name, each, value in found if value == NEEDED and str(each.type).startswith("list")
-    }
+    known = {name: str(each.type) for name, each, _ in found}
+    lists = {name for name, _, value in found if value == NEEDED and known[name].startswith("list")}
     overrides = [_to_override(each, known) for each in arguments]
     return [_as_list(each) if each.partition("=")[0] in lists else each for each in overrides]
 
 
-def _to_override(argument: str, known: Sequence[str]) -> str:
+def _as_it_stands(argument: str, known: Mapping[str, str]) -> str:
+    """Quotes a text that Hydra reads as a number or truth value: ``out=1e3`` is no 1000.0."""
+    override = OverridesParser.create().parse_override(argument)
+    key, value, typed = override.key_or_group, override.value(), argument.partition("=")[2]
+    kind = known.get(key, "str" if TEXTS.fullmatch(key) else "")
+    if kind.startswith("str") and isinstance(value, bool | int | float):
+        return f"{argument.partition('=')[0]}='{typed}'"
+    if kind.startswith("list[str]") and isinstance(value, list):
+        for each in value:
+            if not isinstance(each, str) and str(each) not in typed:
+                raise InputError(
+                    f"{key}={typed} would be read as {each}: put the text into quotation marks, "
+                    f"""'{key}=["..."]'"""
+                )
+    return argument
+
+
+def _to_override(argument: str, known: Mapping[str, str]) -> str:
     if FREE.match(argument):
         argument = f"++{argument}"
     key, sign, value = argument.partition("=")
     if not sign and not argument.startswith("~"):
-        hint = "" if argument in known else nearest(argument, known)
+        hint = "" if argument in known else nearest(argument, list(known))
         raise InputError(f"{argument!r} is not of the form option=value{hint}")
     if _is_readable(argument):
-        return argument
+        return _as_it_stands(argument, known) if sign else argument
     if not re.fullmatch(r"[+~]*[\w./@-]+", key):
         raise InputError(f"{argument!r} is not of the form option=value")
     name = key.lstrip("+~")

@@ -108,10 +108,12 @@ class LoggerConfig:
         "logger that mirrors the run's record",
         choices=("none", "csv", "tensorboard", "wandb"),
     )
-    project: str = option("amlm", "W&B project")
+    project: str | None = option(None, "W&B project; null: WANDB_PROJECT, else amlm")
     entity: str | None = option(None, "W&B team or user; null: your default")
-    mode: str = option(
-        "offline", "W&B mode; offline needs no account", choices=("offline", "online")
+    mode: str | None = option(
+        None,
+        "W&B mode; offline needs no account; null: WANDB_MODE, else offline",
+        choices=("offline", "online"),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,7 @@ from tokenizers import Encoding, Tokenizer
 from amlm.text.lines import SEGMENT
 from amlm.tokenizers.bpe import BOUNDARY, counts_words_by_type, pieces_of
 from amlm.tokenizers.word_starts import word_starts
-
-CHUNK_LINES = 8_192
+from amlm.util.chunks import chunks
 
 
 @dataclass
@@ -99,11 +98,10 @@ class Encoder:
                 yield totals
 
     def _encode(self, lines: Iterable[str]) -> Iterator[tuple[list[str], list[Encoding]]]:
-        lines = iter(lines)
         encode = self.tokenizer.encode_batch_fast if self.by_type else self.tokenizer.encode_batch
         with ThreadPoolExecutor(1) as executor:
             pending = None
-            while chunk := list(islice(lines, CHUNK_LINES)):
+            for chunk in chunks(lines):
                 encodings = executor.submit(encode, list(segments(chunk)))
                 if pending is not None:
                     yield pending[0], pending[1].result()

@@ -9,6 +9,7 @@ import numpy as np
 from amlm.config.schema import Config
 from amlm.store.budget import check_budget
 from amlm.store.describe import describe_store
+from amlm.store.notices import notices
 from amlm.store.token_store import TokenStore, find_store, open_store
 from amlm.util.errors import InputError
 from amlm.util.text_table import aligned
@@ -25,7 +26,7 @@ def prepare(config: Config) -> TokenStore:
     """
     cache = Path(config.paths.cache).expanduser()
     store = open_store(config.data, config.tokenizer, cache, print)
-    print(describe_store(store))  # noqa: T201
+    print("\n".join([describe_store(store), *notices(config.data, store)]))  # noqa: T201
     if config.trainer.max_steps is None:  # otherwise the batch plan decides how often it is seen
         sources, data = store.meta["sources"]["train"], config.data
         check_budget(data.track, sources, data.epochs, data.languages)

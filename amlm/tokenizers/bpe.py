@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +27,7 @@ from tokenizers import (
 )
 
 from amlm.tokenizers.special_tokens import NAMES, set_roles, special_tokens
+from amlm.util.chunks import chunks
 from amlm.util.errors import InputError
 from amlm.util.files import os_error
 from amlm.util.progress_bar import progress_bar
@@ -41,7 +41,9 @@ BYTE_TOKENS = [f"<0x{byte:02X}>" for byte in range(256)]
 RESERVED = len(SPECIAL_TOKENS) + len(BYTE_TOKENS)
 # Maximum share of characters in the vocabulary; rarer ones use the byte fallback.
 ALPHABET_SHARE = 0.05
-LINES_AT_ONCE = 8_192
+# The trainer's time grows with the square of a word's length: longer ones, as in text without
+# spaces, are cut while it learns, never when text is encoded.
+LONGEST_WORD = 256
 # A literal boundary mark would decode to a space. A private-use character escapes it (and itself).
 ESCAPE = "\ue000"
 ESCAPES = [(ESCAPE, ESCAPE + "0"), (BOUNDARY, ESCAPE + "1")]
@@ -81,9 +83,8 @@ def _alphabet(normalizer: normalizers.Normalizer, lines: Iterable[str], size: in
     # The most frequent characters; ties are broken by code point, which the trainer would break at
     # random. Each character is normalised on its own, as within a line.
     counts = np.zeros(0x110000, dtype=np.int64)
-    lines = iter(lines)
     nonempty_lines = 0
-    while chunk := list(islice(lines, LINES_AT_ONCE)):
+    for chunk in chunks(lines):
         nonempty_lines += sum(map(bool, chunk))
         points = np.frombuffer("".join(chunk).encode("utf-32-le"), "<u4")
         counts += np.bincount(points, minlength=len(counts))
@@ -97,6 +98,10 @@ def _alphabet(normalizer: normalizers.Normalizer, lines: Iterable[str], size: in
     return found
 
 
+def _has_long_word(line: str) -> bool:
+    return len(line) > LONGEST_WORD and max(map(len, line.split(" "))) > LONGEST_WORD
+
+
 def train_tokenizer(lines: Callable[[], Iterable[str]], vocab_size: int) -> Tokenizer:
     """Trains a BPE tokenizer deterministically; it adds ``[CLS] ... [SEP]``.
 
@@ -107,8 +112,18 @@ def train_tokenizer(lines: Callable[[], Iterable[str]], vocab_size: int) -> Toke
     learner = _pipeline(Tokenizer(models.BPE()))
     room = vocab_size - RESERVED
     alphabet_size = min(max(64, int(vocab_size * ALPHABET_SHARE)), room)
-    counting = progress_bar(lines(), desc="counting characters", unit=" lines")
-    alphabet = _alphabet(learner.normalizer, counting, alphabet_size)
+    any_long = False
+
+    def counted() -> Iterator[str]:
+        nonlocal any_long
+        for line in progress_bar(lines(), desc="counting characters", unit=" lines"):
+            any_long = any_long or _has_long_word(line)
+            yield line
+
+    alphabet = _alphabet(learner.normalizer, counted(), alphabet_size)
+    if any_long:
+        cut = pre_tokenizers.Split(Regex(f"(?m:.{{1,{LONGEST_WORD}}})"), "isolated")
+        learner.pre_tokenizer = pre_tokenizers.Sequence([learner.pre_tokenizer, cut])
     learner.train_from_iterator(
         progress_bar(lines(), desc="counting words", unit=" lines"),
         trainers.BpeTrainer(

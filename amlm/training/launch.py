@@ -28,6 +28,7 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
 from amlm.training.stopping import SIGNALS, exit_status, stopped
 from amlm.util.errors import InputError
+from amlm.util.terminal import survive_encoding
 
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 HANGS = 124  # exit status, that of `timeout`
@@ -180,6 +181,7 @@ def _as_rank(
     place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size}
     os.environ.update({name: str(value) for name, value in place.items()})
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    survive_encoding()
     try:
         result = task(argument)
     except InputError as error:

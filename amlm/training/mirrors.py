@@ -5,9 +5,11 @@ All are optional: the log has everything, and when a mirror fails, the run conti
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +17,11 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger, WandbLogger
 from numpy.typing import NDArray
 
 from amlm.config.run_schema import LoggerConfig
-from amlm.training.record import Record, scalars
+from amlm.training.record import Record, read_tables, scalars
 from amlm.training.run_folder import wandb_id
 from amlm.training.run_log import Mirror, RunLog
 from amlm.util.errors import InputError
+from amlm.util.terminal import say
 
 
 class CsvMirror(Mirror, CSVLogger):
@@ -39,6 +42,8 @@ class WandbMirror(Mirror, WandbLogger):
     ranks, and the types masked most and least as a table.
 
     Offline runs need no account; they lie in ``wandb/`` of the run folder until ``wandb sync``.
+    Each start makes a folder there; that of a resumed run begins with its history, so that the last
+    one is complete.
     """
 
     def __init__(self, run_log: RunLog, history: Sequence[Record], **options: Any) -> None:
@@ -46,18 +51,31 @@ class WandbMirror(Mirror, WandbLogger):
 
         # Lightning's own call passes a setting that W&B warns about.
         experiment = wandb.init(
-            dir=str(run_log.folder),
+            dir=os.environ.get("WANDB_DIR") or str(run_log.folder),
             id=wandb_id(run_log.folder),
             resume="allow",
             settings=wandb.Settings(silent=True, console="off"),
             **options,
         )
         super().__init__(run_log, experiment=experiment, save_dir=run_log.folder)
-        self._curves = {
-            f"step {record['step']}": list(record["by_frequency_rank"].values())
-            for record in history
-            if record["kind"] == "mask_update"
-        }
+        self._curves: dict[str, list[float]] = {}
+        if experiment.resumed:  # W&B's server has the history
+            for record in history:
+                if record["kind"] == "mask_update":
+                    self._keep_curve(record)
+        elif history:
+            tables = dict(zip(*read_tables(run_log.folder), strict=True))
+            for record in history:
+                update = record["kind"] == "mask_update"
+                self.log_record(record, tables[record["step"]] if update else None)
+            folder = Path(experiment.dir).parent
+            say(
+                f"wandb    {folder} has the history up to step {run_log.step:,} too: of this run, "
+                "`wandb sync` the last folder alone"
+            )
+
+    def _keep_curve(self, record: Record) -> None:
+        self._curves[f"step {record['step']}"] = list(record["by_frequency_rank"].values())
 
     def put(self, values: dict[str, Any], step: int) -> None:
         # With the step, so that a resumed run does not log the same step twice.
@@ -77,7 +95,7 @@ class WandbMirror(Mirror, WandbLogger):
 
         pairs = zip(record["highest"], record["lowest"], strict=True)
         curve = record["by_frequency_rank"]
-        self._curves[f"step {record['step']}"] = list(curve.values())
+        self._keep_curve(record)
         return {
             "mask_update/table": wandb.Histogram(table_V, num_bins=64),
             "mask_update/extreme_types": wandb.Table(
@@ -95,6 +113,34 @@ class WandbMirror(Mirror, WandbLogger):
 
     def close(self, failed: bool) -> None:
         self._try(self.experiment.finish, int(failed))
+
+
+def wandb_account(
+    options: LoggerConfig, environ: Mapping[str, str]
+) -> tuple[dict[str, str | None], list[str]]:
+    """Project, entity and mode for W&B, and remarks on its environment variables for the terminal.
+
+    As W&B users expect, an option that is given wins over a variable, and that over our default.
+    """
+    usual = {"project": "amlm", "entity": None, "mode": "offline"}
+    found: dict[str, str | None] = {}
+    remarks = []
+    for name, default in usual.items():
+        variable, given = f"WANDB_{name.upper()}", getattr(options, name)
+        set_to = environ.get(variable) or None
+        found[name] = given or set_to or default
+        if given and set_to and given != set_to:
+            remarks.append(f"logger.{name}={given} wins over {variable}={set_to}")
+    if environ.get("WANDB_DISABLED", "").lower() in ("true", "1", "yes"):
+        found["mode"] = "disabled"
+    if found["mode"] == "disabled":
+        remarks.append("off, as WANDB_MODE or WANDB_DISABLED says; the log has everything")
+    remarks += [
+        f"{name} has no effect: the run sets its own"
+        for name in ("WANDB_RUN_ID", "WANDB_NAME", "WANDB_RUN_GROUP", "WANDB_JOB_TYPE")
+        if environ.get(name)
+    ]
+    return found, remarks
 
 
 def make_mirrors(
@@ -124,7 +170,11 @@ def make_mirrors(
         purge = run_log.step + 1 if history else None
         return [TensorBoardMirror(run_log, name="tensorboard", purge_step=purge, **folder)]
     if options.name == "wandb":
-        account = {"project": options.project, "entity": options.entity, "mode": options.mode}
+        account, remarks = wandb_account(options, os.environ)
+        for remark in remarks:
+            say(f"wandb    {remark}")
+        if account["mode"] == "disabled":
+            return []
         try:
             return [WandbMirror(run_log, history, **account, **about)]
         except Exception as error:

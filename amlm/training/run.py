@@ -11,9 +11,10 @@ import lightning as L
 import torch
 
 from amlm.config.checks import check_division
-from amlm.config.schema import Config, ModelConfig, as_dict
+from amlm.config.schema import Config, as_dict
 from amlm.masking.units import unit_name
 from amlm.models.build import save_hugging_face
+from amlm.store.notices import notices, shares_line
 from amlm.store.token_store import TokenStore, open_store
 from amlm.tokenizers.bpe import save_tokenizer
 from amlm.tokenizers.word_starts import boundary_warning
@@ -54,7 +55,8 @@ def say(text: str) -> None:
         terminal.say(text)
 
 
-def _announce(parts: Parts, names: dict[str, str], model: ModelConfig, update_every: int) -> None:
+def _announce(parts: Parts, names: dict[str, str], config: Config) -> None:
+    model, update_every = config.model, config.masking.update_every
     store, plan, module = parts.store, parts.plan, parts.module
     parameters = sum(p.numel() for p in module.model.parameters())
     ratio = module.masking.ratio
@@ -64,6 +66,9 @@ def _announce(parts: Parts, names: dict[str, str], model: ModelConfig, update_ev
         f"data     {store.words('train'):,} words, {store.tokens('train'):,} tokens, "
         f"{store.vocab_size:,} types"
     )
+    say(f"words    {shares_line(store.meta['sources']['train'])}")
+    for notice in notices(config.data, store):
+        say(notice)
     say(
         f"model    {parameters:,} parameters: {model.layers} layers, {model.hidden_size} wide, "
         f"n-hot {model.nhot.fusion}"
@@ -130,7 +135,7 @@ def _run_in_folder(config: Config, parts: Parts, claimed: RunFolder, ranks: Rank
     failed, started, start = True, False, time.perf_counter()
     try:
         names = {"name": str(config.name), "choices": config.choices}
-        _announce(parts, names, config.model, config.masking.update_every)
+        _announce(parts, names, config)
         callbacks = make_callbacks(config, parts, run_log, request)
         if ranks.first and not claimed.resumes:
             if not claimed.empty:

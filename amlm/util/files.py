@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -53,6 +54,20 @@ def make_folder(folder: Path) -> list[Path]:
     return [folder, *above]
 
 
+def grant_usual_access(path: Path) -> None:
+    """Adds the permissions that the umask leaves new files, to a file or all files in a folder.
+
+    safetensors and `tempfile` make files and folders that only their owner can read.
+    """
+    umask = os.umask(0o077)  # the only way to read it
+    os.umask(umask)
+    for each in (path, *(path.rglob("*") if path.is_dir() else ())):
+        usual = (0o777 if each.is_dir() else 0o666) & ~umask
+        mode = each.stat().st_mode
+        if mode | usual != mode:
+            each.chmod(stat.S_IMODE(mode) | usual)
+
+
 def remove(path: Path) -> None:
     """Removes a file or a folder, if there is one."""
     if path.is_dir() and not path.is_symlink():
@@ -77,6 +92,7 @@ def aside(path: Path) -> Iterator[Path]:
     try:
         remove(temporary)
         yield temporary
+        grant_usual_access(temporary)
         sync(temporary)
         if path.is_dir():
             remove(old)

@@ -21,19 +21,27 @@ def is_visible(name: str) -> bool:
     return not name.startswith(".") and name != SHADOWS
 
 
-def files_below(folder: Path) -> list[Path]:
+def files_below(folder: Path, skipped: dict[str, list[str]] | None = None) -> list[Path]:
     """The visible files in a folder and its subfolders, sorted; links to folders are followed.
+
+    Args:
+        folder: to search.
+        skipped: gets the names of what is skipped, by the reason.
 
     Raises:
         InputError: a link leads nowhere.
     """
     found, seen = [], set()
+    skipped = {} if skipped is None else skipped
     for place, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
         if real in seen:  # a link to a folder above
             folders.clear()
+            skipped.setdefault("a link to a folder that is searched anyway", []).append(place)
             continue
         seen.add(real)
+        if hidden := [each for each in (*folders, *files) if not is_visible(each)]:
+            skipped.setdefault("hidden", []).extend(hidden)
         folders[:] = filter(is_visible, folders)
         for path in (Path(place) / name for name in files if is_visible(name)):
             if path.is_symlink() and not path.exists():

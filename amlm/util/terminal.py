@@ -5,12 +5,20 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from io import TextIOWrapper
 from typing import NoReturn
 
 
 def say(text: str) -> None:
     """Prints a line and flushes it, so that it appears immediately in a pipe too."""
     print(text, flush=True)  # noqa: T201
+
+
+def survive_encoding() -> None:
+    """Writes what the terminal's encoding lacks with escapes: text must not end a run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # tests and notebooks have others
+            stream.reconfigure(errors="backslashreplace")
 
 
 def quiet_lightning() -> None:

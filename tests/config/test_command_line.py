@@ -3,6 +3,8 @@ messages; the same flags for `amlm.train` and for a small command."""
 
 from __future__ import annotations
 
+import io
+import os
 import subprocess
 import sys
 import time
@@ -18,6 +20,7 @@ from amlm.config.options import NEEDED, option, options
 from amlm.config.schema import Config
 from amlm.training.check_run import check_run
 from amlm.util.errors import InputError
+from amlm.util.terminal import say
 
 MODULES: dict[str, list[list[str]]] = {  # arguments of each command, by module
     "amlm.train": [[]],
@@ -105,6 +108,24 @@ def test_help_shows_the_values_of_overrides(capsys: pytest.CaptureFixture[str]) 
     command = Command("amlm.x", "About x.", Options, print)
     shown = output_of(command, "tasks=[a,b]", "--help", capsys=capsys)
     assert "tasks=[a, b]" in shown and "out=..." in shown
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_help_is_written_to_a_terminal_of_any_encoding(encoding: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "amlm.train", "--help"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    assert done.returncode == 0 and done.stderr == b""
+    assert rb"\u03bb, weight of the old table" in done.stdout
+
+
+def test_output_that_the_terminal_cannot_show_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, "latin-1"))
+    run(Command("amlm.x", "", Options, lambda found: say(found.out)), ["out=▁the \udcff é"])
+    assert raw.getvalue() == b"\\u2581the \\udcff \xe9\n"
 
 
 def test_help_into_a_closed_pipe_is_no_error() -> None:

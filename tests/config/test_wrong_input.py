@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from amlm.config.command import Command
-from amlm.config.command_line import check_command
+from amlm.config.command_line import check_command, run
 from amlm.config.composition import parse
 from amlm.config.options import NEEDED, option
+from amlm.config.schema import Config
 from amlm.train import COMMAND as TRAIN
 from amlm.util.errors import InputError
 
@@ -199,6 +200,50 @@ def test_paths_with_reserved_characters_are_kept_verbatim(path: str) -> None:
     except InputError as error:
         assert path.startswith("{") and f"""'out="{path}"'""" in str(error)
         assert parse(Options, [f"""out="{path}\""""]).out == path
+
+
+@pytest.mark.parametrize(
+    "text", ["run #2", "007", "no", "1e3", "1_000", "true", "1.50", "0x1F", "nan"]
+)
+def test_a_text_is_taken_as_it_stands(text: str) -> None:
+    seen: list[Options] = []
+    run(Command("amlm.x", "", Options, seen.append), [f"out={text}", f"model={text}"])
+    assert (seen[0].out, seen[0].model) == (text, text)
+
+
+def test_texts_of_a_run_are_taken_as_they_stand() -> None:
+    made = parse(Config, ["run_dir=1e3", "name=true", "data.sources.mine.path=007"])
+    assert (made.run_dir, made.name) == ("1e3", "true")
+    assert made.data.sources["mine"]["path"] == "007"
+    with pytest.raises(
+        InputError, match=r"masking\.exclude=\[true,the\] would be read as True: put"
+    ):
+        check_command(TRAIN, ["masking.exclude=[true,the]"])
+    assert parse(Config, ["masking.exclude=['true',1]"]).masking.exclude == ["true", "1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [("${x}", "'x' not found"), ("${oc.env:NO_SUCH_VARIABLE}", "NO_SUCH_VARIABLE")]
+)
+def test_what_cannot_be_resolved_is_explained(text: str, why: str) -> None:
+    with pytest.raises(InputError, match=rf"^out can't be resolved \(.*{why}.*oc\.env:NAME"):
+        check_command(SMALL, [f"out={text}"])
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_: object) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    expected = r"paths\.cache=~/.cache/amlm: ~ is no .*: give paths\.cache=<folder>, or .* HOME"
+    with pytest.raises(InputError, match=expected):
+        check_command(TRAIN, [])
+    check_command(TRAIN, ["paths.cache=here"])
+    with pytest.raises(
+        InputError, match=r"out=~nobody_here/x: ~nobody_here .*: give out=<folder>$"
+    ):
+        check_command(SMALL, ["out=~nobody_here/x"])
 
 
 @pytest.mark.parametrize("path", ["a,b", "[a", "(a), b", "'a"])

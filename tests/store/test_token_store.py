@@ -24,7 +24,6 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 import amlm
 from amlm.config.schema import DataConfig, TokenizerConfig
 from amlm.store import build_store as build_module
-from amlm.store import encode as encode_module
 from amlm.store import identity
 from amlm.store.token_store import TokenStore, open_store
 from amlm.text.readers import read_texts
@@ -151,7 +150,7 @@ def test_ids_do_not_depend_on_the_chunk_size(
     monkeypatch: pytest.MonkeyPatch,
     chunk_lines: int,
 ) -> None:
-    monkeypatch.setattr(encode_module, "CHUNK_LINES", chunk_lines)
+    monkeypatch.setattr("amlm.util.chunks.CHUNK_LINES", chunk_lines)
     again = open_store(data_config(corpus_dir), up_to(700), tmp_path)
     assert files_of(again.folder) == files_of(small_store.folder)
 

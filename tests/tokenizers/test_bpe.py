@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from amlm.text.readers import read_texts
+from amlm.tokenizers import bpe
 from amlm.tokenizers.bpe import load_tokenizer, pieces_of, save_tokenizer, train_tokenizer
 from amlm.util.errors import InputError
 
@@ -350,6 +351,28 @@ def test_text_without_spaces_keeps_the_boundary_mark() -> None:
     assert "▁" in tokenizer.get_vocab()
     encoded = tokenizer.encode(line)
     assert tokenizer.decode(encoded.ids) == line
+
+
+def test_words_without_end_are_cut_while_learning_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    dice = random.Random(3)
+    line = "".join(dice.choices("abcdefgh", k=1_500))
+    learned = train_tokenizer(lambda: [line, line], 4_000)  # uncut, the line would become a piece
+    assert 100 < max(len(p) for p in pieces_of(learned) if p[0] != "<") <= bpe.LONGEST_WORD
+    assert learned.decode(learned.encode(line).ids) == line
+    assert bpe.counts_words_by_type(learned)  # the saved tokenizer cuts nothing
+
+    whole = [line[: bpe.LONGEST_WORD - 1] + " " + line[:300:2]] * 2
+    usual = pieces_of(train_tokenizer(lambda: whole, 1_000))
+    monkeypatch.setattr(bpe, "LONGEST_WORD", 10**9)
+    assert usual == pieces_of(train_tokenizer(lambda: whole, 1_000))
+
+
+def test_megabytes_without_a_space_are_learned_from(lines: list[str]) -> None:
+    # Uncut, this takes minutes.
+    joined = "".join(lines).replace(" ", "")
+    long = joined * (1_000_000 // len(joined) + 1)
+    learned = train_tokenizer(lambda: [long, long], 1_000)
+    assert learned.get_vocab_size() == 1_000
 
 
 @pytest.mark.parametrize("content", ["", '{"version": "1.0", "model', "{}", None])

@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 from lightning.pytorch.loggers import CSVLogger
 
+from amlm.config.run_schema import LoggerConfig
 from amlm.config.schema import Config
 from amlm.train import train
 from amlm.training.callbacks.metrics import Metrics
-from amlm.training.mirrors import check_logger
+from amlm.training.mirrors import check_logger, make_mirrors, wandb_account
 from amlm.training.record import read_log, scalars
 from amlm.training.run import Result
+from amlm.training.run_log import RunLog
 from amlm.util.errors import InputError
 
 STEPS = ("experiment=hard_decay", "trainer.max_steps=6", "masking.update_every=2")
@@ -182,18 +184,81 @@ def test_a_resumed_tensorboard_hides_discarded_steps(resumed: Callable[[str], Pa
     assert [e.step for e in events.Scalars("lr-Lamb/pg1")] == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_resumed_wandb_run_continues_its_history(resumed: Callable[[str], Path]) -> None:
+def test_a_resumed_wandb_run_continues_its_history(
+    resumed: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = resumed("wandb")
     assert len(list((folder / "wandb").glob("offline-run-*"))) == 2
     history, run = _wandb_records(folder)
-    assert [row["_step"] for row in history] == [4, 5, 6]
-    assert all("lr-Lamb/pg1" in row for row in history)
+    rows = {row["_step"]: row for row in history}
+    assert [row["_step"] for row in history] == [0, 1, 2, 3, 4, 5, 6]
+    for record in read_log(folder):
+        if record["kind"] not in ("summary", "checkpoint"):
+            for name, value in scalars(record).items():
+                assert rows[record["step"]][name] == pytest.approx(value), name
+    assert [step for step in rows if "mask_update/table/_type" in rows[step]] == [2, 4, 6]
+    (line,) = (each for each in capsys.readouterr().out.split("\n") if each.startswith("wandb "))
+    assert "has the history up to step 3 too: of this run, `wandb sync` the last folder" in line
     ids = {path.stem for path in (folder / "wandb").glob("offline-run-*/run-*.wandb")}
     assert ids == {f"run-{run.run_id}"}
     tables = "files/media/table/mask_update/rank_curves_table_6_*"
     (curves,) = folder.glob(f"wandb/offline-run-*/{tables}")
     lines = {line for _, line, _ in json.loads(curves.read_text())["data"]}
     assert lines == {"step 2", "step 4", "step 6"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "given", "expected", "said"),
+    [
+        ({}, {}, ("amlm", None, "offline"), []),
+        (
+            {"WANDB_PROJECT": "p", "WANDB_ENTITY": "e", "WANDB_MODE": "online"},
+            {},
+            ("p", "e", "online"),
+            [],
+        ),
+        (
+            {"WANDB_PROJECT": "p", "WANDB_MODE": "online"},
+            {"project": "mine", "mode": "offline"},
+            ("mine", None, "offline"),
+            ["logger.project=mine wins over WANDB_PROJECT=p", "logger.mode=offline wins"],
+        ),
+        ({"WANDB_MODE": "disabled"}, {}, ("amlm", None, "disabled"), ["off, as WANDB_MODE"]),
+        ({"WANDB_DISABLED": "true"}, {"mode": "online"}, ("amlm", None, "disabled"), ["off, as"]),
+        ({"WANDB_NAME": "x"}, {}, ("amlm", None, "offline"), ["WANDB_NAME has no effect"]),
+    ],
+)
+def test_variables_of_wandb_are_honoured_or_the_winner_is_said(
+    environ: dict[str, str],
+    given: dict[str, str],
+    expected: tuple[str | None, ...],
+    said: list[str],
+) -> None:
+    account, remarks = wandb_account(LoggerConfig(name="wandb", **given), environ)
+    assert tuple(account.values()) == expected
+    assert len(remarks) == len(said) and all(map(str.startswith, remarks, said))
+
+
+def test_wandb_is_off_or_elsewhere_as_its_variables_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import wandb
+
+    run_log = RunLog(tmp_path)
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert make_mirrors(LoggerConfig(name="wandb"), run_log, []) == []
+    assert capsys.readouterr().out.startswith("wandb    off, as WANDB_MODE")
+
+    def init(**options: Any) -> None:
+        raise RuntimeError(options["dir"])
+
+    monkeypatch.setattr(wandb, "init", init)
+    monkeypatch.setattr("amlm.training.mirrors.wandb_id", lambda folder: "x")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    for place in ("", "elsewhere"):
+        monkeypatch.setenv("WANDB_DIR", place)
+        with pytest.raises(InputError, match=rf"did not start \({place or tmp_path}\)"):
+            make_mirrors(LoggerConfig(name="wandb"), run_log, [])
 
 
 def test_a_failing_logger_does_not_fail_the_run(

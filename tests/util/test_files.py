@@ -52,6 +52,26 @@ def test_a_folder_takes_the_place_of_another_once_it_is_whole(tmp_path: Path) ->
     assert [each.name for each in tmp_path.iterdir()] == ["model"]
 
 
+@pytest.mark.parametrize(
+    ("umask", "file", "folder"), [(0o022, 0o644, 0o755), (0o007, 0o660, 0o770)]
+)
+def test_files_have_the_permissions_of_the_umask(
+    tmp_path: Path, umask: int, file: int, folder: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        with aside(tmp_path / "hf") as temporary:
+            temporary.mkdir(mode=0o700)
+            for name in ("a", "b/c"):
+                (temporary / name).parent.mkdir(exist_ok=True)
+                (temporary / name).touch(mode=0o600)
+        assert os.umask(umask) == umask
+    finally:
+        os.umask(before)
+    modes = {each.name: each.stat().st_mode & 0o777 for each in tmp_path.rglob("*")}
+    assert modes == {"hf": folder, "a": file, "b": folder, "c": file}
+
+
 def test_content_is_synced_before_it_is_renamed_and_the_name_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,12 @@ from amlm.util.nearest import nearest
 
 Found = TypeVar("Found")
 Cells = Iterator[tuple[int, Sequence[object]]]
+DELIMITERS = {  # with what to do about a file that has them unexpectedly
+    ",": ("commas", "give format=csv"),
+    "\t": ("tabs", "give format=tsv"),
+    ";": ("semicolons", "save the file with commas, or with tabs as .tsv"),
+    "|": ("vertical bars", "save the file with commas, or with tabs as .tsv"),
+}
 PARQUET_ROWS = 1_024  # per batch
 
 
@@ -65,6 +71,16 @@ def json_cells(path: Path, columns: Sequence[str]) -> Cells:
             yield number, [record[column] for column in columns]
 
 
+def _check_delimiter(first_row: str, delimiter: str, place: str) -> None:
+    """Raises InputError if a row that should have several cells has other delimiters."""
+    for other, (name, remedy) in DELIMITERS.items():
+        if other != delimiter and other in first_row:
+            raise InputError(
+                f"{place}: the columns are separated by {name}, not by {DELIMITERS[delimiter][0]}: "
+                f"{remedy}"
+            )
+
+
 def csv_cells(path: Path, columns: Sequence[str], delimiter: str) -> Cells:
     """Reads a file of delimited cells, whose first row names the columns.
 
@@ -96,6 +112,8 @@ def csv_cells(path: Path, columns: Sequence[str], delimiter: str) -> Cells:
         for cells in reader:
             if cells and not names:
                 names = [name.strip() for name in cells]
+                if len(names) == 1 and names[0] not in columns:
+                    _check_delimiter(names[0], delimiter, f"{path}, line {start}")
                 check_columns(columns, names, f"{path}, line {start}")
                 places = [names.index(column) for column in columns]
             elif cells:

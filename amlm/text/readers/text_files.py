@@ -9,7 +9,7 @@ import importlib
 import lzma
 import sys
 import zlib
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
@@ -24,17 +24,25 @@ COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 LINE_LIMIT = 10_000_000  # bytes; a file with longer lines is no text file
 BLOCK_BYTES = 1 << 20
 # Files that are often mistaken for text, by their first bytes, and what to do about them.
-LOOKALIKES = {
+LOOKALIKES = {  # UTF-32 before UTF-16, with which it starts
+    BOM_UTF32_LE: "UTF-32: convert it, for example with iconv -f UTF-32 -t UTF-8",
+    BOM_UTF32_BE: "UTF-32: convert it, for example with iconv -f UTF-32 -t UTF-8",
     BOM_UTF16_LE: "UTF-16: convert it, for example with iconv -f UTF-16 -t UTF-8",
     BOM_UTF16_BE: "UTF-16: convert it, for example with iconv -f UTF-16 -t UTF-8",
     b"\x1f\x8b": "gzip: its name must end in .gz",
     b"BZh": "bzip2: its name must end in .bz2",
     b"\xfd7zXZ\0": "xz: its name must end in .xz",
     b"\x28\xb5\x2f\xfd": "Zstandard: its name must end in .zst",
-    b"PK\3\4": "a zip archive: unpack it",
+    b"PK\3\4": "a zip archive: unpack it, or export the text of a document (.docx, .xlsx)",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive: unpack it",
+    b"Rar!\x1a": "a RAR archive: unpack it",
     b"PAR1": "Parquet: its name must end in .parquet",
     b"%PDF": "PDF: extract its text",
+    b"{\\rtf": "RTF: export its text",
+    b"<!doctype html": "a web page, perhaps of a failed download: extract its text",
+    b"<html": "a web page, perhaps of a failed download: extract its text",
 }
+TAR, TAR_AT = b"ustar", 257
 
 
 def optional(module: str, purpose: str, extra: str = "data") -> Any:
@@ -116,12 +124,20 @@ def _raw_blocks(path: Path) -> Iterator[tuple[int, bytes]]:
                 return
 
 
-def _first_fault(raw: bytes, at_start: bool) -> tuple[int, str]:
+def _lookalike(raw: bytes, path: Path) -> str | None:
+    """What a file that starts with these bytes looks like, and what to do about it."""
+    if raw[TAR_AT:].startswith(TAR) or path.suffix.lower() in (".tar", ".tgz"):
+        return "a tar archive: unpack it, for example with tar -xf"
+    for first_bytes, what in LOOKALIKES.items():
+        if raw[: len(first_bytes)].lower() == first_bytes.lower():
+            if path.suffix.lower() in COMPRESSED and "its name must end in" in what:
+                return f"{what.partition(':')[0]} again inside {path.suffix}: unpack it once"
+            return what
+    return None
+
+
+def _first_fault(raw: bytes) -> tuple[int, str]:
     """The position at which bytes stop being UTF-8 text, and why."""
-    if at_start:
-        for first_bytes, what in LOOKALIKES.items():
-            if raw.startswith(first_bytes):
-                return 0, f"not UTF-8 text; it looks like {what}"
     nul = raw.find(b"\0")
     try:
         raw[: nul if nul >= 0 else len(raw)].decode()
@@ -147,13 +163,15 @@ def blocks(path: Path) -> Iterator[tuple[int, str]]:
     for number, raw in _raw_blocks(path):
         if number == 1:
             check_no_pointer(path, raw[:100])
+            if what := _lookalike(raw, path):
+                raise InputError(f"{path}, line 1: no plain text; it looks like {what}")
         try:
             text = raw.decode()
             valid = "\0" not in text
         except UnicodeDecodeError:
             valid = False
         if not valid:
-            at, why = _first_fault(raw, at_start=number == 1)
+            at, why = _first_fault(raw)
             before = raw[: raw.rfind(b"\n", 0, at) + 1]
             yield number, before.decode()
             number += before.count(b"\n")

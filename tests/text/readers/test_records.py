@@ -196,6 +196,21 @@ def test_broken_row_is_reported_with_its_first_line(
         list(read_texts(path))
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.csv", "id;text\n1;one, two\n", "semicolons, not by commas: save the file with commas"),
+        ("a.csv", "id\ttext\n1\tone\n", "tabs, not by commas: give format=tsv"),
+        ("a.tsv", "id,text\n1,one\n", "commas, not by tabs: give format=csv"),
+        ("a.tsv", "id|text\n1|one\n", "vertical bars, not by tabs: save the file with commas"),
+    ],
+)
+def test_another_delimiter_is_named(tmp_path: Path, name: str, text: str, said: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=rf"{name}, line 1: the columns are separated by {said}"):
+        list(read_texts(tmp_path / name))
+
+
 def test_duplicate_column_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, "text,id,text\none,1,two\n", "a.csv")
     with pytest.raises(InputError, match=r"a\.csv, line 1: several columns are named text"):

@@ -8,8 +8,10 @@ import errno
 import gzip
 import lzma
 import sys
+import tarfile
 import tracemalloc
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,11 @@ def test_real_text_is_as_python_splits_it(shared_data: Path) -> None:
         (b"one\n\xed\xa0\x80\n", "line 2: not UTF-8"),
         (gzip.compress(b"one\n"), "line 1: .*gzip: its name must end in .gz"),
         (b"PK\3\4\x14\0\0", "line 1: .*zip archive: unpack it"),
+        ("one\n".encode("utf-32"), "line 1: .*UTF-32: convert it.*iconv -f UTF-32"),
+        (b"\0\0\xfe\xff" + "one\n".encode("utf-32-be"), "line 1: .*UTF-32: convert it"),
+        (b"7z\xbc\xaf\x27\x1c\0\4", "line 1: .*7z archive: unpack it"),
+        (b"{\\rtf1 one\n", "line 1: .*RTF: export its text"),
+        (b"<!DOCTYPE html>\n<p>Sign in\n", "line 1: .*web page, .*failed download"),
     ],
     ids=[
         "empty",
@@ -140,6 +147,11 @@ def test_real_text_is_as_python_splits_it(shared_data: Path) -> None:
         "surrogate",
         "gzip",
         "zip",
+        "UTF-32",
+        "UTF-32, big-endian",
+        "7z",
+        "RTF",
+        "HTML",
     ],
 )
 def test_bad_file_is_reported_with_its_line(tmp_path: Path, raw: bytes, message: str) -> None:
@@ -147,6 +159,43 @@ def test_bad_file_is_reported_with_its_line(tmp_path: Path, raw: bytes, message:
     with pytest.raises(InputError, match=message) as caught:
         list(read_texts(path))
     assert str(path) in str(caught.value)
+
+
+def tar(raw: bytes) -> bytes:
+    out = BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        member = tarfile.TarInfo("a.train")
+        member.size = len(raw)
+        archive.addfile(member, BytesIO(raw))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "said"),
+    [
+        (
+            "a.train.gz",
+            gzip.compress(gzip.compress(b"one\n")),
+            "gzip again inside .gz: unpack it once",
+        ),
+        (
+            "a.train.xz",
+            lzma.compress(gzip.compress(b"one\n")),
+            "gzip again inside .xz: unpack it once",
+        ),
+        ("a.train.gz", gzip.compress(bz2.compress(b"one\n")), "bzip2 again inside .gz: unpack it"),
+        ("a.train", tar(b"one\n"), "a tar archive: unpack it"),
+        ("a.tar.gz", gzip.compress(tar(b"one\n")), "a tar archive: unpack it"),
+        ("a.tar.bz2", bz2.compress(tar(b"one\n")), "a tar archive: unpack it"),
+        ("a.tgz", gzip.compress(tar(b"one\n")), "a tar archive: unpack it"),
+        ("a.jsonl", tar(b"{}\n"), "a tar archive: unpack it"),
+    ],
+)
+def test_packed_text_is_named_for_what_it_is(
+    tmp_path: Path, name: str, raw: bytes, said: str
+) -> None:
+    with pytest.raises(InputError, match=f"{name}, line 1: .* looks like {said}"):
+        list(read_texts(written(tmp_path, raw, name)))
 
 
 def test_lines_before_a_bad_one_are_read(tmp_path: Path) -> None:
