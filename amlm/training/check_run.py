@@ -21,7 +21,7 @@ def check_run(config: Config, in_sweep: bool = False) -> None:
     from amlm.text.cleaning import check_rules
     from amlm.text.sources import find_corpora
     from amlm.training.objective import check_objective
-    from amlm.training.run_folder import RUN_FILE
+    from amlm.training.run_description import RUN_FILE
 
     schedule = build_masking(config)["schedule"]
     lowest = min(schedule(0, 1), schedule(1, 1))

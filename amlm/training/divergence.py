@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amlm.training.checkpoint_files import has_checkpoint, newest
-from amlm.training.run_folder import CONFIG_FILE, DIVERGED
+from amlm.training.run_description import CONFIG_FILE, DIVERGED
 from amlm.util.errors import InputError
 from amlm.util.files import write_json
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from amlm.config.run_schema import LoggerConfig
 from amlm.training.record import Record, read_tables, scalars
-from amlm.training.run_folder import wandb_id
+from amlm.training.run_description import wandb_id
 from amlm.training.run_log import Mirror, RunLog
 from amlm.util.errors import InputError
 from amlm.util.terminal import say

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from amlm.publish.run_models import RunRecord
 from amlm.training.record import read_log
-from amlm.training.run_folder import CONFIG_FILE, RUN_FILE, read_config, read_description
+from amlm.training.run_description import CONFIG_FILE, RUN_FILE, read_config, read_description
 from amlm.util.errors import InputError
 
 

@@ -21,7 +21,7 @@ from amlm.training.callbacks import StepCallback, Update
 from amlm.training.callbacks.mask_update import MaskUpdate
 from amlm.training.divergence import CHECKPOINT, find_dump
 from amlm.training.lightning_module import AdaptiveMaskedLM
-from amlm.training.run_folder import CONFIG_FILE
+from amlm.training.run_description import CONFIG_FILE
 from amlm.util.errors import InputError
 from amlm.util.files import write_json
 from amlm.util.terminal import quiet_lightning

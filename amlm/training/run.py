@@ -18,7 +18,7 @@ from amlm.store.notices import notices, shares_line
 from amlm.store.token_store import TokenStore, open_store
 from amlm.tokenizers.bpe import save_tokenizer
 from amlm.tokenizers.word_starts import boundary_warning
-from amlm.training import run_folder
+from amlm.training import run_description, run_folder
 from amlm.training.assemble import Parts, make_callbacks, make_parts, make_trainer
 from amlm.training.callbacks.checkpoints import Checkpoints
 from amlm.training.callbacks.stop import Stop
@@ -141,8 +141,10 @@ def _run_in_folder(config: Config, parts: Parts, claimed: RunFolder, ranks: Rank
             if not claimed.empty:
                 say(f"folder   {claimed.path} has no checkpoint: the run starts again")
             run_log.clear()
-        if ranks.first and not (claimed.resumes and (claimed.path / run_folder.RUN_FILE).exists()):
-            run_folder.describe(claimed.path, config, parts.store.content)
+        if ranks.first and not (
+            claimed.resumes and (claimed.path / run_description.RUN_FILE).exists()
+        ):
+            run_description.describe(claimed.path, config, parts.store.content)
         if ranks.first and not claimed.resumes and config.data.track:
             run_log.write("data", data_record(config, parts.store, parts.plan))
             write_datasheet(claimed.path)
@@ -220,7 +222,7 @@ def _history(
                 folder, lambda s: run_log.fault(s) or saves.cursor.fault(s), say
             )
             run_log.rewind(state)
-            run_folder.note_resumed(folder, state["global_step"], config)
+            run_description.note_resumed(folder, state["global_step"], config)
             say(f"folder   {folder}, resumes from step {state['global_step']:,}")
             history = read_log(folder)
         except (InputError, OSError) as refused:
@@ -268,6 +270,6 @@ def _export(
     }
     run_log.write("summary", values)
     write_cards(folder)
-    run_folder.mark_finished(folder)
+    run_description.mark_finished(folder)
     say(summary_text(values, folder))
     return Result(folder, values)

@@ -22,7 +22,8 @@ from amlm.store.token_store import open_store
 from amlm.train import train
 from amlm.training.record import read_log
 from amlm.training.run import Result
-from amlm.training.run_folder import claim, describe
+from amlm.training.run_description import describe
+from amlm.training.run_folder import claim
 from amlm.util.errors import InputError
 
 # Updates, checkpoints and validations fall on the same steps and on different ones.

@@ -18,7 +18,8 @@ from amlm.export import ExportOptions, export
 from amlm.store.identity import Content
 from amlm.store.token_store import open_store
 from amlm.training.run import Result
-from amlm.training.run_folder import claim, describe, mark_finished, note_resumed, wandb_id
+from amlm.training.run_description import describe, mark_finished, note_resumed, wandb_id
+from amlm.training.run_folder import claim
 
 SECRET = "xoxb-0123456789-abcdefghij"
 
