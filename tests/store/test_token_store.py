@@ -294,9 +294,9 @@ def test_invalid_text_leaves_no_files(
     assert left_in(tmp_path / "cache") == []
 
 
-def test_a_cache_path_that_is_a_file_is_an_os_error(tmp_path: Path, tiny: DataConfig) -> None:
+def test_a_cache_path_that_is_a_file_is_an_input_error(tmp_path: Path, tiny: DataConfig) -> None:
     (tmp_path / "cache").touch()
-    with pytest.raises(OSError, match="cache"):
+    with pytest.raises(InputError, match=r"cache: Not a directory\..*choose .* paths\.cache="):
         open_store(tiny, up_to(320), tmp_path / "cache")
 
 

@@ -64,12 +64,16 @@ def test_a_signal_saves_after_the_step_and_exits_with_its_status(
             os.kill(os.getpid(), signum)
 
     monkeypatch.setattr(Metrics, "on_train_batch_start", sends)
+    hangup = signal.signal(
+        signal.SIGHUP, signal.SIG_DFL
+    )  # ignored under `nohup`, so it would not stop
     before = {each: signal.getsignal(each) for each in SIGNALS}
     config = tiny(*STEPS, f"run_dir={tmp_path / 'run'}")
     with pytest.raises(SystemExit) as ended:
         train(config)
     assert ended.value.code == status
     assert {each: signal.getsignal(each) for each in SIGNALS} == before
+    signal.signal(signal.SIGHUP, hangup)
     saved = newest(tmp_path / "run")[1]
     assert saved["global_step"] == step
     assert not (tmp_path / "run" / "hf").exists()

@@ -16,6 +16,7 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer
 from amlm.config.schema import Config
 from amlm.train import train
 from amlm.training.callbacks.metrics import Metrics
+from amlm.training.checkpoint_files import newest
 from amlm.training.record import read_log, read_tables
 from amlm.training.run import Result
 from amlm.util.errors import InputError
@@ -48,7 +49,7 @@ def test_a_run_resumes_exactly_and_exports(
     monkeypatch.setattr(Metrics, "on_step_end", original)
     same_run(train(config).folder, whole)
 
-    state = torch.load(whole / "checkpoints" / "last.ckpt", weights_only=False)["state_dict"]
+    state = newest(whole)[1]["state_dict"]
     model = AutoModelForMaskedLM.from_pretrained(whole / "hf")
     exported = model.state_dict()["deberta.embeddings.word_embeddings.weight"]
     assert any(torch.equal(exported, each) for each in state.values() if torch.is_tensor(each))
@@ -110,7 +111,7 @@ def test_excluded_types_are_not_masked_and_not_adapted(
     folder = tiny_run("experiment=hard", *STEPS, exclude).folder
     tokenizer = AutoTokenizer.from_pretrained(folder / "hf")
     excluded = [tokenizer.convert_tokens_to_ids(t) for t in ("▁dog", ".", "▁The")]
-    state = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=False)["state_dict"]
+    state = newest(folder)[1]["state_dict"]
     table_V = state["masking.table_V"]
     assert table_V[excluded].tolist() == pytest.approx([0.15] * 3)
     assert table_V[tokenizer.convert_tokens_to_ids("▁cat")].item() != pytest.approx(0.15)
