@@ -5,7 +5,6 @@ Shapes: V token types, T updates.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from amlm.tokenizers.bpe import load_tokenizer
 from amlm.tokenizers.parts_of_speech import part_of_speech
 from amlm.tokenizers.surfaces import special_types, surfaces_of
 from amlm.training.record import Record, read_tables
+from amlm.util.files import sha256
 
 Named = list[tuple[str, float]]  # types by surface form with their masking probability
 
@@ -129,7 +129,7 @@ def _vocabulary(record: RunRecord, known: dict[str, Vocabulary]) -> Vocabulary |
             break
     else:
         return None
-    digest = hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest()[:16]
+    digest = sha256(folder / "tokenizer.json")[:16]
     if digest not in known:
         store = TokenStore(stored) if (stored / "train.counts").is_file() else None
         tokenizer = load_tokenizer(folder)

@@ -6,7 +6,6 @@ folder shows them in words, with the words seen at each checkpoint so far.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,10 @@ from amlm.store.token_store import TokenStore
 from amlm.text.corpora import Corpus, FileCorpus, PartCorpus
 from amlm.text.sources import find_corpora
 from amlm.training.record import Record, read_log
-from amlm.util.files import write_aside
+from amlm.util.files import sha256, write_aside
 from amlm.util.text_table import markdown
 
 DATASHEET = "datasheet.md"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _files(corpus: Corpus) -> tuple[Path, ...]:
@@ -54,7 +48,7 @@ def data_record(config: Config, store: TokenStore, plan: BatchPlan) -> Record:
             "passes": use.passes,
             # Hub datasets and the sample have no files: their identity says commit or seed.
             "identity": corpora[source["name"]].identity(),
-            "files": {file.name: _sha256(file) for file in _files(corpora[source["name"]])},
+            "files": {file.name: sha256(file) for file in _files(corpora[source["name"]])},
         }
         for source, use in zip(store.meta["sources"]["train"], used, strict=True)
     ]
@@ -69,8 +63,8 @@ def data_record(config: Config, store: TokenStore, plan: BatchPlan) -> Record:
         "cleaning": store.meta["key"]["cleaning"],
         "tokenizer": None if given is None else Path(given).name,
         "sha256": {
-            "tokenizer.json": _sha256(store.folder / "tokenizer" / "tokenizer.json"),
-            "token ids": _sha256(store.folder / "train.ids"),
+            "tokenizer.json": sha256(store.folder / "tokenizer" / "tokenizer.json"),
+            "token ids": sha256(store.folder / "train.ids"),
         },
     }
 

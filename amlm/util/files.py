@@ -20,18 +20,13 @@ from amlm.util.errors import InputError
 
 def sync(path: Path) -> None:
     """Waits until a file, or a folder with everything in it, is on disk."""
-    inner = [path, *(path.rglob("*") if path.is_dir() else ())]
-    for each in inner:
-        handle = os.open(each, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    for each in [path, *(path.rglob("*") if path.is_dir() else ())]:
+        _sync_one(each)
 
 
-def _sync_entries(folder: Path) -> None:
-    """Waits until the names in a folder are on disk: a renamed file has its new name."""
-    handle = os.open(folder, os.O_RDONLY)
+def _sync_one(path: Path) -> None:
+    """Syncs a file, or the names in a folder: a renamed file then has its new name on disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
@@ -50,7 +45,7 @@ def make_folder(folder: Path) -> list[Path]:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     above = make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    _sync_entries(folder.parent)
+    _sync_one(folder.parent)
     return [folder, *above]
 
 
@@ -105,7 +100,7 @@ def aside(path: Path) -> Iterator[Path]:
         if not ours and (cause := os_error(error, path)):
             raise cause from error
         raise
-    _sync_entries(path.parent)
+    _sync_one(path.parent)
     remove(old)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from amlm.masking.signals import Predictions, Signal
 from amlm.masking.signals.hard import Hard
-from amlm.masking.signals.soft import Soft
+from amlm.masking.signals.soft import Soft, inverted_min_max
 from amlm.masking.signals.uniform import Uniform
 from amlm.util.errors import InputError
 
@@ -60,10 +60,7 @@ class AuthorsSoft(Soft):
     def score(self, statistics: Mapping[str, Tensor]) -> Tensor:
         loss_V, total_V = self._started(statistics)
         normal_V = loss_V / total_V / math.log(loss_V.numel())
-        low, high = normal_V.aminmax()
-        spread = high - low
-        scaled_V = (normal_V - low) / torch.where(spread > 0, spread, 1.0)
-        return torch.where(spread > 0, 1.0 - scaled_V, 0.5).double()
+        return inverted_min_max(normal_V).double()
 
     @staticmethod
     def _started(statistics: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:

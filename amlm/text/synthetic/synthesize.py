@@ -29,6 +29,7 @@ from amlm.text.synthetic.completers import Completer, Request, Sampling
 from amlm.text.synthetic.make_triplets import listed
 from amlm.text.synthetic.resumable import Progress, open_rows
 from amlm.util.errors import InputError
+from amlm.util.files import sha256
 from amlm.util.progress_bar import progress_bar
 
 ABOUT = "Completes the first words of a text's sentences with a language model."
@@ -99,7 +100,7 @@ def synthesize(options: SynthesizeOptions) -> None:
         if not path.is_file():
             raise InputError(f"prompts={path} is not a file: give a text, one sentence per line")
     kept = {name: value for name, value in vars(options).items() if name not in FREE}
-    kept["prompts"] = [_digest(path) for path in paths]
+    kept["prompts"] = [sha256(path)[:16] for path in paths]
     completer = _completer(options)
     lines = (line for path in paths for line in read_texts(path))
     prompts = first_words(lines, options.prompt_words)
@@ -183,11 +184,6 @@ def row_seed(seed: int, index: int) -> int:
     """A 31-bit seed for one row."""
     digest = hashlib.blake2b(f"{seed} {index}".encode(), digest_size=4).digest()
     return int.from_bytes(digest, "big") >> 1
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _check(options: SynthesizeOptions) -> None:
