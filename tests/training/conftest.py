@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 from collections.abc import Callable
@@ -123,6 +124,28 @@ def interrupt(monkeypatch: pytest.MonkeyPatch) -> Callable[[Config, int], None]:
 def command(overrides: list[str]) -> list[str]:
     """The command that trains a tiny configuration in a new process."""
     return [sys.executable, "-m", "amlm.train", *overrides]
+
+
+@pytest.fixture
+def stopped_and_resumed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Config, int], Path]:
+    """Trains, is interrupted after a step, and trains again with the same configuration."""
+
+    def run(config: Config, after: int) -> Path:
+        original = Metrics.on_step_end
+
+        def stops(self: Metrics, trainer: Any, module: Any, step: int) -> None:
+            original(self, trainer, module, step)
+            if step == after:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Metrics, "on_step_end", stops)
+            with pytest.raises((KeyboardInterrupt, SystemExit)):
+                train(config)
+        assert not json.loads((Path(str(config.run_dir)) / "run.json").read_text())["finished"]
+        return train(config).folder
+
+    return run
 
 
 @pytest.fixture(scope="session")

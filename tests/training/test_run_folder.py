@@ -57,28 +57,14 @@ def test_a_stopped_run_resumes_to_the_same_bits(
     log_every: int,
     tiny: Callable[..., Config],
     same_run: Callable[[Path, Path], None],
+    stopped_and_resumed: Callable[[Config, int], Path],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     steps = (*STEPS, f"trainer.log_every={log_every}")
     whole = train(tiny(*steps, f"run_dir={tmp_path / 'whole'}")).folder
 
-    from amlm.training.callbacks.metrics import Metrics
-
-    original = Metrics.on_step_end
-
-    def stops(self: Metrics, trainer: Any, module: Any, step: int) -> None:
-        original(self, trainer, module, step)
-        if step == stop_at + 1:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Metrics, "on_step_end", stops)
     config = tiny(*steps, f"run_dir={tmp_path / 'stopped'}")
-    with pytest.raises((KeyboardInterrupt, SystemExit)):
-        train(config)
-    assert not json.loads((tmp_path / "stopped" / "run.json").read_text())["finished"]
-    monkeypatch.setattr(Metrics, "on_step_end", original)
-    same_run(train(config).folder, whole)
+    same_run(stopped_and_resumed(config, stop_at + 1), whole)
 
 
 def test_a_checkpoint_is_written_at_the_step_of_a_validation(

@@ -3,7 +3,6 @@ a batch is divided, and record what updates did to words."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from amlm.config.schema import Config
 from amlm.train import train
-from amlm.training.callbacks.metrics import Metrics
 from amlm.training.checkpoint_files import newest
 from amlm.training.record import read_log, read_tables
 from amlm.training.run import Result
@@ -29,25 +27,13 @@ def test_a_run_resumes_exactly_and_exports(
     experiment: str,
     tiny: Callable[..., Config],
     same_run: Callable[[Path, Path], None],
+    stopped_and_resumed: Callable[[Config, int], Path],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     steps = (f"experiment={experiment}", *STEPS)
     whole = train(tiny(*steps, f"run_dir={tmp_path / 'whole'}")).folder
-    original = Metrics.on_step_end
-
-    def stops(self: Metrics, trainer: Any, module: Any, step: int) -> None:
-        original(self, trainer, module, step)
-        if step == 4:  # the checkpoint is of step 2; word_then_token switches after step 4
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Metrics, "on_step_end", stops)
-    config = tiny(*steps, f"run_dir={tmp_path / 'stopped'}")
-    with pytest.raises((KeyboardInterrupt, SystemExit)):
-        train(config)
-    assert not json.loads((tmp_path / "stopped" / "run.json").read_text())["finished"]
-    monkeypatch.setattr(Metrics, "on_step_end", original)
-    same_run(train(config).folder, whole)
+    # The checkpoint is of step 2; word_then_token switches after step 4.
+    same_run(stopped_and_resumed(tiny(*steps, f"run_dir={tmp_path / 'stopped'}"), 4), whole)
 
     state = newest(whole)[1]["state_dict"]
     model = AutoModelForMaskedLM.from_pretrained(whole / "hf")
