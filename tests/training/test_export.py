@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -145,10 +144,8 @@ def test_a_run_of_each_nhot_fusion_resumes_exactly_and_exports_a_plain_model(
     tiny: Callable[..., Config],
     same_run: Callable[[Path, Path], None],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    stopped_and_resumed: Callable[[Config, int], Path],
 ) -> None:
-    from amlm.training.callbacks.metrics import Metrics
-
     steps = (
         f"experiment=hard_decay_nhot_{fusion}",
         "trainer.max_steps=2",
@@ -158,18 +155,7 @@ def test_a_run_of_each_nhot_fusion_resumes_exactly_and_exports_a_plain_model(
     )
     whole = train(tiny(*steps, f"run_dir={tmp_path / 'whole'}")).folder
     config = tiny(*steps, f"run_dir={tmp_path / 'stopped'}")
-    original = Metrics.on_step_end
-
-    def stops(self: Metrics, trainer: Any, module: Any, step: int) -> None:
-        original(self, trainer, module, step)
-        if step == 2:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Metrics, "on_step_end", stops)
-        with pytest.raises((KeyboardInterrupt, SystemExit)):
-            train(config)
-    folder = train(config).folder
+    folder = stopped_and_resumed(config, 2)
     same_run(folder, whole)
 
     model = trained_model(config, folder, 2)

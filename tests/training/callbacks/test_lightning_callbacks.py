@@ -19,7 +19,6 @@ from amlm.train import train
 from amlm.training import assemble, run
 from amlm.training.callbacks import order
 from amlm.training.callbacks.checkpoints import Checkpoints
-from amlm.training.callbacks.metrics import Metrics
 from amlm.training.check_run import check_run
 from amlm.training.checkpoint_files import newest
 from amlm.training.record import read_log
@@ -129,23 +128,12 @@ def test_lightning_and_user_callbacks_resume_exactly(
     tiny: Callable[..., Config],
     same_run: Callable[[Path, Path], None],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    stopped_and_resumed: Callable[[Config, int], Path],
 ) -> None:
     late = (*STEPS, *STOPS, *OTHERS, "callbacks.stop.patience=4")  # at step 25, so never
     whole = train(tiny(*late, f"run_dir={tmp_path / 'whole'}")).folder
     config = tiny(*late, f"run_dir={tmp_path / 'stopped'}")
-    original = Metrics.on_step_end
-
-    def stops(self: Metrics, trainer: Any, module: Any, step: int) -> None:
-        original(self, trainer, module, step)
-        if step == stop_at:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Metrics, "on_step_end", stops)
-        with pytest.raises((KeyboardInterrupt, SystemExit)):
-            train(config)
-    resumed = train(config).folder
+    resumed = stopped_and_resumed(config, stop_at)
     same_run(resumed, whole)
 
     def states(folder: Path) -> dict[str, Any]:
