@@ -32,7 +32,11 @@ class CompareOptions:
     results: list[str] = option(
         [], "folders with results of amlm.evaluate model=<run>; those in run folders are found"
     )
-    metrics: list[str] = option([], "metrics to compare; default: all that the runs share")
+    metrics: list[str] = option(
+        [],
+        "metrics to compare, e.g. accuracy_over_bins, accuracy/noun; default: all that the runs "
+        "share, but those of classes of tokens",
+    )
     out: str | None = option(
         None, "folder for comparison.txt, .md, .tex, .csv and runs.json; null writes none"
     )

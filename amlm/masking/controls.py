@@ -12,15 +12,18 @@ from torch import Tensor
 CHANGING = ("shuffled", "frequency_matched")  # the controls that change the table
 
 
-def frequency_bins(counts_V: Tensor, maskable_V: Tensor) -> Tensor:
-    """Bins of similar frequency, each twice as wide as the last: counts of 0, 1-2, 3-6, 7-14 ...
+def octaves(counts_V: Tensor) -> Tensor:
+    """Bins of similar frequency, each twice as wide as the last: counts of 0, 1-2, 3-6, 7-14 ..."""
+    return (counts_V.double() + 1).log2().long()  # exact at powers of two
 
-    Types that are never masked have a bin of their own.
+
+def frequency_bins(counts_V: Tensor, maskable_V: Tensor) -> Tensor:
+    """`octaves`, with a bin of their own for types that are never masked.
 
     Returns: int64 ``bins_V``, from 0 without gaps.
     """
-    octave_V = (counts_V.double() + 1).log2().floor()  # exact at powers of two
-    bins_V: Tensor = torch.where(maskable_V, octave_V, -1).unique(return_inverse=True)[1]  # type: ignore[no-untyped-call]
+    octave_V = torch.where(maskable_V, octaves(counts_V), -1)
+    bins_V: Tensor = octave_V.unique(return_inverse=True)[1]  # type: ignore[no-untyped-call]
     return bins_V
 
 

@@ -35,7 +35,8 @@ class RunResult:
         run: its folder's name.
         group: what it is a run of: its choices, e.g. ``hard_decay``.
         metrics: final value by name. Accuracies are in per cent. ``loss`` and ``accuracy...`` are
-            of masked tokens of held-out text; other names are tasks.
+            of masked tokens of held-out text, ``accuracy/noun`` of one class of them; other names
+            are tasks.
         untrained: the same before training or of a model with random weights, as far as known.
         intervals: low and high end over items of each task's score, as far as known.
         hits: for each task, by group of items, one character per item: 1 if it is correct.
@@ -165,6 +166,8 @@ def _validation(record: dict[str, Any]) -> Iterator[tuple[str, float]]:
             yield name, value
         elif name.startswith("accuracy") and value is not None:
             yield name, 100 * value
+        elif isinstance(value, dict):  # by frequency and part of speech
+            yield from ((f"accuracy/{each}", 100 * share) for each, share in value.items())
 
 
 def _interval(metric: str, figure: Mapping[str, Any]) -> dict[str, list[float]]:

@@ -1,16 +1,18 @@
 """Sums behind the metrics of a run, kept on the device until a record is written.
 
-Shapes: M labelled positions.
+Shapes: M labelled positions, V token types, K classes of types.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import SumMetric
+from torchmetrics import Metric, SumMetric
 
+from amlm.masking.controls import octaves
 from amlm.masking.keep_dtype import KeepDtype
 from amlm.masking.signals import Predictions
 
@@ -96,20 +98,51 @@ class Window(KeepDtype):
         }
 
 
+class OfTypes(Metric):
+    """Labels and correct predictions by token type, exact, summed over ranks."""
+
+    sums_2V: Tensor
+
+    def __init__(self, vocab_size: int) -> None:
+        super().__init__()
+        zeros = torch.zeros(2, vocab_size, dtype=torch.int64)
+        self.add_state("sums_2V", zeros, dist_reduce_fx="sum")
+
+    def update(self, seen: Predictions) -> None:
+        for sums_V, each_M in zip(self.sums_2V, (seen.valid_M, seen.correct_M), strict=True):
+            sums_V.index_add_(0, seen.labels_M, each_M.long())
+
+    def compute(self) -> Tensor:
+        return self.sums_2V.clone()
+
+
 class Validation(KeepDtype):
-    """Means over one validation: loss (nats per label) and accuracy.
+    """Means over one validation: loss (nats per label) and accuracy, which weighs types by their
+    frequency, and accuracies that do not.
 
     Args:
-        of_batches: take the mean of the batches' means, as the authors' script does, in place of
-            the mean over all labels.
+        counts_V: occurrences of each type in the training text, on the host; those of an octave
+            (`amlm.masking.controls.octaves`) are a bin.
+        parts: part of speech of each type.
+        of_batches: take loss and accuracy as the mean of the batches' means, as the authors' script
+            does, in place of the mean over all labels.
     """
 
-    def __init__(self, of_batches: bool = False) -> None:
+    def __init__(self, counts_V: Tensor, parts: Sequence[str], of_batches: bool = False) -> None:
         super().__init__()
         self.of_batches = of_batches
         # Sums, not means: torchmetrics 1.9 ignores the weights of a mean that is told to keep NaN,
         # and a NaN must show.
         self.nll, self.correct, self.labelled = (self._sum() for _ in range(3))
+        self.of_types = OfTypes(len(counts_V))
+        names = sorted(set(parts))
+        numbers = {name: number for number, name in enumerate(names)}
+        part_V = torch.tensor([numbers[part] for part in parts])
+        bins = [f"{2**octave - 1}-{2 ** (octave + 1) - 2}" for octave in range(64)]
+        self.classes = {
+            "by_frequency": (octaves(counts_V), bins),
+            "by_part_of_speech": (part_V, names),
+        }
 
     @staticmethod
     def _sum() -> SumMetric:
@@ -118,17 +151,47 @@ class Validation(KeepDtype):
         return metric
 
     def add(self, seen: Predictions) -> None:
+        self.of_types.update(seen)
         sums = [each.double().sum() for each in (seen.nll_M, seen.correct_M, seen.valid_M)]
         if self.of_batches:
             sums = [each / sums[2].clamp(min=1) for each in sums]
         for metric, value in zip((self.nll, self.correct, self.labelled), sums, strict=True):
             metric.update(value)
 
-    def close(self) -> dict[str, float]:
-        """The means over all ranks; the sums are then reset."""
+    def close(self) -> dict[str, Any]:
+        """The means over all ranks; the sums are then reset.
+
+        Returns: ``loss`` and ``accuracy`` over labels; ``accuracy_over_types`` and
+            ``accuracy_over_bins``, means of the accuracies of all types and frequency bins that
+            have labels; and those accuracies ``by_frequency`` and ``by_part_of_speech``.
+        """
         nll, correct, labelled = (
             float(each.compute()) for each in (self.nll, self.correct, self.labelled)
         )
-        for each in (self.nll, self.correct, self.labelled):
+        labelled_V, correct_V = self.of_types.compute().cpu()
+        for each in (self.nll, self.correct, self.labelled, self.of_types):
             each.reset()
-        return {"loss": nll / labelled, "accuracy": correct / labelled}
+        of_classes = {
+            name: _accuracies(labelled_V, correct_V, class_V, names)
+            for name, (class_V, names) in self.classes.items()
+        }
+        bins = list(of_classes["by_frequency"].values())
+        return {
+            "loss": nll / labelled,
+            "accuracy": correct / labelled,
+            "accuracy_over_types": float((correct_V / labelled_V)[labelled_V > 0].mean()),
+            "accuracy_over_bins": sum(bins) / len(bins),
+            **of_classes,
+        }
+
+
+def _accuracies(
+    labelled_V: Tensor, correct_V: Tensor, class_V: Tensor, names: Sequence[str]
+) -> Mapping[str, float]:
+    """The accuracy in each class that has labels."""
+    labelled_K, correct_K = (
+        torch.zeros(len(names), dtype=torch.int64).index_add_(0, class_V, each_V)
+        for each_V in (labelled_V, correct_V)
+    )
+    of_all = zip(names, labelled_K.tolist(), correct_K.tolist(), strict=True)
+    return {name: correct / labelled for name, labelled, correct in of_all if labelled}

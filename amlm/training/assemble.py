@@ -38,8 +38,10 @@ from amlm.store.datamodule import TextDataModule
 from amlm.store.plan import BatchPlan, make_plan
 from amlm.store.token_store import TokenStore
 from amlm.store.words_seen import WordCounter
+from amlm.tokenizers.parts_of_speech import part_of_speech
 from amlm.tokenizers.surfaces import surfaces_of
 from amlm.training import devices
+from amlm.training.accumulators import Validation
 from amlm.training.callbacks.checkpoints import Checkpoints
 from amlm.training.callbacks.evaluation import Evaluation
 from amlm.training.callbacks.mask_drift import MaskDrift
@@ -179,10 +181,12 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
         store.type_counts("train"),
     )
     context = make_context(config, store, total_steps, model)
+    parts = [part_of_speech(surface) for surface in context.surfaces]
     module = AdaptiveMaskedLM(
         model,
         make_policy(config, store, total_steps, context),
         validation_policy(config.validation, store),
+        Validation(context.counts_V, parts, config.validation.protocol == "authors"),
         config.optimizer,
         total_steps=total_steps,
         seed=config.seed,

@@ -48,6 +48,7 @@ class AdaptiveMaskedLM(L.LightningModule):
         model: the encoder with its head.
         masking: the policy, whose table and statistics are saved in checkpoints.
         validation_masking: plain masked language modeling with its own seed.
+        validation: the sums of a validation.
         optimizer: the ``optimizer`` section.
         total_steps: optimizer steps of the run.
         seed: of dropout, together with the step.
@@ -63,6 +64,7 @@ class AdaptiveMaskedLM(L.LightningModule):
         model: DebertaV2MaskedLM,
         masking: MaskingPolicy,
         validation_masking: MaskingPolicy,
+        validation: Validation,
         optimizer: OptimizerConfig,
         *,
         total_steps: int,
@@ -84,7 +86,7 @@ class AdaptiveMaskedLM(L.LightningModule):
         self.window = Window()
         self.new_masks = protocol == "authors"
         self.autocast = autocast
-        self.validation = Validation(of_batches=protocol == "authors")
+        self.validation = validation
         self.learning_rate = 0.0  # of the last step; the optimizer has the next one
         self._corruption: tuple[int, Corruption] | None = None
         self._logits: Callable[..., Tensor] = model.forward

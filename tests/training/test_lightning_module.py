@@ -46,10 +46,21 @@ def _policy(**choices: Any) -> MaskingPolicy:
     return MaskingPolicy(V, 100, **{**defaults, **choices})
 
 
+def _validation(types: int) -> Validation:
+    return Validation(torch.arange(types), ["noun"] * types)
+
+
 def _module(masking: MaskingPolicy, accumulate: int = 1) -> AdaptiveMaskedLM:
     model = build_model(SHAPE, V, None, seed=1)
     module = AdaptiveMaskedLM(
-        model, masking, _policy(), OptimizerConfig(), total_steps=100, seed=0, accumulate=accumulate
+        model,
+        masking,
+        _policy(),
+        _validation(V),
+        OptimizerConfig(),
+        total_steps=100,
+        seed=0,
+        accumulate=accumulate,
     )
     module._trainer = SimpleNamespace(global_rank=0, world_size=1)  # type: ignore[assignment]
     return module
@@ -190,7 +201,7 @@ def test_weight_decay_applies_to_matrices_only() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_validation_is_the_mean_over_labels_in_any_dtype(dtype: torch.dtype) -> None:
-    validation = Validation().to(dtype)
+    validation = _validation(2).to(dtype)
     generator = torch.Generator().manual_seed(0)
     nll_sum, correct, labels = 0.0, 0, 0
     for _ in range(40):
@@ -206,6 +217,25 @@ def test_validation_is_the_mean_over_labels_in_any_dtype(dtype: torch.dtype) -> 
     assert found["accuracy"] == pytest.approx(correct / labels, rel=1e-7)
     validation.add(Predictions(valid_M.long(), correct_M, nll_M * math.nan, valid_M, valid_M))
     assert math.isnan(validation.close()["loss"])
+
+
+def test_rare_types_and_bins_count_as_much_as_frequent_ones() -> None:
+    # Types 0 to 5 with their counts in the training text, parts, and (labels, correct).
+    counts = torch.tensor([0, 1, 2, 3, 6, 7])
+    parts = ["noun", "verb", "noun", "verb", "noun", "noun"]
+    outcomes = [(0, 0), (2, 1), (1, 1), (0, 0), (10, 2), (4, 4)]
+    validation = Validation(counts, parts)
+    for v, (labels, correct) in enumerate(outcomes):
+        valid_M = torch.arange(labels + 3) < labels  # and three unused slots
+        correct_M = torch.arange(labels + 3) < correct
+        labels_M = torch.full((labels + 3,), v)
+        validation.add(Predictions(labels_M, correct_M, torch.ones(labels + 3), valid_M, valid_M))
+    found = validation.close()
+    assert found["accuracy"] == 8 / 17
+    assert found["accuracy_over_types"] == pytest.approx((1 / 2 + 1 + 1 / 5 + 1) / 4)
+    assert found["by_frequency"] == {"1-2": 2 / 3, "3-6": 1 / 5, "7-14": 1.0}
+    assert found["accuracy_over_bins"] == pytest.approx((2 / 3 + 1 / 5 + 1) / 3)
+    assert found["by_part_of_speech"] == {"noun": 7 / 15, "verb": 1 / 2}
 
 
 @pytest.mark.parametrize("signal", [Hard(), Soft()])

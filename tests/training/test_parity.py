@@ -52,12 +52,15 @@ def test_the_mean_of_batch_means_weighs_batches_alike() -> None:
             torch.zeros(labels).long(), correct, torch.full((labels,), nll), valid, valid
         )
 
-    one, other = Validation(of_batches=True), Validation()
+    counts, parts = torch.ones(1, dtype=torch.int64), ["noun"]
+    one, other = Validation(counts, parts, of_batches=True), Validation(counts, parts)
     for each in (batch(1, 2, 3.0), batch(6, 6, 1.0)):
         one.add(each)
         other.add(each)
-    assert one.close() == {"loss": 2.0, "accuracy": 0.75}
-    assert other.close() == {"loss": 1.5, "accuracy": 7 / 8}
+    for validation, loss, accuracy in ((one, 2.0, 0.75), (other, 1.5, 7 / 8)):
+        found = validation.close()
+        assert (found["loss"], found["accuracy"]) == (loss, accuracy)
+        assert found["accuracy_over_types"] == 7 / 8  # exact over types in both
 
 
 @pytest.mark.parametrize("weights", [torch.float32, torch.bfloat16])

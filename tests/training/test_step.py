@@ -35,6 +35,7 @@ from amlm.models.substrings import build_substring_index
 from amlm.optim.optimizers import make_optimizer
 from amlm.store.datamodule import StepBatch
 from amlm.tokenizers.special_tokens import SpecialIds
+from amlm.training.accumulators import Validation
 from amlm.training.lightning_module import AdaptiveMaskedLM
 
 V, G, L = 300, 6, 20
@@ -117,8 +118,9 @@ def _module(
     table = build_substring_index(surfaces)
     model = build_model(shape, V, table, seed=1, counts=np.arange(V))
     optimizer = OptimizerConfig(name=choices.get("optimizer", "lamb"))
+    validation = Validation(torch.arange(V), ["noun"] * V)
     module = AdaptiveMaskedLM(
-        model, masking, validation_masking, optimizer, total_steps=100, seed=0
+        model, masking, validation_masking, validation, optimizer, total_steps=100, seed=0
     )
     module._trainer = SimpleNamespace(  # type: ignore[assignment]
         global_rank=0,
