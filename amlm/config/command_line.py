@@ -66,7 +66,7 @@ def check_command(
     config_dir: str | None = None,
     config_name: str | None = None,
     only_compose: bool = False,
-) -> None:
+) -> list[str]:
     """Composes and checks every run that a command would start.
 
     Args:
@@ -76,6 +76,8 @@ def check_command(
         config_dir, config_name: see `amlm.config.composition.composer`.
         only_compose: do not check values, since the configuration is only shown.
 
+    Returns: the overrides to start it with, among them the grid and folder of a named sweep.
+
     Raises:
         InputError: an unknown option or choice, a wrong type, a value out of range, missing data.
     """
@@ -83,24 +85,27 @@ def check_command(
 
     from amlm.config.composition import composer
     from amlm.config.overrides import to_overrides
-    from amlm.config.sweeps import check_sweep, runs
+    from amlm.config.sweeps import check_sweep, place_sweep, runs, with_grid
 
     overrides = to_overrides(arguments, command.schema)
     with composer(command.schema, command.root, config_dir, config_name) as made:
+        if named := made.groups.get("sweep"):
+            overrides = place_sweep(overrides, named, multirun)
         parsed = made.parse(overrides)
         first = next(runs(parsed))
         composed = made.compose(first)
         hydra = composed.hydra
         if only_compose:
-            return
+            return overrides
         multirun = multirun or hydra.mode == RunMode.MULTIRUN
         if multirun:  # a YAML file may define the sweep
-            given = hydra.sweeper.get("params") or {}
-            parsed = made.parse([*(f"{key}={value}" for key, value in given.items()), *overrides])
+            overrides = with_grid(overrides, hydra.sweeper.get("params") or {})
+            parsed = made.parse(overrides)
         check_sweep(parsed, multirun, hydra.runtime.choices["hydra/sweeper"])
         for run_overrides in runs(parsed):
             cfg = composed if run_overrides == first else made.compose(run_overrides)
             command.check(made.build(cfg, run_overrides), multirun)
+        return overrides
 
 
 def _show(text: str) -> None:
@@ -170,7 +175,7 @@ def _run(command: Command[Options], arguments: Sequence[str]) -> None:
         _show(_help(command, flags, overrides))
         return
     if not (flags.info or flags.hydra_help or flags.shell_completion):
-        check_command(
+        overrides = check_command(
             command,
             flags.overrides,
             multirun=bool(flags.multirun),
@@ -188,8 +193,8 @@ def _run(command: Command[Options], arguments: Sequence[str]) -> None:
         return _run_task(command, cfg)
 
     # Hydra, and the processes that Lightning starts, read sys.argv.
-    before, rewritten = sys.argv, dict(zip(flags.overrides, overrides, strict=True))
-    sys.argv = [before[0], *(rewritten.get(each, each) for each in arguments)]
+    before = sys.argv
+    sys.argv = [before[0], *(each for each in arguments if each not in flags.overrides), *overrides]
     try:
         start()
     finally:

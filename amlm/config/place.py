@@ -52,7 +52,7 @@ def place(config: Config, hydra: DictConfig, multirun: bool = False) -> None:
     config.choices = run_name(experiment, choices, _choices(usual.hydra), changed)
     config.name = config.name or config.choices
     if multirun:
-        config.sweep = config.sweep or Path(hydra.sweep.dir).name
+        config.sweep = Path(config.run_dir or hydra.sweep.dir).name
         if config.run_dir is not None:
             key = sweep_key(hydra.overrides.task, experiment, config.seed)
             config.run_dir = str(Path(config.run_dir) / key)

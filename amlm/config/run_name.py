@@ -11,7 +11,7 @@ from amlm.config.schema import flat
 
 # Groups that set where or how long a run trains, not what is compared. Options that differ from
 # their files are still named, e.g. `-max_steps_3000`.
-NOT_NAMED = ("experiment", "scale", "impl", "debug", "logger", "data", "data/cleaning")
+NOT_NAMED = ("experiment", "scale", "impl", "debug", "logger", "data", "data/cleaning", "sweep")
 FACTORS = ("masking/signal", "masking/schedule", "masking/unit", "model/nhot")
 # Options that are compared between runs; the others are intervals, paths and hardware.
 COMPARED = re.compile(
@@ -19,7 +19,11 @@ COMPARED = re.compile(
     r"|data\.(words|shares|sequence_length|tokens_per_step|epochs|seed|cleaning)"
 )
 # Options that do not distinguish the runs of a sweep.
-NOT_IN_KEY = re.compile(r"run_dir|sweep|paths\.|logger|trainer\.threads|hydra|objective|components")
+# Text is compared by content.
+NOT_IN_KEY = re.compile(
+    r"run_dir|sweep|paths\.|logger|trainer\.threads|hydra|objective|components"
+    r"|data\.dir|evaluation\.data_dir|impl$|slurm\."
+)
 LONGEST = 100  # characters of a name; a folder's name may have 255 bytes
 
 

@@ -73,13 +73,18 @@ class ValidationConfig:
 class EvaluationConfig:
     tasks: list[str] = option(
         [],
-        "zero-shot tasks scored at each word checkpoint and at the end; sample (minimal pairs of "
-        "the built-in grammar) needs no data",
+        "zero-shot tasks scored while training; sample (minimal pairs of the built-in grammar) "
+        "needs no data",
         choices=(
             *("sample", "blimp", "supplement", "ewok"),
             *("entity_tracking", "global_piqa_parallel", "global_piqa_nonparallel"),
             *("wug_adj", "wug_past"),
         ),
+    )
+    at: str = option(
+        "checkpoints",
+        "when: at each word checkpoint and at the end, or only at the end",
+        choices=("checkpoints", "end"),
     )
     rules: str = option(
         "2026",
@@ -158,6 +163,7 @@ NOT_SCIENCE = (
     *("data.sources.*.dev", "tokenizer.path", "evaluation.data_dir"),
     # how often something is logged, saved or validated
     *("trainer.log_every", "trainer.validate_every", "checkpoints.every", "trainer.profile"),
+    "evaluation.at",
     # the same results up to rounding; what trainer.precision=auto stands for is compared instead
     *("data.workers", "trainer.threads", "trainer.accelerator", "trainer.devices"),
     *("trainer.compile", "trainer.precision"),

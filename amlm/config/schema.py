@@ -220,7 +220,9 @@ class Config:
     run_dir: str | None = option(
         None, "folder of this run, also to resume it; null: a new one under paths.outputs"
     )
-    sweep: str | None = option(None, "name shared by the runs of a sweep; set by --multirun")
+    sweep: str | None = option(
+        None, "name that the runs of a sweep share: a file in conf/sweep, or yours with --multirun"
+    )
     data: DataConfig = field(default_factory=DataConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     model: ModelConfig = field(default_factory=ModelConfig)

@@ -1,8 +1,14 @@
-"""Sweeps: the runs that a command stands for."""
+"""Sweeps: the runs that a command stands for.
+
+A named sweep is a file in ``conf/sweep``: ``sweep=<file>`` runs its grid. With ``--multirun`` any
+other name is that of a sweep of the user's own. Both keep their runs in
+``<outputs>/multirun/<name>``, so that the same command resumes and extends them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Any
 
@@ -10,8 +16,44 @@ from hydra.core.override_parser.types import Override
 
 from amlm.config.overrides import how_to_quote
 from amlm.util.errors import InputError
+from amlm.util.nearest import nearest
 
 CHECKED_RUNS = 256  # per sweep; checking one takes a tenth of a second
+
+
+def place_sweep(overrides: Sequence[str], named: Sequence[str], multirun: bool) -> list[str]:
+    """The overrides with the folder of the sweep that ``sweep=`` names, if none is given.
+
+    Args:
+        overrides: of a run.
+        named: the files in ``conf/sweep``.
+        multirun: whether ``--multirun`` is given.
+
+    Raises:
+        InputError: ``sweep=`` names no file, and nothing else either.
+    """
+    given = dict(each.partition("=")[::2] for each in overrides)
+    if (name := given.get("sweep")) is None or name == "null":
+        return list(overrides)
+    if name not in named:
+        if not multirun:
+            raise InputError(
+                f"sweep={name} is not a named sweep{nearest(name, named)}: one of "
+                f"{', '.join(named)}. With --multirun it names a sweep of your own"
+            )
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise InputError(f"sweep={name} names a folder: use letters, digits, _, - and .")
+        overrides = [each for each in overrides if not each.startswith("sweep=")]
+    folder = [] if "run_dir" in given else [f"run_dir=${{paths.outputs}}/multirun/{name}"]
+    return [*overrides, *folder]
+
+
+def with_grid(overrides: Sequence[str], grid: Mapping[str, Any]) -> list[str]:
+    """The overrides of a sweep whose grid a YAML file gives (``hydra.sweeper.params``), where those
+    of the command line win: Hydra would run both."""
+    given = {each.partition("=")[0]: each for each in overrides}
+    of_grid = [given.pop(key, f"{key}={value}") for key, value in grid.items()]
+    return [*of_grid, *given.values(), "hydra.sweeper.params=null"] if grid else list(overrides)
 
 
 def _values(override: Override) -> list[str]:

@@ -12,18 +12,26 @@ from amlm.util.nearest import nearest
 
 
 def check_run(config: Config, in_sweep: bool = False) -> None:
-    """Raises InputError if text, cleaning rules or evaluation items are missing, if no record has
-    the objective, if a callback monitors what is not logged, or if a launcher starts the processes
-    of a sweep."""
+    """Raises InputError if text, cleaning rules, evaluation items or a table to mask by are
+    missing, if no record has the objective, if a callback monitors what is not logged, or if a
+    launcher starts the processes of a sweep."""
     from amlm.config.components import build_masking
     from amlm.evaluation.rules import RULES
     from amlm.evaluation.zero_shot.tasks import find
+    from amlm.masking.signals.table import Table
     from amlm.text.cleaning import check_rules
     from amlm.text.sources import find_corpora
     from amlm.training.objective import check_objective
     from amlm.training.run_description import RUN_FILE
 
-    schedule = build_masking(config)["schedule"]
+    masking = build_masking(config)
+    schedule, signal = masking["schedule"], masking["signal"]
+    # Another run of the sweep may be going to write the table.
+    of_sweep = in_sweep and config.run_dir is not None
+    if isinstance(signal, Table) and not (
+        of_sweep and Path(str(signal.path)).is_relative_to(str(config.run_dir))
+    ):
+        signal.found()
     lowest = min(schedule(0, 1), schedule(1, 1))
     if config.masking.floor >= lowest - 1e-9:
         raise InputError(

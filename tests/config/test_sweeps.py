@@ -122,6 +122,47 @@ def test_a_sweep_defined_in_yaml_is_checked(tmp_path: Path) -> None:
         check_command(TRAIN, ["experiment=grid"], config_dir=str(tmp_path))
 
 
+@pytest.fixture
+def grid(tmp_path: Path) -> str:
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "mine.yaml").write_text(
+        "# @package _global_\nhydra:\n  mode: MULTIRUN\n  sweeper:\n    params:\n"
+        "      seed: 3,4\n      experiment: mlm,hard\n"
+    )
+    return str(tmp_path)
+
+
+def test_a_named_sweep_runs_its_grid_in_its_folder(grid: str) -> None:
+    found = check_command(TRAIN, ["sweep=mine", "trainer.max_steps=5"], config_dir=grid)
+    given = {"sweep=mine", "trainer.max_steps=5", "run_dir=${paths.outputs}/multirun/mine"}
+    assert found[:2] == ["seed=3,4", "experiment=mlm,hard"]  # in the file's order
+    assert {*found[2:]} == given | {"hydra.sweeper.params=null"}
+
+
+def test_the_command_line_overrides_the_grid_of_a_named_sweep(grid: str) -> None:
+    found = check_command(TRAIN, ["seed=7", "sweep=mine", "run_dir=here"], config_dir=grid)
+    assert found[:2] == ["seed=7", "experiment=mlm,hard"] and found.count("seed=7") == 1
+    assert [each for each in found if each.startswith("run_dir=")] == ["run_dir=here"]
+    with pytest.raises(InputError, match="seed=-1"):
+        check_command(TRAIN, ["sweep=mine", "seed=0,-1"], config_dir=grid)
+
+
+def test_multirun_names_a_sweep_of_ones_own() -> None:
+    found = check_command(TRAIN, ["seed=0,1", "sweep=first"], multirun=True)
+    assert found == ["seed=0,1", "run_dir=${paths.outputs}/multirun/first"]
+    with pytest.raises(InputError, match=r"sweep=a/b names a folder: use letters"):
+        check_command(TRAIN, ["seed=0,1", "sweep=a/b"], multirun=True)
+    with pytest.raises(InputError, match=r"sweep=stduy is not a named sweep \(did you mean study"):
+        check_command(TRAIN, ["sweep=stduy"])
+
+
+def test_frozen_finds_the_table_of_its_sweep() -> None:
+    overrides = ["experiment=hard_decay,frozen", "seed=0,1", "sweep=first"]
+    check_command(TRAIN, overrides, multirun=True)  # hard_decay has not run yet
+    with pytest.raises(InputError, match=r"multirun/first/experiment=hard_decay,seed=0 does not"):
+        check_command(TRAIN, ["experiment=frozen", "run_dir=outputs/multirun/first"])
+
+
 def test_a_failed_run_does_not_stop_the_sweep(
     seen: list[Options], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -269,7 +269,7 @@ def test_a_table_that_does_not_fit_is_refused(
     with pytest.raises(InputError, match=words):
         policy(Table(str(given)))
     with pytest.raises(InputError, match=r"no/such does not exist: give a run folder or a file"):
-        Table("no/such")
+        policy(Table("no/such"))
 
 
 # --- controls ---

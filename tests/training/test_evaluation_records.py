@@ -133,6 +133,23 @@ def test_only_the_first_rank_evaluates(tiny_run: Callable[..., Result], tmp_path
     assert not log.latest
 
 
+def test_evaluation_only_at_the_end_leaves_out_word_checkpoints(
+    tiny_run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tiny_run("trainer.max_steps=1").folder
+    monkeypatch.setattr(Evaluation, "scores", lambda self, module: {})
+    for at, steps in (("end", [5]), ("checkpoints", [3, 5])):
+        log, kept = RunLog(tmp_path / at), []
+        log.latest["checkpoint"] = {"step": 3}
+        monkeypatch.setattr(log, "write", lambda _, values, kept=kept: kept.append(values["step"]))
+        config = EvaluationConfig(tasks=["sample"], items=1, at=at)
+        callback = Evaluation(config, log, load_tokenizer(folder / "hf"), 5, 64)
+        first_rank = cast(L.Trainer, SimpleNamespace(is_global_zero=True))
+        for step in range(6):
+            callback.on_step_end(first_rank, cast(AdaptiveMaskedLM, None), step)
+        assert kept == steps
+
+
 def test_first_of_each_keeps_the_first_items_of_each_group() -> None:
     items = [Item(uid, []) for uid in "abaabc"]
     assert first_of_each(items, 2) == [items[n] for n in (0, 1, 2, 4, 5)]

@@ -36,12 +36,24 @@ class Table:
     path: str | None = option(None, "folder of a finished run, or .tsv, .npy or .safetensors file")
 
     def __post_init__(self) -> None:
-        if self.path is None:
+        # The path of experiment=frozen begins with run_dir, which need not be set.
+        if self.path is None or self.path.startswith("None/"):
             raise InputError(
                 "path is not set: give masking.signal.path=<folder of a finished run, or file>"
             )
-        if not Path(self.path).expanduser().exists():
-            raise InputError(f"path={self.path} does not exist: give a run folder or a file")
+
+    def found(self) -> Path:
+        """The path.
+
+        Raises:
+            InputError: it does not exist.
+        """
+        path = Path(str(self.path)).expanduser()
+        if not path.exists():
+            raise InputError(
+                f"masking.signal.path={self.path} does not exist: give a run folder or a file"
+            )
+        return path
 
     def counters(self) -> Mapping[str, torch.dtype]:
         return {}
@@ -50,8 +62,7 @@ class Table:
         pass
 
     def prepare(self, context: Context) -> None:
-        assert self.path is not None
-        weight_V = read_weights(Path(self.path).expanduser(), context.surfaces)
+        weight_V = read_weights(self.found(), context.surfaces)
         if not (np.isfinite(weight_V).all() and (weight_V >= 0).all() and weight_V.any()):
             raise InputError(
                 f"{self.path}: weights must be finite, at least 0, and not all 0: "

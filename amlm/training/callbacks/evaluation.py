@@ -42,7 +42,7 @@ def first_of_each(items: list[Item], count: int) -> list[Item]:
 
 
 class Evaluation(StepCallback):
-    """One ``evaluation`` record at each word checkpoint and at the end of the run.
+    """One ``evaluation`` record at the end of the run, and as asked at each word checkpoint.
 
     It has the figure of each task (see `amlm.evaluation.figures`) and its chance level. A Hugging
     Face copy of the model is scored, which leaves training unaffected. Acting before `Checkpoints`,
@@ -63,6 +63,7 @@ class Evaluation(StepCallback):
         self.run_log = run_log
         self.tokenizer = hugging_face_tokenizer(tokenizer, max_length)
         self.total_steps = total_steps
+        self.at_checkpoints = config.at == "checkpoints"
         self.rules = RULES[config.rules]
         found, _ = find(self.rules, config.data_dir, config.tasks, "fast")
         self.tasks = {
@@ -79,7 +80,8 @@ class Evaluation(StepCallback):
 
     def on_step_end(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> None:
         exported = self.run_log.latest.get("checkpoint", {}).get("step")
-        if trainer.is_global_zero and step in (exported, self.total_steps):
+        due = step == self.total_steps or (self.at_checkpoints and step == exported)
+        if trainer.is_global_zero and due:
             self.run_log.write("evaluation", {"step": step, **self.scores(module)})
 
     def on_train_end(  # type: ignore[override]
