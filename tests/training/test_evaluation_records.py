@@ -139,7 +139,8 @@ def test_evaluation_only_at_the_end_leaves_out_word_checkpoints(
     folder = tiny_run("trainer.max_steps=1").folder
     monkeypatch.setattr(Evaluation, "scores", lambda self, module: {})
     for at, steps in (("end", [5]), ("checkpoints", [3, 5])):
-        log, kept = RunLog(tmp_path / at), []
+        log = RunLog(tmp_path / at)
+        kept: list[int] = []
         log.latest["checkpoint"] = {"step": 3}
         monkeypatch.setattr(log, "write", lambda _, values, kept=kept: kept.append(values["step"]))
         config = EvaluationConfig(tasks=["sample"], items=1, at=at)
