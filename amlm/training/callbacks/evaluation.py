@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import numpy as np
@@ -26,6 +26,9 @@ from amlm.tokenizers.bpe import hugging_face_tokenizer
 from amlm.training.callbacks import StepCallback
 from amlm.training.lightning_module import AdaptiveMaskedLM
 from amlm.training.run_log import RunLog
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 BATCH_TOKENS = 4_096
 
@@ -95,8 +98,11 @@ class Evaluation(StepCallback):
     def scores(self, module: AdaptiveMaskedLM) -> dict[str, Any]:
         """The figure of each task as a dictionary, with ``chance``."""
         with torch.random.fork_rng(devices=[]):  # the copy draws random weights first
-            copy = to_hugging_face(module.model).to(module.device)
-            scorer = MaskedModel(copy, self.tokenizer, BATCH_TOKENS)
+            return self.score(to_hugging_face(module.model).to(module.device))
+
+    def score(self, model: PreTrainedModel) -> dict[str, Any]:
+        """The same of a Hugging Face model with the run's tokenizer."""
+        scorer = MaskedModel(model, self.tokenizer, BATCH_TOKENS)
         found = {}
         for name, (task, items) in self.tasks.items():
             candidates = [each for item in items for each in item.candidates]

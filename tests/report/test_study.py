@@ -1,0 +1,64 @@
+"""The arm of the study that trains with Hugging Face's recipe."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from amlm.config.schema import Config
+from amlm.models.build import to_hugging_face
+from amlm.report.runs import load_runs
+from amlm.store.token_store import open_store
+from amlm.train import train
+from amlm.training.assemble import make_parts
+from amlm.training.record import read_log
+
+SCRIPT = Path(__file__).parents[2] / "notebooks" / "study" / "run_mlm.py"
+
+
+@pytest.fixture(scope="module")
+def run_mlm() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("run_mlm", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_hugging_face_model_is_validated_as_a_run_is(
+    run_mlm: ModuleType, tiny: Callable[..., Config]
+) -> None:
+    config = tiny("trainer.max_steps=1", "trainer.validate_every=1", "experiment=mlm")
+    log = read_log(train(config).folder)
+    before = next(record for record in log if record["kind"] == "validation")
+    assert before["step"] == 0
+    cache = Path(config.paths.cache)
+    parts = make_parts(config, open_store(config.data, config.tokenizer, cache))
+    found = run_mlm.validate(to_hugging_face(parts.module.model), parts)
+    assert found["loss"] == pytest.approx(before["loss"], rel=1e-6)
+    assert found["by_part_of_speech"] == before["by_part_of_speech"]
+
+
+def test_the_recipe_is_an_arm_of_the_study(
+    run_mlm: ModuleType,
+    overrides: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / "run_mlm.json"
+    words = [*overrides, "trainer.max_steps=4", "evaluation.tasks=[sample]", "evaluation.items=2"]
+    for seed, lr in ((0, "0.01"), (1, "0.01"), (0, "0.01")):  # the last again
+        given = [f"out={out}", f"seed={seed}", f"lr={lr}", *words]
+        monkeypatch.setattr(sys, "argv", ["run_mlm.py", *given])
+        run_mlm.main()
+    first, second = sorted(load_runs(out), key=lambda run: run.seed)
+    assert first.run == "run_mlm-lr_0.01-seed0" and second.seed == 1
+    assert first.group == "run_mlm" and first.options["optimizer.lr"] == 0.01
+    assert {"accuracy", "accuracy_over_bins", "loss", "sample"} <= first.metrics.keys()
+    assert first.metrics["loss"] != second.metrics["loss"]
+    assert 0.1 < first.ratio < 0.2 and first.words_seen > 0
