@@ -86,13 +86,14 @@ def claim(row: Row, metric: str, baseline: str, comparisons: int) -> str:
     )
     if row.p < 1 - LEVEL:
         return f"{subject} is {size} {direction} than {baseline} ({evidence})."
+    seeds = difference.needed(comparisons)
     needed = (
-        f"{difference.needed} seeds per group would show a difference of this size with "
-        f"{POWER:.0%} power"
-        if difference.needed
+        f"{seeds} seeds per group would show a difference of this size with {POWER:.0%} power"
+        if seeds
         else "a difference this small would need over a thousand seeds"
+        + " or more items" * (difference.items > 0)
     )
-    smallest = _number(difference.detectable, metric)
+    smallest = _number(difference.detectable(comparisons), metric)
     return (
         f"{subject} and {baseline}: the data do not show a difference ({size} {direction}; "
         f"{evidence}). With these seeds, {smallest} {unit(metric)}".rstrip()
@@ -125,7 +126,8 @@ def legend(found: Comparison) -> str:
     return (
         f"Means over seeds; SD: standard deviation over seeds; intervals: {LEVEL:.0%}. Differences "
         f"are from {found.baseline}, paired by seed where possible. p: Holm's correction for "
-        f"{found.comparisons} comparisons. ratio: mean realised mask ratio."
+        f"{found.comparisons} comparisons, to which what is said of power holds too. ratio: mean "
+        "realised mask ratio."
     )
 
 
@@ -167,11 +169,10 @@ def as_csv(found: Comparison) -> str:
     for table in found.tables:
         for row in table.rows:
             value, d = row.value, row.difference
-            tested = (
-                (d.mean, d.low, d.high, d.p, row.p, d.pairs, d.items, d.needed, d.detectable)
-                if d
-                else (None,) * 9
-            )
+            tested: tuple[float | None, ...] = (None,) * 9
+            if d:
+                plan = (d.needed(found.comparisons), d.detectable(found.comparisons))
+                tested = (d.mean, d.low, d.high, d.p, row.p, d.pairs, d.items, *plan)
             mean = (value.count, value.mean, value.sd, value.low, value.high)
             writer.writerow([table.metric, row.group, *mean, *tested, row.ratio, row.words_seen])
     return out.getvalue()

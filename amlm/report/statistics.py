@@ -11,14 +11,17 @@ Shapes: S seeds, I items, G groups of items, R resamples.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.optimize import brentq
 
 LEVEL = 0.95
+ALPHA = 0.05
 POWER = 0.8
 MAX_SEEDS = 1_000  # more are not searched for
 RESAMPLES = 2_000
@@ -47,6 +50,7 @@ class Difference:
         sd: standard deviation of the differences over pairs of runs (over runs if unpaired).
         pairs: runs of the same seed in both groups; 0 if the comparison is not paired.
         items: items that the standard error accounts for; 0 if it does not.
+        error: standard error of the mean.
         freedom: degrees of freedom of the standard error.
     """
 
@@ -57,18 +61,27 @@ class Difference:
     sd: float | None
     pairs: int
     items: int = 0
+    error: float = 0
     freedom: float = 0
 
-    @property
-    def needed(self) -> int | None:
-        """Seeds per group that would show a difference this large with power 0.8."""
-        return seeds_needed(self.mean, self.sd) if self.sd else None
+    def needed(self, comparisons: int = 1) -> int | None:
+        """Seeds per group that would show a difference this large with power 0.8.
 
-    @property
-    def detectable(self) -> float | None:
-        """The smallest difference that this number of seeds shows with power 0.8."""
-        pairs = self.pairs or round(self.freedom / 2) + 1
-        return smallest_effect(self.sd, pairs) if self.sd else None
+        Args:
+            comparisons: number of tests among which Holm's correction shares the level. The power
+                is that of his first and strictest step.
+        """
+        if not self.sd:
+            return None
+        # What more seeds do not take away: the part of the items.
+        over_seeds = self.sd**2 / self.pairs if self.items else self.error**2
+        rest = math.sqrt(max(self.error**2 - over_seeds, 0))
+        paired = self.pairs > 0
+        return seeds_needed(self.mean, self.sd, rest, paired=paired, level=ALPHA / comparisons)
+
+    def detectable(self, comparisons: int = 1) -> float | None:
+        """The smallest true difference that these runs show with power 0.8; see `needed`."""
+        return smallest_effect(self.error, self.freedom, ALPHA / comparisons) if self.sd else None
 
 
 def estimate(values: Sequence[float]) -> Estimate:
@@ -148,37 +161,47 @@ def _with_error(
     half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
     # Without any spread the same runs are compared, or counts too coarse to differ.
     p = float(2 * stats.t.sf(abs(mean) / error, freedom)) if error > 0 else None
-    return Difference(mean, mean - half, mean + half, p, sd, pairs, items, freedom)
+    return Difference(mean, mean - half, mean + half, p, sd, pairs, items, error, freedom)
 
 
-def power(effect: float, sd: float, seeds: int) -> float:
-    """Chance that a two-sided paired t test over ``seeds`` pairs finds a true effect."""
-    freedom = seeds - 1
-    limit = stats.t.ppf((1 + LEVEL) / 2, freedom)
-    shift = effect / sd * math.sqrt(seeds)
-    return float(stats.nct.sf(limit, freedom, shift) + stats.nct.cdf(-limit, freedom, shift))
+def power(effect: float, error: float, freedom: float, level: float = ALPHA) -> float:
+    """Chance that a two-sided t test at a level finds a true effect.
+
+    Args:
+        error, freedom: standard error of the estimated effect and its degrees of freedom; with n
+            pairs of runs, their standard deviation divided by √n, and n − 1.
+    """
+    limit, shift = stats.t.isf(level / 2, freedom), effect / error
+    # scipy's tail on the other side is NaN where it is below 1e-16.
+    other_side = np.nan_to_num(stats.nct.cdf(-limit, freedom, shift))
+    return float(stats.nct.sf(limit, freedom, shift) + other_side)
 
 
-def seeds_needed(effect: float, sd: float) -> int | None:
-    """The fewest pairs of runs whose power reaches 0.8; None if more than `MAX_SEEDS`."""
-    if effect == 0:
-        return None
-    # With the standard deviation known fewer would do: a bound from below.
-    normal = stats.norm.ppf((1 + LEVEL) / 2) + stats.norm.ppf(POWER)
-    first = max(2, int((normal * sd / effect) ** 2))
-    counts = range(first, MAX_SEEDS + 1)
-    return next((n for n in counts if power(abs(effect), sd, n) >= POWER), None)
+def seeds_needed(
+    effect: float, sd: float, rest: float = 0.0, *, paired: bool = True, level: float = ALPHA
+) -> int | None:
+    """The fewest seeds per group whose power reaches 0.8; None if more than `MAX_SEEDS`.
+
+    Args:
+        sd: standard deviation of the difference of two runs.
+        rest: standard error that stays with any number of seeds.
+        paired: whether the runs are paired by seed.
+    """
+
+    def enough(seeds: int) -> bool:
+        freedom = seeds - 1 if paired else 2 * seeds - 2
+        return power(abs(effect), math.hypot(sd / math.sqrt(seeds), rest), freedom, level) >= POWER
+
+    counts = range(2, MAX_SEEDS + 1)
+    return counts[bisect_left(counts, True, key=enough)] if enough(MAX_SEEDS) else None
 
 
-def smallest_effect(sd: float, seeds: int) -> float:
-    """The smallest true difference that ``seeds`` pairs show with power 0.8."""
-    low, high = 0.0, 1.0
-    while power(high, 1.0, seeds) < POWER:
-        low, high = high, 2 * high
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (low, middle) if power(middle, 1.0, seeds) >= POWER else (middle, high)
-    return high * sd
+def smallest_effect(error: float, freedom: float, level: float = ALPHA) -> float:
+    """The smallest true effect that is found with power 0.8; see `power`."""
+    high = 1.0
+    while power(high, 1.0, freedom, level) < POWER:
+        high *= 2
+    return error * brentq(lambda x: power(x, 1.0, freedom, level) - POWER, 0, high)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestPower
+from statsmodels.stats.power import TTestIndPower, TTestPower
 
 from amlm.report import statistics as ours
 from amlm.report.statistics import Difference, Floats
@@ -53,18 +53,38 @@ def test_groups_without_any_spread_have_no_p_value() -> None:
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 @pytest.mark.parametrize("effect", [0.3, 1.0, 2.0])
 def test_power_and_seeds_needed_equal_statsmodels(effect: float, seeds: int) -> None:
-    theirs = TTestPower()
-    assert ours.power(effect, 1.0, seeds) == pytest.approx(
-        theirs.power(effect, seeds, 0.05), abs=1e-6
-    )
-    needed = ours.seeds_needed(effect, 1.0)
-    assert needed == math.ceil(theirs.solve_power(effect, None, 0.05, 0.8))
-    smallest = ours.smallest_effect(2.0, seeds)
-    assert theirs.power(smallest / 2.0, seeds, 0.05) == pytest.approx(0.8, abs=1e-6)
+    paired, unpaired = TTestPower(), TTestIndPower()
+    for level in (0.05, 0.05 / 12):
+        assert ours.power(effect, 1 / math.sqrt(seeds), seeds - 1, level) == pytest.approx(
+            paired.power(effect, seeds, level), abs=1e-6
+        )
+        needed = ours.seeds_needed(effect, 1.0, level=level)
+        assert needed == math.ceil(paired.solve_power(effect, None, level, 0.8))
+        # Two groups with variance 1/2 each, so that a difference of two runs has variance 1.
+        needed = ours.seeds_needed(effect, 1.0, paired=False, level=level)
+        one_group = effect * math.sqrt(2)
+        assert needed == math.ceil(unpaired.solve_power(one_group, None, level, 0.8))
+        smallest = ours.smallest_effect(2.0 / math.sqrt(seeds), seeds - 1, level)
+        assert paired.power(smallest / 2.0, seeds, level) == pytest.approx(0.8, abs=1e-6)
 
 
-def test_an_effect_that_would_need_over_a_thousand_seeds_is_said_as_none() -> None:
+def test_a_large_effect_needs_two_seeds_and_one_below_a_thousandth_more_than_are_counted() -> None:
+    assert ours.seeds_needed(-50.0, 1.0) == 2
     assert ours.seeds_needed(0.01, 1.0) is None
+    assert ours.seeds_needed(0.0, 1.0) is None
+
+
+def test_uncertainty_of_items_is_not_taken_away_by_seeds() -> None:
+    theirs, rest = TTestPower(), 0.12
+    enough = [
+        n
+        for n in range(2, 100)
+        if theirs.power(0.5 / math.sqrt(1 + n * rest**2), n, 0.05) >= 0.8
+    ]
+    assert ours.seeds_needed(0.5, 1.0, rest) == enough[0] == 61
+    assert ours.seeds_needed(0.5, 1.0) == 34
+    # 0.5 is below 2.8 standard errors of the items alone.
+    assert ours.seeds_needed(0.5, 1.0, 0.2) is None
 
 
 def test_holm_equals_statsmodels_and_keeps_missing_ones() -> None:
@@ -93,7 +113,7 @@ def test_a_group_compared_with_itself_differs_in_one_study_of_twenty() -> None:
 
 def test_a_planted_effect_is_found_as_often_as_its_power_says() -> None:
     for effect in (1.0, 2.0):
-        expected = ours.power(effect, 1.0, 5)
+        expected = ours.power(effect, 1 / math.sqrt(5), 4)
         assert share_found(effect, 2_000, 5) == pytest.approx(expected, abs=0.035)
 
 
