@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 
 import torch
 
 from amlm.benchmark.bench_options import Options, configuration
 from amlm.benchmark.steps import OurStep, TheirStep, zero_gradients
 from amlm.benchmark.synthetic_text import synthetic_store
+from amlm.util.memory import resident_peak
 
 
 def peak_memory(options: Options) -> dict[str, int]:
@@ -28,22 +28,12 @@ def peak_memory(options: Options) -> dict[str, int]:
     return peaks
 
 
-def _resident_peak() -> int:
-    # Not `getrusage`: its peak is inherited from the parent process.
-    status = Path("/proc/self/status")
-    if status.exists():
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        return int(lines["VmHWM"].split()[0]) * 1024
-    import resource  # not available on Windows, where memory=false is needed
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
 def _measure(options: Options, whose: str) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     store = synthetic_store(configuration(options))
-    before = _resident_peak()
+    before = resident_peak()
+    assert before is not None, "memory=false is needed: this system does not say"
     ours = OurStep(options, store)
     step: OurStep | TheirStep = ours
     if whose == "theirs":
@@ -54,4 +44,8 @@ def _measure(options: Options, whose: str) -> int:
     step.optimizer.step()
     step.optimizer.zero_grad()
     step.take(0)
-    return torch.cuda.max_memory_allocated() if options.on_gpu else _resident_peak() - before
+    if options.on_gpu:
+        return torch.cuda.max_memory_allocated()
+    after = resident_peak()
+    assert after is not None
+    return after - before

@@ -104,11 +104,10 @@ def compare(runs: Sequence[RunResult], baseline: str, metrics: Sequence[str] = (
     raw = [d.p if (d := tables[i].rows[j].difference) else None for i, j in tests]
     for (i, j), p in zip(tests, holm(raw), strict=True):
         tables[i].rows[j] = replace(tables[i].rows[j], p=p)
-    controls = [_untrained(table.metric, runs) for table in tables]
-    tables = [
-        Table(table.metric, [*table.rows, *control])
-        for table, control in zip(tables, controls, strict=True)
-    ]
+    known = untrained(runs)
+    for table in tables:
+        if control := known.get(table.metric):
+            table.rows.append(Row("untrained", control, None, None, None, None))
     count = sum(p is not None for p in raw)
     return Comparison(baseline, tables, count, _notes(groups, order))
 
@@ -215,9 +214,16 @@ def _outcomes(hits: Mapping[str, str] | None) -> Floats:
     return digits.astype(np.float64) - ord("0")
 
 
-def _untrained(metric: str, runs: Sequence[RunResult]) -> list[Row]:
-    known = [run.untrained[metric] for run in runs if metric in run.untrained]
-    return [Row("untrained", estimate(known), None, None, None, None)] if known else []
+def untrained(runs: Sequence[RunResult]) -> dict[str, Estimate]:
+    """Metrics of models with random weights, one per seed: runs of one seed mostly start alike."""
+    found: dict[str, dict[int, list[float]]] = {}
+    for run in runs:
+        for metric, value in run.untrained.items():
+            found.setdefault(metric, {}).setdefault(run.seed, []).append(value)
+    return {
+        metric: estimate([float(np.mean(values)) for values in by_seed.values()])
+        for metric, by_seed in found.items()
+    }
 
 
 def _notes(groups: Mapping[str, Mapping[int, RunResult]], order: Sequence[str]) -> list[str]:

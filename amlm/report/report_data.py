@@ -35,7 +35,11 @@ LEARNING = {  # titles and factors of the learning curves
     "train/loss": ("training loss (nats)", 1.0),
     "train/realised_ratio": ("realised mask ratio", 1.0),
 }
-SPEED = "train/tokens_per_second"
+SPEED = {
+    "train/tokens_per_second": ("tokens per second", 1.0),
+    "train/peak_memory": ("peak resident memory (GB)", 1e-9),
+    "train/peak_device_memory": ("peak GPU memory (GB)", 1e-9),
+}
 
 Panels = dict[str, tuple[str, float]]  # title and factor by the name of a curve
 
@@ -52,8 +56,8 @@ class Group:
         """Means over seeds of every number of the log."""
         names = sorted({name for run in self.runs for name in run.curves})
         found = {name: over_seeds(self._curves(name)) for name in names}
-        # Speed varies too much between runs for an interval to be of use.
-        return {name: c.plain() if name == SPEED else c for name, c in found.items()}
+        # Machines and other jobs vary, not seeds: no interval.
+        return {name: c.plain() if name in SPEED else c for name, c in found.items()}
 
     def _curves(self, name: str) -> Sequence[Points]:
         found = [run.curves[name] for run in self.runs if name in run.curves]
@@ -135,7 +139,7 @@ def panels_of(groups: Sequence[Group]) -> dict[str, Panels]:
     found: dict[str, Panels] = {
         "learning_curves": LEARNING | scores,
         "distribution": {f"mask_update/{name}": (title, 1.0) for name, title in DRIFT.items()},
-        "speed": {SPEED: ("tokens per second", 1.0)},
+        "speed": SPEED,
     }
     known = {name for group in groups for name in group.curves}
     return {

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from amlm.report.comparison import untrained
 from amlm.report.report_data import DRIFT, KIND, RANK, SPEECH, Group, ReportData
 from amlm.util.text_table import latex
 
 Cell = str | int | float | None
+UNTRAINED = "untrained"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def tables_of(data: ReportData) -> list[ReportTable]:
     relative = "after the last update, relative to the mask ratio (1: masked like the average type)"
     tables = [
         _runs(data),
-        _scores(data.groups),
+        _scores(data),
         _scores_by_run(data),
         _drift(data.groups),
         _last(data.groups, RANK, "frequency_rank", f"Mean by frequency rank {relative}"),
@@ -108,26 +110,29 @@ def _runs(data: ReportData) -> ReportTable:
     return ReportTable("runs", "Runs", head, rows)
 
 
-def _scores(groups: Sequence[Group]) -> ReportTable:
+def _scores(data: ReportData) -> ReportTable:
+    found = [(group.name, *score) for group in data.groups for score in group.scores()]
+    known = untrained([run.result for _, run in data.runs])
+    found += [(UNTRAINED, *score) for score in known.items()]
     rows: list[list[Cell]] = [
-        [metric, group.name, value.count, value.mean, value.sd, value.low, value.high]
-        for group in groups
-        for metric, value in group.scores()
+        [metric, name, value.count, value.mean, value.sd, value.low, value.high]
+        for name, metric, value in found
     ]
     order = list(dict.fromkeys(row[0] for row in rows))
     rows.sort(key=lambda row: order.index(row[0]))
     head = ["metric", "group", "seeds", "mean", "SD", "low", "high"]
-    return ReportTable("scores", "Final scores, 95 % intervals over seeds", head, rows)
+    title = f"Final scores, 95 % intervals over seeds; {UNTRAINED}: with random weights"
+    return ReportTable("scores", title, head, rows)
 
 
 def _scores_by_run(data: ReportData) -> ReportTable:
     rows: list[list[Cell]] = [
-        [task, name, run.result.seed, run.result.metrics[task], low, high]
+        [task, name, run.result.seed, run.result.metrics[task], low, high, run.result.ties.get(task)]
         for name, run in data.runs
         for task, (low, high) in run.result.intervals.items()
     ]
-    head = ["task", "group", "seed", "score", "low", "high"]
-    title = "Final scores of each run, 95 % intervals over items"
+    head = ["task", "group", "seed", "score", "low", "high", "ties (%)"]
+    title = "Final scores of each run, 95 % intervals over items; ties count as errors"
     return ReportTable("scores_by_run", title, head, rows)
 
 

@@ -39,6 +39,7 @@ class RunResult:
             are tasks.
         untrained: the same before training or of a model with random weights, as far as known.
         intervals: low and high end over items of each task's score, as far as known.
+        ties: items of each task whose correct candidate shares the highest score, in per cent.
         hits: for each task, by group of items, one character per item: 1 if it is correct.
         ratio: mean realised mask ratio.
         words_seen: words it was trained on, counting repetitions.
@@ -54,6 +55,7 @@ class RunResult:
     metrics: dict[str, float]
     untrained: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, list[float]] = field(default_factory=dict)
+    ties: dict[str, float] = field(default_factory=dict)
     hits: dict[str, dict[str, str]] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -121,10 +123,12 @@ def run_result(record: RunRecord, files: Sequence[Path]) -> RunResult:
     validations, evaluations = record.of_kind("validation"), record.of_kind("evaluation")
     metrics = dict(_validation(validations[-1]))
     intervals: dict[str, list[float]] = {}
+    ties: dict[str, float] = {}
     for task, figure in (evaluations[-1] if evaluations else {}).items():
         if isinstance(figure, dict) and figure["score"] is not None:
             metrics[task] = figure["score"]
             intervals |= _interval(task, figure)
+            ties |= _ties(task, figure)
     untrained = dict(_validation(validations[0])) if validations[0]["step"] == 0 else {}
     hits: dict[str, dict[str, str]] = {}
     for content in map(_read_scores, files):
@@ -142,6 +146,7 @@ def run_result(record: RunRecord, files: Sequence[Path]) -> RunResult:
                     metrics[name] = figure["score"]
                     intervals.pop(name, None)
                     intervals |= _interval(name, figure)
+                    ties |= _ties(name, figure)
                     if measure == "accuracy" and report.get("hits"):
                         hits[name] = report["hits"]
                 elif revision == f"main{UNTRAINED}":
@@ -155,6 +160,7 @@ def run_result(record: RunRecord, files: Sequence[Path]) -> RunResult:
         metrics=metrics,
         untrained=untrained,
         intervals=intervals,
+        ties=ties,
         hits=hits,
         options={**flat(record.config), "text": record.run["content"]["digest"]},
     )
@@ -173,6 +179,10 @@ def _validation(record: dict[str, Any]) -> Iterator[tuple[str, float]]:
 def _interval(metric: str, figure: Mapping[str, Any]) -> dict[str, list[float]]:
     low, high = figure.get("low"), figure.get("high")
     return {} if low is None or high is None else {metric: [low, high]}
+
+
+def _ties(metric: str, figure: Mapping[str, Any]) -> dict[str, float]:
+    return {} if figure.get("ties") is None else {metric: figure["ties"]}
 
 
 def score_files(folders: Iterable[str | Path]) -> list[Path]:

@@ -80,6 +80,11 @@ def test_every_section_has_content(page: Page) -> None:
     for section in ("runs", "extremes", "scores"):
         assert page.locator(f"#{section} tbody tr").count() > 1, section
     assert "mlm has one seed" in page.locator("#notes").inner_text()
+    assert page.locator("#speed canvas").count() == 2  # tokens per second, memory
+    # Far below the others: without a bar, and outside theirs.
+    control = page.locator("#scores tr", has_text="untrained").first
+    assert control.locator(".track").count() == 0
+    assert page.locator("#scores .track").count() > 4
 
 
 def test_the_explorer_answers_typing_clicks_and_keys(page: Page, data: ReportData) -> None:

@@ -261,6 +261,13 @@ def test_tables_as_csv_are_exact_and_as_latex_escaped(report: Path, data: Report
     found = {(row["metric"], row["group"]): row for row in rows}
     values = [run.result.metrics["sample"] for run in data.groups[0].runs]
     assert float(found["sample", "hard_decay"]["mean"]) == pytest.approx(np.mean(values), abs=1e-12)
+    control = [row for row in rows if row["group"] == "untrained"]
+    assert [(row["metric"], float(row["mean"])) for row in control] == [
+        ("loss", 9.0),
+        ("accuracy", 0.0),
+    ]
+    (ties,) = {row["ties (%)"] for row in csv.DictReader((folder / "scores_by_run.csv").open())}
+    assert ties == "1.25"
     latex = (folder / "scores.tex").read_text(encoding="utf-8")
     assert r"hard\_decay" in latex and r"\toprule" in latex and latex.count("tabular") == 2
     extremes = (folder / "extremes.tex").read_text(encoding="utf-8")

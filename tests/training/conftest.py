@@ -150,10 +150,10 @@ def stopped_and_resumed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Config, in
 
 @pytest.fixture(scope="session")
 def same_run() -> Callable[[Path, Path], None]:
-    """Asserts that two run folders hold the same weights, tables and records, except for times."""
+    """Asserts that two run folders hold the same weights, tables and records, except for times and memory."""
 
     def timeless(folder: Path) -> list[dict[str, object]]:
-        drop = ("tokens_per_second", "seconds")
+        drop = ("tokens_per_second", "seconds", "peak_memory")
         return [
             {k: v for k, v in r.items() if k not in drop and not k.startswith("DeviceStats")}
             for r in read_log(folder)

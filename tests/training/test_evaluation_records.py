@@ -58,7 +58,7 @@ def scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
 
 
 def numbers(folder: Path) -> list[dict[str, Any]]:
-    drop = ("tokens_per_second", "seconds", "scores")
+    drop = ("tokens_per_second", "seconds", "peak_memory", "scores")
     return [
         {k: v for k, v in record.items() if k not in drop}
         for record in read_log(folder)

@@ -97,6 +97,9 @@ def test_a_run_folder_has_the_files_of_the_readme(tiny: Callable[..., Config]) -
     for record in train_records:
         assert record["realised_ratio"] == pytest.approx(record["ratio"], abs=2 / 400)
         assert {"lr", "epoch", "words_seen", "tokens_per_second", "saturated"} <= set(record)
+    peaks = [record["peak_memory"] for record in train_records]
+    assert peaks[0] > 50_000_000 and peaks[-1] > peaks[0] - 1_000_000  # bytes, roughly
+    assert "peak_device_memory" not in train_records[0]
     rates = [r["lr"] for r in train_records]  # one step of warm-up, then a cosine over 29
     assert rates[0] == rates[1] == pytest.approx(7e-3)
     assert rates[-1] == pytest.approx(7e-3 * (1 + math.cos(math.pi * 28 / 29)) / 2)

@@ -70,12 +70,14 @@ function scores() {
   const span = new Map(); // lowest and highest number of each metric
   const parse = (cell) => (cell === "-" ? null : Number(cell.replaceAll(",", "")));
   const ends = (cells) => [cells[3], cells[5], cells[6]].map(parse);
-  for (const cells of rows.slice(1)) {
+  const trained = (cells) => cells[1] !== "untrained"; // far from the others
+  for (const cells of rows.slice(1).filter(trained)) {
     const [low, high] = span.get(cells[0]) ?? [Infinity, -Infinity];
     const found = ends(cells).filter((value) => value !== null);
     span.set(cells[0], [Math.min(low, ...found), Math.max(high, ...found)]);
   }
   const bar = (cells) => {
+    if (!trained(cells)) return "";
     const [least, most] = span.get(cells[0]);
     const place = (value) => (most > least ? 100 * (value - least) / (most - least) : 50);
     const [mean, low, high] = ends(cells);

@@ -15,6 +15,7 @@ from amlm.training.callbacks import StepCallback
 from amlm.training.lightning_module import AdaptiveMaskedLM, over_ranks
 from amlm.training.record import Record
 from amlm.training.run_log import RunLog
+from amlm.util.memory import resident_peak
 
 LOGGED = ("loss", "accuracy", "ratio", "realised_ratio", "gradient_norm")  # those that there are
 MONITORED = (*(f"train/{name}" for name in LOGGED), "validation/loss", "validation/accuracy")
@@ -23,6 +24,15 @@ MONITORED = (*(f"train/{name}" for name in LOGGED), "validation/loss", "validati
 def logged(record: Record) -> dict[str, float]:
     """The metrics of a record that callbacks can monitor, e.g. ``train/loss``."""
     return {f"{record['kind']}/{name}": record[name] for name in LOGGED if name in record}
+
+
+def memory(device: torch.device) -> dict[str, int | None]:
+    """The most bytes so far: ``peak_memory``, resident in this process, and on a GPU
+    ``peak_device_memory``, of torch's allocator. The host has both counts: nothing waits."""
+    found = {"peak_memory": resident_peak()}
+    if device.type == "cuda":
+        found["peak_device_memory"] = torch.cuda.max_memory_allocated(device)
+    return found
 
 
 @dataclass(eq=False)
@@ -76,6 +86,7 @@ class Metrics(StepCallback):
                 "epoch": self.plan.epoch(step),
                 "words_seen": self.words.seen(step),
                 "tokens_per_second": tokens / (now - self._since),
+                **memory(module.device),
             },
         )
         self._since, self._step = now, step
