@@ -96,7 +96,9 @@ def test_every_experiment_is_in_the_table() -> None:
 
 
 def test_every_file_of_the_map_exists() -> None:
-    names = re.findall(r"^((?:amlm|conf|tests)/\S*)", README.split("## The map")[1], flags=re.M)
+    names = re.findall(
+        r"^((?:amlm|conf|notebooks|tests)/\S*)", README.split("## The map")[1], flags=re.M
+    )
     assert len(names) > 8
     assert all((ROOT / name).exists() for name in names)
 

@@ -6,7 +6,7 @@ are dashed. Steps are coloured by `cividis`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -44,11 +44,13 @@ SHOWN_UPDATES, SHOWN_TYPES = 7, 5
 Lines = Mapping[str, Curve]
 
 
-def write_figures(data: ReportData, folder: Path) -> list[str]:
-    """Writes ``<name>.svg`` and ``<name>.png`` for every figure; returns the names."""
+def write_figures(data: ReportData, folder: Path, only: Collection[str] = ()) -> list[str]:
+    """Writes ``<name>.svg`` and ``<name>.png`` of all figures, or of those named; returns names."""
     names = []
     with mpl.rc_context(STYLE):
         for name, figure in figures(data):
+            if only and name not in only:
+                continue
             for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
                 with aside(folder / f"{name}.{ending}") as path:
                     figure.savefig(path, format=ending, dpi=200, metadata=metadata)

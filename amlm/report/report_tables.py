@@ -127,7 +127,15 @@ def _scores(data: ReportData) -> ReportTable:
 
 def _scores_by_run(data: ReportData) -> ReportTable:
     rows: list[list[Cell]] = [
-        [task, name, run.result.seed, run.result.metrics[task], low, high, run.result.ties.get(task)]
+        [
+            task,
+            name,
+            run.result.seed,
+            run.result.metrics[task],
+            low,
+            high,
+            run.result.ties.get(task),
+        ]
         for name, run in data.runs
         for task, (low, high) in run.result.intervals.items()
     ]

@@ -1,4 +1,4 @@
-"""Simulated studies through the whole comparison: how often it finds what is there, and what is not.
+"""Simulated studies through the whole comparison: how often it finds what is there, and what not.
 
 Accuracies of the runs of a group are normal around its mean with standard deviation 1. The shares
 that are expected are scipy's, of its tests on other draws or of the noncentral t distribution.

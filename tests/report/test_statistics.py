@@ -77,9 +77,7 @@ def test_a_large_effect_needs_two_seeds_and_one_below_a_thousandth_more_than_are
 def test_uncertainty_of_items_is_not_taken_away_by_seeds() -> None:
     theirs, rest = TTestPower(), 0.12
     enough = [
-        n
-        for n in range(2, 100)
-        if theirs.power(0.5 / math.sqrt(1 + n * rest**2), n, 0.05) >= 0.8
+        n for n in range(2, 100) if theirs.power(0.5 / math.sqrt(1 + n * rest**2), n, 0.05) >= 0.8
     ]
     assert ours.seeds_needed(0.5, 1.0, rest) == enough[0] == 61
     assert ours.seeds_needed(0.5, 1.0) == 34
