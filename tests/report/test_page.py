@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from amlm.report import packing
 from amlm.report.html_page import html_page
 from amlm.report.report_data import ReportData, read_report
 from amlm.report.report_tables import tables_of
@@ -163,6 +164,24 @@ def test_extreme_types_follow_the_slider(page: Page) -> None:
     page.keyboard.press("Home")
     assert page.locator("#extremes output").inner_text() == "step 200"
     assert page.locator("#extremes .pair").inner_text() != before
+
+
+def test_twenty_groups_with_41_updates_fit_and_each_can_be_chosen(
+    browser: Browser, small_store: TokenStore, tmp_path: Path
+) -> None:
+    options = {"steps": 8_325, "update_every": 200, "log_every": 200}
+    for n in range(20):
+        make_up_run(tmp_path / f"run{n}", small_store, group=f"group{n:02}", **options)
+    found = read_report([str(tmp_path)])
+    path = tmp_path / "report.html"
+    path.write_text(html_page(found, tables_of(found), {}), encoding="utf-8")
+    # A vocabulary of 40,000 types is packed within the budget; the rest does not grow with it.
+    assert path.stat().st_size < 10_000_000 - packing.BUDGET
+    page = opened(browser, path)
+    assert page.evaluate("data.groups.map((group) => group.table.steps.length)") == 20 * [41]
+    page.locator("#explorer select").select_option(label="group19")
+    expect(page.locator("#explorer .chart")).to_be_visible()
+    page.context.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1200, "dark")])

@@ -150,7 +150,7 @@ def stopped_and_resumed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Config, in
 
 @pytest.fixture(scope="session")
 def same_run() -> Callable[[Path, Path], None]:
-    """Asserts that two run folders hold the same weights, tables, and records without time and memory."""
+    """Asserts that two run folders hold the same weights, tables and records, but for costs."""
 
     def timeless(folder: Path) -> list[dict[str, object]]:
         drop = ("tokens_per_second", "seconds", "peak_memory")
