@@ -201,7 +201,7 @@ def smallest_effect(error: float, freedom: float, level: float = ALPHA) -> float
     high = 1.0
     while power(high, 1.0, freedom, level) < POWER:
         high *= 2
-    return error * brentq(lambda x: power(x, 1.0, freedom, level) - POWER, 0, high)
+    return error * float(brentq(lambda x: power(x, 1.0, freedom, level) - POWER, 0, high))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

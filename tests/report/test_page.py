@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -169,7 +170,7 @@ def test_extreme_types_follow_the_slider(page: Page) -> None:
 def test_twenty_groups_with_41_updates_fit_and_each_can_be_chosen(
     browser: Browser, small_store: TokenStore, tmp_path: Path
 ) -> None:
-    options = {"steps": 8_325, "update_every": 200, "log_every": 200}
+    options: dict[str, Any] = {"steps": 8_325, "update_every": 200, "log_every": 200}
     for n in range(20):
         make_up_run(tmp_path / f"run{n}", small_store, group=f"group{n:02}", **options)
     found = read_report([str(tmp_path)])
