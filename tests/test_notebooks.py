@@ -53,7 +53,7 @@ def test_all_notebooks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         client.execute(cleanup_kc=path == PATHS[-1])  # an error in a cell is raised
         done[path.stem] = printed(notebook)
     assert "mean over maskable positions: 0.40" in done["1_tour"]
-    assert "corrected for 2 comparisons" in done["3_compare"]
+    assert "corrected for 4 comparisons" in done["3_compare"]
     assert "signal probability" in done["4_signal"]
     assert "masking.signal.prior" in done["4_signal"]
     # What they write is in one folder that git ignores.

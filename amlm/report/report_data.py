@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from amlm.report.comparison import grouped
+from amlm.report.comparison import OF_CLASS, grouped
 from amlm.report.curves import Curve, Points, over_seeds
 from amlm.report.run_drift import RunDrift, Vocabulary, read_drift
 from amlm.report.runs import find_folders, score_files
@@ -22,6 +22,10 @@ from amlm.util.errors import InputError
 RANK, KIND, SPEECH = (
     f"mask_update/by_{name}" for name in ("frequency_rank", "kind", "part_of_speech")
 )
+ACCURACY = {  # of the types in classes, with what the classes are
+    "validation/by_frequency": "occurrences in the training text",
+    "validation/by_part_of_speech": "part of speech",
+}
 DRIFT = {  # numbers of an update, with their titles
     "entropy": "entropy (nats)",
     "effective_types": "effective types",
@@ -32,6 +36,8 @@ DRIFT = {  # numbers of an update, with their titles
 LEARNING = {  # titles and factors of the learning curves
     "validation/loss": ("held-out loss (nats)", 1.0),
     "validation/accuracy": ("held-out accuracy (%)", 100.0),
+    "validation/accuracy_over_bins": ("the same, mean over frequency bins (%)", 100.0),
+    "validation/accuracy_over_types": ("the same, mean over types (%)", 100.0),
     "train/loss": ("training loss (nats)", 1.0),
     "train/realised_ratio": ("realised mask ratio", 1.0),
 }
@@ -69,13 +75,13 @@ class Group:
 
     def under(self, prefix: str) -> dict[str, Curve]:
         """The curves below a name by the rest of theirs, without that of special tokens, which are
-        never measured; ranks in order, most frequent first."""
+        never measured; bins of ranks or frequencies in order."""
         found = {
             name.removeprefix(f"{prefix}/"): curve
             for name, curve in self.curves.items()
             if name.startswith(f"{prefix}/") and not name.endswith("/special")
         }
-        if prefix == RANK:
+        if prefix in (RANK, "validation/by_frequency"):
             return dict(sorted(found.items(), key=lambda each: int(each[0].partition("-")[0])))
         return found
 
@@ -109,9 +115,10 @@ class Group:
         return np.asarray(total_TV / len(self.drifted), dtype=np.float64)
 
     def scores(self) -> Iterator[tuple[str, Estimate]]:
-        """Final metrics that every run has, over seeds."""
+        """Final metrics that every run has, over seeds, but for those of classes of tokens."""
         for metric in self.runs[0].result.metrics:
-            if all(metric in run.result.metrics for run in self.runs):
+            known = all(metric in run.result.metrics for run in self.runs)
+            if known and not metric.startswith(OF_CLASS):
                 yield metric, estimate([run.result.metrics[metric] for run in self.runs])
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from amlm.report.comparison import untrained
-from amlm.report.report_data import DRIFT, KIND, RANK, SPEECH, Group, ReportData
+from amlm.report.report_data import ACCURACY, DRIFT, KIND, RANK, SPEECH, Group, ReportData
 from amlm.util.text_table import latex
 
 Cell = str | int | float | None
@@ -60,6 +60,7 @@ def tables_of(data: ReportData) -> list[ReportTable]:
         _runs(data),
         _scores(data),
         _scores_by_run(data),
+        *(_accuracy(data.groups, prefix, what) for prefix, what in ACCURACY.items()),
         _drift(data.groups),
         _last(data.groups, RANK, "frequency_rank", f"Mean by frequency rank {relative}"),
         _last(data.groups, SPEECH, "part_of_speech", f"Mean by part of speech {relative}"),
@@ -112,8 +113,8 @@ def _runs(data: ReportData) -> ReportTable:
 
 def _scores(data: ReportData) -> ReportTable:
     found = [(group.name, *score) for group in data.groups for score in group.scores()]
-    known = untrained([run.result for _, run in data.runs])
-    found += [(UNTRAINED, *score) for score in known.items()]
+    known, shown_too = untrained([run.result for _, run in data.runs]), {each[1] for each in found}
+    found += [(UNTRAINED, *score) for score in known.items() if score[0] in shown_too]
     rows: list[list[Cell]] = [
         [metric, name, value.count, value.mean, value.sd, value.low, value.high]
         for name, metric, value in found
@@ -142,6 +143,18 @@ def _scores_by_run(data: ReportData) -> ReportTable:
     head = ["task", "group", "seed", "score", "low", "high", "ties (%)"]
     title = "Final scores of each run, 95 % intervals over items; ties count as errors"
     return ReportTable("scores_by_run", title, head, rows)
+
+
+def _accuracy(groups: Sequence[Group], prefix: str, what: str) -> ReportTable:
+    """One row per class: there are more of them than groups."""
+    found = [group.under(prefix) for group in groups]
+    rows: list[list[Cell]] = [
+        [each, *(100 * float(c[each].mean[-1]) if each in c else None for c in found)]
+        for each in dict.fromkeys(name for curves in found for name in curves)
+    ]
+    title = f"Held-out accuracy (%) by {what}, means over seeds"
+    name = prefix.replace("validation/", "accuracy_")
+    return ReportTable(name, title, [what, *(group.name for group in groups)], rows)
 
 
 def _drift(groups: Sequence[Group]) -> ReportTable:

@@ -91,7 +91,14 @@ def make_up_run(
     if finished:
         figure = {"score": 70 + shift + effect, "low": 66.0, "high": 74.0, "ties": 1.25}
         records += [
-            {"kind": "validation", "step": steps, "loss": 4 - shift / 10, "accuracy": accuracy},
+            {
+                "kind": "validation",
+                "step": steps,
+                "loss": 4 - shift / 10,
+                "accuracy": accuracy,
+                "by_frequency": {"1-2": 0.1, "15-30": accuracy + 0.02, "3-6": accuracy},
+                "by_part_of_speech": {"noun": accuracy, "verb": 0.5},
+            },
             {"kind": "evaluation", "step": steps, "sample": {**figure, "items": 680}},
             {
                 "kind": "summary",

@@ -266,6 +266,12 @@ def test_tables_as_csv_are_exact_and_as_latex_escaped(report: Path, data: Report
         ("loss", 9.0),
         ("accuracy", 0.0),
     ]
+    (folder / "accuracy_by_part_of_speech.csv").stat()
+    classes = list(csv.reader((folder / "accuracy_by_frequency.csv").open(encoding="utf-8")))
+    assert classes[0] == ["occurrences in the training text", "hard_decay", "mlm", "soft"]
+    assert [row[0] for row in classes[1:]] == ["1-2", "3-6", "15-30"]
+    accuracies = [run.result.metrics["accuracy"] for run in data.groups[0].runs]
+    assert float(classes[2][1]) == pytest.approx(np.mean(accuracies)) and classes[2][3] == ""
     (ties,) = {row["ties (%)"] for row in csv.DictReader((folder / "scores_by_run.csv").open())}
     assert ties == "1.25"
     latex = (folder / "scores.tex").read_text(encoding="utf-8")

@@ -87,8 +87,10 @@ function scores() {
     return track;
   };
   section("scores").append(element("p", {}, `${title}.`), table(rows, bar));
-  const single = data.tables.scores_by_run;
-  if (single) section("scores").append(element("p", {}, `${single.title}.`), table(single.rows));
+  for (const name of ["scores_by_run", "accuracy_by_frequency", "accuracy_by_part_of_speech"]) {
+    const other = data.tables[name];
+    if (other) section("scores").append(element("p", {}, `${other.title}.`), table(other.rows));
+  }
 }
 
 function byGroup(id, kind, draw) {
