@@ -7,6 +7,7 @@ that are expected are scipy's, of its tests on other draws or of the noncentral 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from scipy import stats
 
 from amlm.report.comparison import Comparison, compare
+from amlm.report.comparison_text import claims
 from amlm.report.runs import RunResult
 from amlm.report.statistics import Difference, Floats
 
@@ -123,3 +125,23 @@ def test_what_is_said_to_be_found_with_80_percent_power_is_found_among_many_comp
         alone.append(difference.p < 0.05)
     assert np.mean(claimed) == pytest.approx(0.8, abs=2.6 * 0.023)
     assert np.mean(alone) > 0.95  # one comparison would need a smaller effect
+
+
+@pytest.mark.parametrize("metrics", [1, 3])
+def test_the_effect_that_a_claim_says_would_be_found_has_power_80_percent(metrics: int) -> None:
+    difference_S = np.array([0.3, -0.1, 0.2, -0.1, 0.2])
+    base = np.tile([33.0, 34, 33, 35, 33], (metrics, 1))
+    study = compare([*group("mlm", base), *group("hard", base + difference_S)], "mlm")
+    claim = claims(study)[0]
+    smallest = float(re.findall(r"With these seeds, ([\d.]+) % would", claim)[0])
+    error, level = difference_S.std(ddof=1) / math.sqrt(SEEDS), 0.05 / metrics
+    limit = stats.t.isf(level / 2, SEEDS - 1)
+    power = stats.nct.sf(limit, SEEDS - 1, smallest / error)
+    assert power == pytest.approx(0.8, abs=0.02)  # the effect is rounded to two digits
+    needed = int(re.findall(r"; (\d+) seeds per group would", claim.replace(",", ""))[0])
+    shift = abs(difference_S.mean()) / difference_S.std(ddof=1)
+    power_of = [
+        stats.nct.sf(stats.t.isf(level / 2, n - 1), n - 1, shift * math.sqrt(n))
+        for n in (needed - 1, needed)
+    ]
+    assert power_of[0] < 0.8 <= power_of[1]
