@@ -46,14 +46,19 @@ def how_to_quote(key: str, value: str) -> str:
 def to_overrides(arguments: Sequence[str], schema: type[Any]) -> list[str]:
     """Arguments of the command line as overrides that Hydra can read.
 
-    A single value of a required list becomes a list of one: ``runs=outputs/*``.
+    A single value of a list that is required, or null by default, becomes a list of one:
+    ``runs=outputs/*``.
 
     Raises:
         InputError: an argument has another form, or a value that has to be quoted.
     """
     found = list(options(schema()))
     known = {name: str(each.type) for name, each, _ in found}
-    lists = {name for name, _, value in found if value == NEEDED and known[name].startswith("list")}
+    lists = {
+        name
+        for name, _, value in found
+        if value in (NEEDED, None) and known[name].startswith("list")
+    }
     overrides = [_to_override(each, known) for each in arguments]
     return [_as_list(each) if each.partition("=")[0] in lists else each for each in overrides]
 

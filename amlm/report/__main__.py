@@ -1,4 +1,5 @@
-"""Writes a report of runs: ``python -m amlm.report runs=<glob> out=<folder>``."""
+"""Writes a report of runs: ``python -m amlm.report runs=<glob> out=<folder>``, or in W&B:
+``python -m amlm.report wandb=<entity>/<project>``."""
 
 from __future__ import annotations
 
@@ -8,26 +9,62 @@ from pathlib import Path
 
 from amlm.config.command import Command
 from amlm.config.command_line import run
-from amlm.config.options import NEEDED, option
+from amlm.config.options import option
 from amlm.util.errors import InputError
 from amlm.util.terminal import say
 
 ABOUT = """Shows how masking drifted in runs, finished or not: one HTML page that opens from disk,
 figures (SVG, PNG) and tables (CSV, LaTeX). Runs that differ in their seed alone are averaged.
+With wandb=, saves a dashboard of the same in a W&B project, for the runs there.
   runs=outputs/hard_decay out=report
-  runs='outputs/multirun/*' results=[scores] out=report"""
+  runs='outputs/multirun/*' results=[scores] out=report
+  wandb=my-team/amlm"""
 
 
 @dataclass
 class ReportOptions:
-    runs: list[str] = option(NEEDED, "folders of runs, folders above them, or glob patterns")
-    out: str = option(NEEDED, "folder for report.html, figures/ and tables/")
+    runs: list[str] | None = option(
+        None, "folders of runs, folders above them, or glob patterns; null: write no page"
+    )
+    out: str | None = option(None, "folder for report.html, figures/ and tables/")
     results: list[str] = option(
         [], "folders with results of amlm.evaluate model=<run>; those in run folders are found"
     )
     sentences: list[str] = option(
         [], "sentences for the sentence viewer, before those of the held-out text"
     )
+    wandb: str | None = option(
+        None, "W&B project, as <entity>/<project>, to save a dashboard in; null: none"
+    )
+
+
+def check_report(options: ReportOptions, in_sweep: bool = False) -> None:
+    """Raises InputError if there is nothing to write, or no place for it."""
+    page = (options.runs is not None, options.out is not None)
+    if page not in ((True, True), (False, False)) or (not any(page) and options.wandb is None):
+        raise InputError(
+            "nothing to report: give runs=<folders of runs> and out=<folder> for a page, or "
+            "wandb=<entity>/<project> for a dashboard in W&B"
+        )
+
+
+def report(options: ReportOptions) -> None:
+    """Writes the page of ``runs``, saves the dashboard of ``wandb``, or both.
+
+    Raises:
+        InputError: see `write_report` and `amlm.report.dashboard.save_dashboard`; a package is not
+            installed.
+    """
+    if options.runs is not None:
+        write_report(options)
+    if options.wandb is not None:
+        try:
+            from amlm.report.dashboard import save_dashboard
+        except ModuleNotFoundError as error:
+            if str(error.name).partition(".")[0] not in ("wandb", "wandb_workspaces"):
+                raise
+            raise InputError(f"{error.name} is not installed: pip install 'amlm[wandb]'") from error
+        save_dashboard(options.wandb)
 
 
 def write_report(options: ReportOptions) -> Path:
@@ -47,6 +84,7 @@ def write_report(options: ReportOptions) -> Path:
     from amlm.report.report_tables import as_csv, as_latex, curves_table, tables_of
     from amlm.util.files import write_aside
 
+    assert options.runs is not None and options.out is not None, "see `check_report`"
     data = read_report(options.runs, options.results)
     folder = Path(options.out).expanduser()
     tables = tables_of(data)
@@ -68,7 +106,7 @@ def write_report(options: ReportOptions) -> Path:
     return page
 
 
-COMMAND = Command("amlm.report", ABOUT, ReportOptions, write_report)
+COMMAND = Command("amlm.report", ABOUT, ReportOptions, report, check_report)
 
 
 if __name__ == "__main__":

@@ -143,6 +143,7 @@ def test_parse_converts_values_to_field_types() -> None:
 @dataclass
 class Several:
     runs: list[str] = option(NEEDED, "which")
+    more: list[str] | None = option(None, "which too; null: none")
 
 
 @pytest.mark.parametrize(
@@ -153,8 +154,11 @@ class Several:
         ("runs=[a,b]", ["a", "b"]),
     ],
 )
-def test_a_single_value_of_a_required_list_is_a_list(argument: str, runs: list[str]) -> None:
+def test_a_single_value_of_a_list_without_a_default_is_a_list(
+    argument: str, runs: list[str]
+) -> None:
     assert parse(Several, [argument]) == Several(runs)
+    assert parse(Several, ["runs=x", argument.replace("runs", "more")]) == Several(["x"], runs)
 
 
 @pytest.mark.parametrize(

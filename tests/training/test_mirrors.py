@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,53 +22,9 @@ from amlm.training.record import read_log, scalars
 from amlm.training.run import Result
 from amlm.training.run_log import RunLog
 from amlm.util.errors import InputError
+from tests.training.offline_wandb import wandb_records
 
 STEPS = ("experiment=hard_decay", "trainer.max_steps=6", "masking.update_every=2")
-
-
-BLOCK, HEADER = 32_768, 7
-
-
-def _log_records(data: bytes) -> Iterator[bytes]:
-    """Records of a W&B file: LevelDB's log format (blocks of 32 KiB; checksum, length, part)."""
-    whole, at = b"", HEADER  # after the header of the file
-    while at + HEADER <= len(data):
-        if BLOCK - at % BLOCK < HEADER:
-            at += BLOCK - at % BLOCK
-            continue
-        _, length, part = struct.unpack_from("<IHB", data, at)
-        whole += data[at + HEADER : at + HEADER + length]
-        at += HEADER + length
-        if part in (1, 4):  # the only or the last part of a record
-            yield whole
-            whole = b""
-
-
-def _wandb_records(folder: Path) -> tuple[list[dict[str, Any]], Any]:
-    """History rows and the run record of the last offline run in a folder."""
-    from wandb.proto import wandb_internal_pb2
-
-    def read() -> list[Any]:
-        file = max((folder / "wandb").glob("offline-run-*/run-*.wandb"), key=os.path.getmtime)
-        data = list(_log_records(file.read_bytes()))
-        return [wandb_internal_pb2.Record.FromString(each) for each in data]
-
-    # The process that writes the file ends shortly after the run.
-    deadline = time.monotonic() + 30
-    while not any(record.WhichOneof("record_type") == "exit" for record in read()):
-        assert time.monotonic() < deadline, "the W&B file has no end"
-        time.sleep(0.1)
-    history: list[dict[str, Any]] = []
-    run = None
-    for record in read():
-        if record.WhichOneof("record_type") == "history":
-            items = record.history.item
-            history.append(
-                {(i.key or "/".join(i.nested_key)): json.loads(i.value_json) for i in items}
-            )
-        elif record.WhichOneof("record_type") == "run" and run is None:
-            run = record.run
-    return history, run
 
 
 def test_wandb_offline_mirrors_the_record_tables_and_curves(
@@ -79,7 +33,7 @@ def test_wandb_offline_mirrors_the_record_tables_and_curves(
     for name in ("WANDB_API_KEY", "WANDB_MODE"):
         monkeypatch.delenv(name, raising=False)
     result = tiny_run(*STEPS, "logger=wandb", "sweep=grid-7", "logger.project=babies")
-    history, run = _wandb_records(result.folder)
+    history, run = wandb_records(result.folder)
     name = result.folder.parent.name
     assert (run.project, run.run_group, run.job_type) == ("babies", "grid-7", name)
     assert run.display_name == f"{name}-seed0"
@@ -189,7 +143,7 @@ def test_a_resumed_wandb_run_continues_its_history(
 ) -> None:
     folder = resumed("wandb")
     assert len(list((folder / "wandb").glob("offline-run-*"))) == 2
-    history, run = _wandb_records(folder)
+    history, run = wandb_records(folder)
     rows = {row["_step"]: row for row in history}
     assert [row["_step"] for row in history] == [0, 1, 2, 3, 4, 5, 6]
     for record in read_log(folder):
