@@ -32,7 +32,12 @@ def _lines(title: str, pattern: str) -> panels.LinePlot:
 
 def _sections() -> list[workspaces.Section]:
     # In W&B an accuracy is a fraction.
-    learning = [_line(title.removesuffix(" (%)"), key) for key, (title, _) in LEARNING.items()]
+    learning = [
+        *(_line(title.removesuffix(" (%)"), key) for key, (title, _) in LEARNING.items()),
+        _lines("held-out accuracy by frequency", "^validation/by_frequency/.*$"),
+        _lines("held-out accuracy by part of speech", "^validation/by_part_of_speech/.*$"),
+        _lines("scores", "^evaluation/.*/score$"),
+    ]
     rank_curves = panels.CustomChart(
         chart_name="wandb/lineseries/v0",  # what `wandb.plot.line_series` makes
         query={"summaryTable": {"tableKey": "mask_update/rank_curves_table"}},
@@ -43,7 +48,7 @@ def _sections() -> list[workspaces.Section]:
         },
     )
     shown = {
-        "Learning": [*learning, _lines("scores", r"^evaluation/.*/score$")],
+        "Learning": learning,
         "Drift": [_line(title, f"mask_update/{name}") for name, title in DRIFT.items()],
         "Masking probability": [
             _lines("by frequency rank", f"^{RANK}/.*$"),

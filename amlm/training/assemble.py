@@ -5,7 +5,6 @@ Shapes: V token types.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,12 +43,13 @@ from amlm.training import devices
 from amlm.training.accumulators import Validation
 from amlm.training.callbacks.checkpoints import Checkpoints
 from amlm.training.callbacks.evaluation import Evaluation
+from amlm.training.callbacks.live_view import LiveView, live_console
 from amlm.training.callbacks.mask_drift import MaskDrift
 from amlm.training.callbacks.mask_update import MaskUpdate
 from amlm.training.callbacks.metrics import Metrics
 from amlm.training.callbacks.order import check_order, in_order
 from amlm.training.callbacks.profile import Profile
-from amlm.training.callbacks.progress import Progress, ProgressLines
+from amlm.training.callbacks.progress import ProgressLines
 from amlm.training.callbacks.stop import Stop
 from amlm.training.callbacks.watch import Watch
 from amlm.training.callbacks.word_checkpoints import WordCheckpoints
@@ -217,6 +217,9 @@ def make_callbacks(
     store, plan, folder, trainer = parts.store, parts.plan, run_log.folder, config.trainer
     words = WordCounter(store, plan, trainer.overfit)
     longest, masking = config.model.max_positions, config.masking
+    exports = WordCheckpoints(
+        folder, run_log, store.tokenizer, plan, words, config.checkpoints.words_by, longest
+    )
     checkpoints = Checkpoints(
         folder, run_log, make_cursor(config, parts, words), config.checkpoints.every
     )
@@ -231,9 +234,7 @@ def make_callbacks(
         ),
         Metrics(run_log, plan, words, trainer.log_every),
         Watch(run_log),
-        WordCheckpoints(
-            folder, run_log, store.tokenizer, plan, words, config.checkpoints.words_by, longest
-        ),
+        exports,
         checkpoints,
         Stop(request, checkpoints, trainer.rank_timeout),
         *build_callbacks(config),
@@ -244,12 +245,11 @@ def make_callbacks(
         )
     if trainer.profile:
         callbacks.append(Profile(folder))
-    if not sys.stdout.isatty():
+    console, title = live_console(), f"{config.name}-seed{config.seed}"
+    if console is None:
         callbacks.append(ProgressLines(run_log, plan.total_steps))
     elif not any(isinstance(each, ProgressBar) for each in callbacks):
-        callbacks.append(
-            Progress(run_log, plan.total_steps * trainer.accumulate, trainer.log_every)
-        )
+        callbacks.append(LiveView(run_log, plan.total_steps, title, exports, request, console))
     return in_order(callbacks)
 
 

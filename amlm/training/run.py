@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,8 @@ def _run_in_folder(config: Config, parts: Parts, claimed: RunFolder, ranks: Rank
         return result
     except (KeyboardInterrupt, SystemExit):
         if has_checkpoint(claimed.path):
-            say(f"stopped; to resume: the same command with run_dir={claimed.path}")
+            with suppress(OSError):  # the terminal is gone
+                say(f"stopped; to resume: the same command with run_dir={claimed.path}")
         raise
     except OSError as error:
         if error.errno not in ENVIRONMENT_ERRNOS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -66,7 +67,8 @@ class StopRequest:
         if self._interrupts > 1:
             os._exit(exit_status(signum))
         if not self.signum:
+            self.signum = signum
             name = signal.Signals(signum).name
-            # Not `print`: it may be what the signal interrupted.
-            os.write(2, f"{name}: the run stops after this step\n".encode())
-        self.signum = self.signum or signum
+            with suppress(OSError):  # the terminal is gone, mostly after SIGHUP
+                # Not `print`: it may be what the signal interrupted.
+                os.write(2, f"{name}: the run stops after this step\n".encode())

@@ -15,15 +15,16 @@ LINE = "{desc}: {percentage:.0f}% ({n_fmt} of {total_fmt}{unit}, {remaining} lef
 ENDLESS_LINE = "{desc}: {n_fmt}{unit}, " + RATE
 
 
-class Minutes:
-    """A timer: `passed` is true once a minute."""
+class Timer:
+    """`passed` is true once in so many seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self._last = monotonic()
 
     def passed(self) -> bool:
         now = monotonic()
-        if now - self._last < MINUTE:
+        if now - self._last < self._seconds:
             return False
         self._last = now
         return True
@@ -33,7 +34,7 @@ class _Lines(tqdm):  # type: ignore[misc]
     """Writes a new line each time, where ``tqdm`` redraws its bar."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        self._minutes = Minutes()
+        self._minutes = Timer(MINUTE)
         super().__init__(*arguments, **options)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> bool:

@@ -3,6 +3,7 @@ signal it was, leaves no ``hf/``, and resumes to the bits of a run that was not 
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Callable
@@ -96,6 +97,16 @@ def test_a_signal_before_training_ends_the_first_validation(
         train(tiny(*STEPS, f"run_dir={tmp_path / 'run'}"))
     assert ended.value.code == 143
     assert not (tmp_path / "run" / "log.jsonl").exists()
+
+
+def test_a_signal_is_noted_where_the_terminal_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("amlm.training.stopping.os.write", gone)
+    with StopRequest() as request:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert request.signum == signal.SIGTERM
 
 
 def test_a_second_ctrl_c_exits_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from amlm.util import progress_bar as module
-from amlm.util.progress_bar import Minutes, progress_bar
+from amlm.util.progress_bar import MINUTE, Timer, progress_bar
 
 
 class Clock:
@@ -22,7 +22,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_minutes_passed_is_true_once_a_minute(clock: Clock) -> None:
-    minutes = Minutes()
+    minutes = Timer(MINUTE)
     passed = []
     for clock.now in (1_059, 1_060, 1_061, 1_119, 1_121, 1_400, 1_401):
         passed.append(minutes.passed())

@@ -8,11 +8,12 @@ import lightning as L
 
 from amlm.training.callbacks.checkpoints import Checkpoints
 from amlm.training.callbacks.evaluation import Evaluation
+from amlm.training.callbacks.live_view import LiveView
 from amlm.training.callbacks.mask_drift import MaskDrift
 from amlm.training.callbacks.mask_update import MaskUpdate
 from amlm.training.callbacks.metrics import Metrics
 from amlm.training.callbacks.profile import Profile
-from amlm.training.callbacks.progress import Progress, ProgressLines
+from amlm.training.callbacks.progress import ProgressLines
 from amlm.training.callbacks.stop import Stop
 from amlm.training.callbacks.watch import Watch
 from amlm.training.callbacks.word_checkpoints import WordCheckpoints
@@ -29,7 +30,7 @@ ORDER: tuple[type[L.Callback], ...] = (
     WordCheckpoints,
     Evaluation,  # scores at the steps of word checkpoints
     Profile,
-    Progress,
+    LiveView,
     ProgressLines,
     OTHERS,  # can read the records and metrics of the step
 )

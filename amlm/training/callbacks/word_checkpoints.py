@@ -34,6 +34,11 @@ def crossed(before: float, after: float) -> list[int]:
     return [words for words in THRESHOLDS if before < words <= after]
 
 
+def name_of(words: int) -> str:
+    """The folder of the checkpoint of a threshold."""
+    return f"chck_{words // MILLION}M"
+
+
 @dataclass(eq=False)
 class WordCheckpoints(StepCallback):
     """Writes ``checkpoints/chck_<n>M`` at the first step after n million words seen.
@@ -57,6 +62,14 @@ class WordCheckpoints(StepCallback):
             return step / self.plan.total_steps * STRICT_SMALL_WORDS
         return self.words.seen(step)
 
+    def ahead(self, step: int) -> tuple[str, int] | None:
+        """The next checkpoint and the words until then; None if the run is to end before."""
+        now = self.progress(step)
+        at_end = now / max(step, 1) * self.plan.total_steps * (1 + UNUSED_SHARE)
+        for words in crossed(now, at_end):
+            return name_of(words), round(words - now)
+        return None
+
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._before = self.progress(trainer.global_step)
 
@@ -68,7 +81,7 @@ class WordCheckpoints(StepCallback):
             self._before *= 1 + UNUSED_SHARE
         passed = crossed(before, self._before)
         for words in passed:
-            name = f"chck_{words // MILLION}M"
+            name = name_of(words)
             folder = self.folder / "checkpoints" / name
             with aside(folder) as temporary:
                 save_hugging_face(module.model, temporary)

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import pytest
 import torch
+from rich.console import Console
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from amlm.config.components import build_callbacks
@@ -19,6 +21,7 @@ from amlm.train import train
 from amlm.training import assemble, run
 from amlm.training.callbacks import order
 from amlm.training.callbacks.checkpoints import Checkpoints
+from amlm.training.callbacks.live_view import LiveView
 from amlm.training.check_run import check_run
 from amlm.training.checkpoint_files import newest
 from amlm.training.record import read_log
@@ -216,9 +219,14 @@ def test_the_host_reads_no_number_between_two_records(
         return tolist(self)
 
     monkeypatch.setattr(torch.Tensor, "tolist", counted)
+    terminal = Console(file=StringIO(), force_terminal=True, force_interactive=True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(assemble, "live_console", lambda: terminal)
+    monkeypatch.setattr(LiveView, "seconds", 0.0)  # drawn after every step
     steps = ("trainer.max_steps=12", "trainer.log_every=10", "masking.update_every=100")
     tiny_run("experiment=hard_decay", *steps, *OTHERS[-2:])
     assert bool(between.reads.count) == read
+    assert terminal.file.getvalue().count("of 12") >= 12  # type: ignore[attr-defined]
 
 
 def test_callbacks_are_sorted_and_keep_their_order(
