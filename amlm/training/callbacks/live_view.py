@@ -135,9 +135,10 @@ class LiveView(Progress):
         table.add_row(Text("step", style="dim"), ", ".join([self.position(step), *known]))
         table.add_row("", ProgressBar(self.total_steps, step))
         for label, value in rows.items():
-            text = isinstance(value, str)
-            shown = Text(self._text(value)) if text else OneLine([*map(self._text, value)])
-            table.add_row(Text(label, style="dim"), shown)
+            if isinstance(value, str):
+                table.add_row(Text(label, style="dim"), Text(self._text(value)))
+            else:
+                table.add_row(Text(label, style="dim"), OneLine([*map(self._text, value)]))
         # What writes to the terminal directly begins on a line of its own.
         return Group(Panel(table, title=Text(self._text(self.title))), "")
 
