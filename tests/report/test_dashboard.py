@@ -30,7 +30,7 @@ from amlm.report.dashboard import dashboard  # noqa: E402
 
 TINY_RUN = (
     *("experiment=hard_decay", "trainer.max_steps=4", "masking.update_every=2", "logger=wandb"),
-    *("evaluation.tasks=[sample]", "evaluation.items=1", "sweep=grid-7", "name=tiny"),
+    *("evaluation.tasks=[sample]", "evaluation.items=1", "name=tiny"),
 )
 
 
@@ -48,9 +48,9 @@ def logged(tiny_overrides: list[str], tmp_path_factory: pytest.TempPathFactory) 
     outputs = tmp_path_factory.mktemp("outputs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WANDB_MODE", "offline")
-        folder = train(
-            parse(Config, [*tiny_overrides, *TINY_RUN, f"paths.outputs={outputs}"])
-        ).folder
+        config = parse(Config, [*tiny_overrides, *TINY_RUN, f"paths.outputs={outputs}"])
+        config.sweep = "grid-7"  # as --multirun sets it
+        folder = train(config).folder
     history, run = wandb_records(folder)
     return Logged({key for row in history for key in row}, wandb_charts(folder), run)
 

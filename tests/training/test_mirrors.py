@@ -28,11 +28,13 @@ STEPS = ("experiment=hard_decay", "trainer.max_steps=6", "masking.update_every=2
 
 
 def test_wandb_offline_mirrors_the_record_tables_and_curves(
-    tiny_run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+    tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("WANDB_API_KEY", "WANDB_MODE"):
         monkeypatch.delenv(name, raising=False)
-    result = tiny_run(*STEPS, "logger=wandb", "sweep=grid-7", "logger.project=babies")
+    config = tiny(*STEPS, "logger=wandb", "logger.project=babies")
+    config.sweep = "grid-7"  # as --multirun sets it
+    result = train(config)
     history, run = wandb_records(result.folder)
     name = result.folder.parent.name
     assert (run.project, run.run_group, run.job_type) == ("babies", "grid-7", name)
