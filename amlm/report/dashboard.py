@@ -22,6 +22,8 @@ PINNED = ("validation/loss", "validation/accuracy", "mask_update/effective_types
 
 
 def _line(title: str, key: str) -> panels.LinePlot:
+    # W&B has the record's numbers: fractions, bytes.
+    title = title.removesuffix(" (%)").replace("(GB)", "(bytes)")
     return panels.LinePlot(title=title, y=[key])
 
 
@@ -31,9 +33,8 @@ def _lines(title: str, pattern: str) -> panels.LinePlot:
 
 
 def _sections() -> list[workspaces.Section]:
-    # In W&B an accuracy is a fraction.
     learning = [
-        *(_line(title.removesuffix(" (%)"), key) for key, (title, _) in LEARNING.items()),
+        *(_line(title, key) for key, (title, _) in LEARNING.items()),
         _lines("held-out accuracy by frequency", "^validation/by_frequency/.*$"),
         _lines("held-out accuracy by part of speech", "^validation/by_part_of_speech/.*$"),
         _lines("scores", "^evaluation/.*/score$"),
@@ -58,7 +59,7 @@ def _sections() -> list[workspaces.Section]:
         "Types masked most and least": [
             panels.WeavePanelSummaryTable(table_name="mask_update/extreme_types")
         ],
-        "Speed": [_line("tokens per second", SPEED)],
+        "Speed and memory": [_line(title, key) for key, (title, _) in SPEED.items()],
     }
     return [workspaces.Section(name, each, is_open=True) for name, each in shown.items()]
 

@@ -39,8 +39,8 @@ def test_wandb_offline_mirrors_the_record_tables_and_curves(
     name = result.folder.parent.name
     assert (run.project, run.run_group, run.job_type) == ("babies", "grid-7", name)
     assert run.display_name == f"{name}-seed0"
-    config = {item.key: json.loads(item.value_json) for item in run.config.update}
-    assert config["masking"]["smoothing"] == 0.2 and config["seed"] == 0
+    logged = {item.key: json.loads(item.value_json) for item in run.config.update}
+    assert logged["masking"]["smoothing"] == 0.2 and logged["seed"] == 0
 
     rows = {row["_step"]: row for row in history}
     for record in read_log(result.folder):
