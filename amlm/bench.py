@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from amlm.benchmark.bench_options import SHORT, Options, cases
+from amlm.benchmark.bench_options import Options, cases
 from amlm.config.command import Command
 from amlm.config.command_line import run
 
@@ -21,7 +21,6 @@ def bench(options: Options) -> None:
 
     from amlm.benchmark import report_text as report
     from amlm.benchmark.measure import measure
-    from amlm.benchmark.run_speed import measure_run
     from amlm.benchmark.scoring_speed import measure_scoring
     from amlm.util.files import write_json
     from amlm.util.terminal import quiet_lightning, say
@@ -30,6 +29,11 @@ def bench(options: Options) -> None:
     quiet_lightning()
     if options.threads:
         torch.set_num_threads(options.threads)
+    if options.suite == "gpu":
+        from amlm.benchmark.gpu_parts import measure_gpu
+
+        measure_gpu(options)
+        return
     results: dict[str, Any] = {}
 
     def keep() -> None:
@@ -42,13 +46,6 @@ def bench(options: Options) -> None:
         keep()
     if options.suite == "evaluation":
         results["zero-shot scores"] = measure_scoring(options)
-    if options.suite == "gpu":
-        for shape in shapes:
-            if shape.length == SHORT:  # the stretch has both lengths of the run
-                name = "the run, compiled" if shape.compile else "the run"
-                say(f"a stretch of {name} ...")
-                results[name] = measure_run(shape)
-                keep()
     notes = report.SCORING_NOTES if options.suite == "evaluation" else report.NOTES
     say(f"\n{report.format_results(results)}\n\n{notes}")
     keep()

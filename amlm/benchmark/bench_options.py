@@ -5,12 +5,15 @@ Nothing heavy is imported here: ``--help`` must be quick.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amlm.config.options import option
+from amlm.config.run_schema import COMPILE_MODES
 from amlm.config.schema import Config, ModelConfig
 from amlm.util.errors import InputError
 
@@ -26,8 +29,8 @@ class Options:
     suite: str = option(
         "none",
         "none: the shape given by the options below; cpu: the paper's shape at 64 and 256 tokens "
-        "and the small one; gpu: the paper's shape in its training setting, with and without "
-        "torch.compile, and a short training run; evaluation: zero-shot scoring of a model",
+        "and the small one; gpu: all there is to learn of a GPU, in parts with time limits (on a "
+        "CPU, with device=cpu, the same at toy sizes); evaluation: zero-shot scoring of a model",
         choices=("none", "cpu", "gpu", "evaluation"),
     )
     scale: str = option(
@@ -50,7 +53,9 @@ class Options:
         "auto: bf16-mixed on GPUs that support it, float32 elsewhere",
         choices=("auto", "32", "bf16-mixed"),
     )
-    compile: bool = option(False, "torch.compile both encoders")
+    compile: str = option(
+        "none", "mode of torch.compile, for both encoders", choices=("none", *COMPILE_MODES)
+    )
     rounds: int = option(3, "rounds; each takes one step of both implementations", ge=1)
     threads: int = option(0, "CPU threads; 0: torch's default", ge=0)
     memory: bool = option(True, "measure peak memory, in a separate process for each model")
@@ -62,15 +67,20 @@ class Options:
     model: str | None = option(
         None, "suite=evaluation: a run folder or a folder in Hugging Face format"
     )
-    steps: int = option(200, "suite=gpu: steps of the training run, at each length", ge=20)
+    steps: int = option(300, "suite=gpu: steps of the training run, at each length", ge=20)
+    minutes: float = option(12.0, "suite=gpu: time for all parts together", gt=0)
+    parts: list[str] = option([], "suite=gpu: the parts to do, in their usual order; []: all")
     cache: str = option("~/.cache/amlm", "folder where the synthetic text is cached")
-    json: str | None = option(None, "file to write all numbers to")
+    json: str | None = option(
+        None, "file to write all numbers to; suite=gpu adds a line to it for each result"
+    )
 
     @property
     def on_gpu(self) -> bool:
         import torch
 
-        device = self.suite if self.suite in ("cpu", "gpu") else self.device
+        device = self.suite if self.suite in ("cpu", "gpu") else "auto"
+        device = device if self.device == "auto" else self.device
         return device == "gpu" or (device == "auto" and torch.cuda.is_available())
 
     @property
@@ -90,25 +100,26 @@ class Options:
 
     @property
     def name(self) -> str:
-        compiled = ", compiled" if self.compile else ""
+        compiled = "" if self.compile == "none" else f", compiled ({self.compile})"
         return f"{self.scale}, {self.length} tokens a sequence{compiled}"
 
 
 SIZES = ("layers", "hidden_size", "heads", "intermediate_size")
 SHAPE = ("scale", *SIZES, "vocab_size", "length")
+KIT = ("steps", "minutes", "parts")
 UNUSED = {  # options that have no effect in a suite
-    "none": ("data_dir", "model", "steps"),
-    "cpu": (*SHAPE, "compile", "data_dir", "model", "steps"),
-    "gpu": (*SHAPE, "compile", "model"),
+    "none": ("data_dir", "model", *KIT),
+    "cpu": (*SHAPE, "compile", "data_dir", "model", *KIT),
+    "gpu": (*SHAPE, "compile", "model", "memory"),
     "evaluation": (
         *(*SHAPE, "compile", "tokens", "ratio", "dropout"),
-        *("precision", "memory", "steps", "cache"),
+        *("precision", "memory", "cache", *KIT),
     ),
 }
 
 
 def cases(options: Options) -> list[Options]:
-    """The shapes to measure.
+    """The shapes to measure; none where a suite has parts of its own.
 
     Raises:
         InputError: a GPU is requested but there is none, or an option has no effect in the suite.
@@ -116,49 +127,53 @@ def cases(options: Options) -> list[Options]:
     import torch
 
     if options.on_gpu and not torch.cuda.is_available():
-        given = "suite=gpu" if options.suite == "gpu" else "device=gpu"
-        raise InputError(f"{given} needs a GPU, but torch finds none: use suite=cpu")
+        given = "suite=gpu" if options.device == "auto" else "device=gpu"
+        raise InputError(
+            f"{given} needs a GPU, but torch finds none: use suite=cpu, or, to try the code at toy "
+            "sizes, suite=gpu device=cpu rounds=1"
+        )
     suite, default = options.suite, Options()
     for name in UNUSED[suite]:
         if getattr(options, name) != getattr(default, name):
             raise InputError(f"{name} has no effect with suite={suite}: remove one of the two")
-    if suite in ("cpu", "gpu") and options.device not in ("auto", suite):
+    if suite == "cpu" and options.device == "gpu":
         raise InputError(f"device has no effect with suite={suite}: remove one of the two")
     if suite == "none":
         return [options]
-    if suite == "evaluation":
-        return []
     if suite == "cpu":
         return [
             dataclasses.replace(options, scale="small", rounds=5 * options.rounds),
             dataclasses.replace(options, length=SHORT),
             dataclasses.replace(options, length=LONG),
         ]
-    return [
-        dataclasses.replace(options, length=length, compile=compiled)
-        for compiled in (False, True)
-        for length in (SHORT, LONG)
-    ]
+    return []
 
 
 def configuration(options: Options, *more: str) -> Config:
     """The configuration of a training run with this shape and further overrides."""
+    from amlm.config.checks import check
+
+    config = copy.deepcopy(_composed(f"scale={options.scale}", *more))
+    for name in SIZES:
+        if getattr(options, name) is not None:
+            setattr(config.model, name, getattr(options, name))
+    if options.vocab_size is not None:
+        config.tokenizer.vocab_size = options.vocab_size
+    if options.tokens is not None or not options.on_gpu:
+        config.data.tokens_per_step = options.tokens or CPU_TOKENS
+    config.model.dropout = options.dropout
+    config.model.max_positions = max(ModelConfig.max_positions, options.length)
+    config.data.sequence_length = {0: options.length}
+    config.trainer.accelerator = "gpu" if options.on_gpu else "cpu"
+    config.trainer.compile = options.compile
+    config.trainer.precision = "bf16-mixed" if options.bfloat16 else "32"
+    config.paths.cache = str(Path(options.cache).expanduser())
+    check(config)
+    return config
+
+
+@lru_cache
+def _composed(*overrides: str) -> Config:
     from amlm.config.composition import parse
 
-    sizes = {f"model.{name}": getattr(options, name) for name in SIZES}
-    sizes["tokenizer.vocab_size"] = options.vocab_size
-    if options.tokens is not None or not options.on_gpu:
-        sizes["data.tokens_per_step"] = options.tokens or CPU_TOKENS
-    overrides = [
-        f"scale={options.scale}",
-        f"model.dropout={options.dropout}",
-        f"model.max_positions={max(ModelConfig.max_positions, options.length)}",
-        f"data.sequence_length={{0: {options.length}}}",
-        f"trainer.accelerator={'gpu' if options.on_gpu else 'cpu'}",
-        f"trainer.compile={options.compile}",
-        f"trainer.precision={'bf16-mixed' if options.bfloat16 else '32'}",
-        *(f"{name}={value}" for name, value in sizes.items() if value is not None),
-    ]
-    config = parse(Config, [*overrides, *more])
-    config.paths.cache = str(Path(options.cache).expanduser())
-    return config
+    return parse(Config, overrides)

@@ -9,17 +9,17 @@ from typing import Any
 import torch
 
 from amlm.benchmark.agreement import max_differences
-from amlm.benchmark.bench_options import Options, configuration
+from amlm.benchmark.bench_options import Options
 from amlm.benchmark.memory import peak_memory
 from amlm.benchmark.steps import BATCHES, OurStep, TheirStep, zero_gradients
-from amlm.benchmark.synthetic_text import synthetic_store
 from amlm.benchmark.timing import Spread, matrix_rate, run_interleaved, time_task
 from amlm.masking.rows import Corruption, MaskedRows
 from amlm.masking.signals import Predictions
 from amlm.models.cost import step_operations
 from amlm.models.substrings import build_substring_index
-from amlm.store.token_store import TokenStore
 from amlm.tokenizers.surfaces import surfaces_of
+
+STEPS_ON_GPU = 10  # in one measurement
 
 
 def measure(options: Options) -> dict[str, Any]:
@@ -27,34 +27,38 @@ def measure(options: Options) -> dict[str, Any]:
     # Compilations for other shapes count towards torch's recompilation limit, and would make this
     # shape's sizes dynamic.
     torch.compiler.reset()
-    store = synthetic_store(configuration(options))
-    ours = OurStep(options, store, "masking/signal=hard")
-    tokens = ours.config.data.tokens_per_step
-    labelled = sum(sum(batch.maskable) for batch in ours.batches) / BATCHES * options.ratio
-    operations = step_operations(ours.module.model, tokens, options.length, labelled)
+    ours = OurStep(options, "masking/signal=hard")
+    operations = operations_of(ours)
     numbers: dict[str, Any] = {
-        "tokens": tokens,
+        "tokens": ours.config.data.tokens_per_step,
         "parameters": sum(p.numel() for p in ours.module.model.parameters()),
         "step_operations": operations,
     }
     # These two first: the plain step allocates its memory from the system again and again, and
     # slows down with everything else that the process holds.
-    numbers |= _compare_steps(options, ours, operations)
-    numbers |= _measure_components(options, store, ours)
+    numbers |= compare_steps(options, ours, operations)
+    numbers |= measure_components(options, ours)
     if options.memory:
         numbers |= peak_memory(options)
     return numbers
 
 
-def _compare_steps(options: Options, ours: OurStep, operations: float) -> dict[str, Any]:
+def operations_of(step: OurStep) -> float:
+    """Necessary floating-point operations of a step."""
+    labelled = sum(sum(batch.maskable) for batch in step.batches) / BATCHES * step.options.ratio
+    tokens = step.config.data.tokens_per_step
+    return step_operations(step.module.model, tokens, step.options.length, labelled)
+
+
+def compare_steps(options: Options, ours: OurStep, operations: float) -> dict[str, Any]:
     """Our step and Hugging Face's, interleaved, and the machine's rate of matrix products."""
     theirs = TheirStep(ours)
     difference = max_differences(ours, theirs)
     dtype = torch.bfloat16 if options.bfloat16 else torch.float32
     times = run_interleaved(
         {
-            "ours": _step_timer(ours),
-            "theirs": _step_timer(theirs),
+            "ours": step_timer(ours),
+            "theirs": step_timer(theirs),
             "rate": lambda: matrix_rate(options.torch_device, dtype),
         },
         options.rounds,
@@ -71,11 +75,11 @@ def _compare_steps(options: Options, ours: OurStep, operations: float) -> dict[s
     }
 
 
-def _measure_components(options: Options, store: TokenStore, ours: OurStep) -> dict[str, Any]:
+def measure_components(options: Options, ours: OurStep) -> dict[str, Any]:
     """The cost of components of our step, and the overhead of its options."""
     device = options.torch_device
-    uniform = OurStep(options, store, "masking/signal=uniform")
-    nhot = OurStep(options, store, "model/nhot=add")
+    uniform = OurStep(options, "masking/signal=uniform")
+    nhot = OurStep(options, "model/nhot=add")
     fetched = (batch for _ in itertools.count() for batch in ours.data.train_dataloader())
 
     def time_optimizer() -> float:
@@ -84,18 +88,18 @@ def _measure_components(options: Options, store: TokenStore, ours: OurStep) -> d
 
     times = run_interleaved(
         {
-            "ours": _step_timer(ours),
-            "nhot": _step_timer(nhot),
+            "ours": step_timer(ours),
+            "nhot": step_timer(nhot),
             "optimizer": time_optimizer,
-            "masking": lambda: _time_masking(ours),
-            "uniform": lambda: _time_masking(uniform),
+            "masking": lambda: time_masking(ours),
+            "uniform": lambda: time_masking(uniform),
             "fetch": lambda: time_task(lambda: next(fetched), device, 10),
         },
         options.rounds,
         f"{options.name}: components",
     )
     step = times["ours"]
-    surfaces = surfaces_of(store.tokenizer)
+    surfaces = surfaces_of(ours.data.store.tokenizer)
     building = [time_task(lambda: build_substring_index(surfaces), device) for _ in range(3)]
     return {
         "optimizer_share": Spread.of(times["optimizer"] / step),
@@ -107,15 +111,20 @@ def _measure_components(options: Options, store: TokenStore, ours: OurStep) -> d
     }
 
 
-def _step_timer(step: OurStep | TheirStep) -> Callable[[], float]:
-    if step.options.compile:
+def step_timer(step: OurStep | TheirStep) -> Callable[[], float]:
+    """A function that returns the seconds of a step.
+
+    On a GPU they are the mean of several steps, between which the host need not wait.
+    """
+    if step.options.compile != "none":
         for number in range(BATCHES):  # batches differ in their number of labels, hence in shapes
             step.take(number)
-    numbers = itertools.count()
-    return lambda: time_task(lambda: step.take(next(numbers)), step.options.torch_device)
+    numbers, device = itertools.count(), step.options.torch_device
+    times = 1 if device.type == "cpu" else STEPS_ON_GPU
+    return lambda: time_task(lambda: step.take(next(numbers)), device, times)
 
 
-def _time_masking(step: OurStep, times: int = 5) -> float:
+def time_masking(step: OurStep, times: int = 5) -> float:
     """Seconds per step spent in the masking policy, including its share of table updates."""
     policy, device = step.module.masking, step.options.torch_device
     batch = step.batches[0]

@@ -31,10 +31,10 @@ def peak_memory(options: Options) -> dict[str, int]:
 def _measure(options: Options, whose: str) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
-    store = synthetic_store(configuration(options))
+    synthetic_store(configuration(options))
     before = resident_peak()
     assert before is not None, "memory=false is needed: this system does not say"
-    ours = OurStep(options, store)
+    ours = OurStep(options)
     step: OurStep | TheirStep = ours
     if whose == "theirs":
         step = TheirStep(ours)

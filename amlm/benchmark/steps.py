@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from amlm.benchmark.bench_options import Options, configuration
+from amlm.benchmark.synthetic_text import synthetic_store
 from amlm.models.build import to_hugging_face
 from amlm.optim.optimizers import make_optimizer
 from amlm.store.datamodule import StepBatch
-from amlm.store.token_store import TokenStore
 from amlm.training.assemble import make_parts, make_trainer
 from amlm.training.lightning_module import AdaptiveMaskedLM
 
@@ -35,15 +35,14 @@ class OurStep:
 
     Args:
         options: the shape.
-        store: the text.
         more: overrides of the run's configuration.
     """
 
-    def __init__(self, options: Options, store: TokenStore, *more: str) -> None:
+    def __init__(self, options: Options, *more: str) -> None:
         self.options = options
         constant = ("masking/schedule=constant", f"masking.schedule.value={options.ratio}")
         self.config = configuration(options, *constant, "trainer.max_steps=1000", *more)
-        parts = make_parts(self.config, store)
+        parts = make_parts(self.config, synthetic_store(self.config))
         trainer = make_trainer(self.config.trainer, parts.plan, Path())
         self.module: AdaptiveMaskedLM = parts.module.to(options.torch_device).train()
         self.module.trainer = trainer
@@ -82,8 +81,8 @@ class TheirStep:
         self.model: DebertaV2ForMaskedLM = to_hugging_face(ours.module.model)
         self.model.to(ours.options.torch_device).train()
         self.call: Callable[..., Any] = self.model
-        if ours.options.compile:
-            self.call = torch.compile(self.model)
+        if ours.options.compile != "none":
+            self.call = torch.compile(self.model, mode=ours.options.compile)
         self.clip = ours.config.optimizer.clip
         self.optimizer = make_optimizer(ours.config.optimizer, self.model.parameters())
         self.optimizer.param_groups[0]["lr"] = ours.optimizer.param_groups[0]["lr"]

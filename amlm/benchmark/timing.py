@@ -56,9 +56,12 @@ def run_interleaved(
     return {name: np.array(each) for name, each in results.items()}
 
 
+MATRIX_SIZE, MATRIX_SIZE_ON_GPU = 2_048, 8_192
+
+
 def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
     """Floating-point operations per second of a large square matrix product."""
-    size = 2_048 if device.type == "cpu" else 8_192
+    size = MATRIX_SIZE if device.type == "cpu" else MATRIX_SIZE_ON_GPU
     a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
     out = torch.empty_like(a)
     torch.mm(a, b, out=out)

@@ -49,6 +49,12 @@ def check(config: Config) -> None:
                 f"least 4 and at most model.max_positions={model.max_positions}"
             )
     check_division(config, devices=max(config.trainer.devices, 1))
+    if config.trainer.compile == "reduce-overhead" and config.trainer.accumulate > 1:
+        raise InputError(
+            "trainer.compile=reduce-overhead writes gradients to the same memory at each "
+            f"micro-batch: trainer.accumulate={config.trainer.accumulate} must be 1, or use "
+            "trainer.compile=default"
+        )
     if config.trainer.replay and config.run_dir is None:
         raise InputError("debug=replay needs the folder of a run that has diverged: run_dir=...")
     _check_shares(config.data)

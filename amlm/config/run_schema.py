@@ -12,6 +12,8 @@ from typing import Any
 
 from amlm.config.options import option
 
+COMPILE_MODES = ("default", "reduce-overhead")
+
 
 @dataclass
 class TrainerConfig:
@@ -29,8 +31,11 @@ class TrainerConfig:
         "weights and autocast in the forward pass, as in the authors' script",
         choices=("auto", "32", "bf16-mixed", "bf16-true", "bf16-true-autocast"),
     )
-    compile: bool = option(
-        False, "use torch.compile (GPUs; check with amlm.bench that it is faster)"
+    compile: str = option(
+        "auto",
+        "mode of torch.compile; reduce-overhead captures CUDA graphs; auto: what amlm.bench has "
+        "shown to be fastest on this kind of device, so far none on CPUs and GPUs",
+        choices=("auto", "none", *COMPILE_MODES),
     )
     accumulate: int = option(
         1, "micro-batches per optimizer step (gradient accumulation), to save memory", ge=1

@@ -195,8 +195,9 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
         protocol=config.validation.protocol,
         autocast=config.trainer.precision == devices.BF16_AUTOCAST,
     )
-    if config.trainer.compile:
-        module.compile_model()
+    mode = devices.compile_mode(config.trainer)
+    if mode is not None:
+        module.compile_model(mode)
     return module
 
 

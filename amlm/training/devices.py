@@ -62,6 +62,12 @@ def precision(options: TrainerConfig) -> Any:
     return "bf16-mixed" if supported else "32-true"
 
 
+def compile_mode(options: TrainerConfig) -> str | None:
+    """The mode of `torch.compile`, None without it."""
+    # Auto: dropout makes it slower on CPUs, and on GPUs it has not been measured.
+    return None if options.compile in ("auto", "none") else options.compile
+
+
 def strategy(options: TrainerConfig, ranks: Ranks) -> Any:
     """The strategy for several processes."""
     if ranks.size == 1:

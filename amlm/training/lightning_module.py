@@ -91,9 +91,9 @@ class AdaptiveMaskedLM(L.LightningModule):
         self._corruption: tuple[int, Corruption] | None = None
         self._logits: Callable[..., Tensor] = model.forward
 
-    def compile_model(self) -> None:
-        """Compiles the model with `torch.compile`; needs a C compiler."""
-        self._logits = torch.compile(self.model.forward)
+    def compile_model(self, mode: str) -> None:
+        """Compiles the model with `torch.compile` in this mode; needs a C compiler."""
+        self._logits = torch.compile(self.model.forward, mode=mode)
 
     def predict_rows(self, rows: MaskedRows, **options: bool) -> Tensor:
         """Runs the encoder on corrupted rows and the head at their labelled positions only.

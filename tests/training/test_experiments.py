@@ -197,7 +197,7 @@ def test_a_compiled_run_gives_the_same_results(
     plain = tiny_run(*settings)
     compiler = partial(torch.compile, backend="aot_eager")  # needs no C compiler
     monkeypatch.setattr("torch.compile", compiler)
-    compiled = tiny_run(*settings, "trainer.compile=true")
+    compiled = tiny_run(*settings, "trainer.compile=default")
     losses = [
         [record["loss"] for record in read_log(each.folder) if record["kind"] == "train"]
         for each in (plain, compiled)

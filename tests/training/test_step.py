@@ -275,7 +275,7 @@ def test_a_compiled_step_in_bfloat16_with_nhot_gives_the_same_loss(
     monkeypatch.setattr(torch, "compile", compiler)
     # Each layer takes two seconds to compile, and all are alike.
     plain, compiled = (_module(dropout=0.0, fusion="add", layers=1) for _ in range(2))
-    compiled.compile_model()
+    compiled.compile_model("default")
     for number in (0, 40):  # the second has fewer labels: another shape
         losses = []
         for module in (plain, compiled):
