@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # One thread: tensors this small only wait for a second one. Processes that tests start have one
 # too, and run the code under test, whatever is installed.
 torch.set_num_threads(1)
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # Triton reads it when it is imported
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]

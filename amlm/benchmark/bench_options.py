@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amlm.config.options import option
-from amlm.config.run_schema import COMPILE_MODES
+from amlm.config.run_schema import ATTENTIONS, COMPILE_MODES
 from amlm.config.schema import Config, ModelConfig
 from amlm.util.errors import InputError
 
@@ -56,6 +56,7 @@ class Options:
     compile: str = option(
         "none", "mode of torch.compile, for both encoders", choices=("none", *COMPILE_MODES)
     )
+    attention: str = option("torch", "attention of our encoder", choices=ATTENTIONS)
     rounds: int = option(3, "rounds; each takes one step of both implementations", ge=1)
     threads: int = option(0, "CPU threads; 0: torch's default", ge=0)
     memory: bool = option(True, "measure peak memory, in a separate process for each model")
@@ -101,18 +102,20 @@ class Options:
     @property
     def name(self) -> str:
         compiled = "" if self.compile == "none" else f", compiled ({self.compile})"
+        compiled += "" if self.attention == "torch" else f", {self.attention}"
         return f"{self.scale}, {self.length} tokens a sequence{compiled}"
 
 
 SIZES = ("layers", "hidden_size", "heads", "intermediate_size")
 SHAPE = ("scale", *SIZES, "vocab_size", "length")
+STEP = ("compile", "attention")
 KIT = ("steps", "minutes", "parts")
 UNUSED = {  # options that have no effect in a suite
     "none": ("data_dir", "model", *KIT),
-    "cpu": (*SHAPE, "compile", "data_dir", "model", *KIT),
-    "gpu": (*SHAPE, "compile", "model", "memory"),
+    "cpu": (*SHAPE, *STEP, "data_dir", "model", *KIT),
+    "gpu": (*SHAPE, *STEP, "model", "memory"),
     "evaluation": (
-        *(*SHAPE, "compile", "tokens", "ratio", "dropout"),
+        *(*SHAPE, *STEP, "tokens", "ratio", "dropout"),
         *("precision", "memory", "cache", *KIT),
     ),
 }
@@ -166,6 +169,7 @@ def configuration(options: Options, *more: str) -> Config:
     config.data.sequence_length = {0: options.length}
     config.trainer.accelerator = "gpu" if options.on_gpu else "cpu"
     config.trainer.compile = options.compile
+    config.trainer.attention = options.attention
     config.trainer.precision = "bf16-mixed" if options.bfloat16 else "32"
     config.paths.cache = str(Path(options.cache).expanduser())
     check(config)

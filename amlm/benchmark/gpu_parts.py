@@ -46,6 +46,8 @@ STEPS_WITHOUT_WAITING = 200
 # Implementations of the step, by the part that measures them.
 VARIANTS: dict[str, dict[str, Any]] = {
     "eager": {},
+    "fused": {"attention": "triton"},
+    "fused, captured": {"attention": "triton", "compile": "reduce-overhead"},
     "captured": {"compile": "reduce-overhead"},
     "compiled": {"compile": "default"},
 }
@@ -53,9 +55,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 def toy(options: Options) -> Options:
     """The options with toy sizes."""
-    sizes = {"layers": 1, "hidden_size": 32, "heads": 2, "intermediate_size": 64}
+    sizes: dict[str, Any] = {"layers": 1, "hidden_size": 32, "heads": 1, "intermediate_size": 64}
     return dataclasses.replace(
-        options, scale="small", **sizes, vocab_size=400, tokens=2 * LONG, steps=20
+        options, scale="small", **sizes, vocab_size=400, tokens=LONG, steps=20
     )
 
 
@@ -74,9 +76,12 @@ def prepare(options: Options, lines: Lines) -> None:
     lines.tell(types=synthetic_store(configuration(options)).vocab_size)
 
 
-def check(options: Options, lines: Lines) -> None:
+def check(options: Options, lines: Lines, attention: str) -> None:
     """Agreement with Hugging Face, and that no step waits for the GPU."""
+    options = dataclasses.replace(options, attention=attention)
     for precision, tolerance in TOLERANCES.items():
+        if attention == "triton" and precision != "32" and not options.on_gpu:
+            continue  # Triton's interpreter multiplies the bits of bfloat16 numbers as integers
         for length in LENGTHS:
             step = _our_step(dataclasses.replace(options, length=length, precision=precision), HARD)
             found = max_differences(step, TheirStep(step))
@@ -211,9 +216,12 @@ def _variant(name: str, seconds: float, **more: Any) -> Part:
 
 PARTS = (
     Part("machine", 120, prepare),
-    Part("checks", 90, check),
+    Part("checks", 90, partial(check, attention="torch")),
     _variant("eager", 75, rival=True),
-    _variant("captured", 120),
+    _variant("captured", 100),
+    Part("fused, checks", 60, partial(check, attention="triton")),
+    _variant("fused", 60),
+    _variant("fused, captured", 100),
     _variant("compiled", 90),
     Part("run", 120, train),
     Part("overheads", 60, overheads),

@@ -20,6 +20,7 @@ from amlm.models.build import to_hugging_face
 from amlm.optim.optimizers import make_optimizer
 from amlm.store.datamodule import StepBatch
 from amlm.training.assemble import make_parts, make_trainer
+from amlm.training.devices import check_device
 from amlm.training.lightning_module import AdaptiveMaskedLM
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class OurStep:
         self.options = options
         constant = ("masking/schedule=constant", f"masking.schedule.value={options.ratio}")
         self.config = configuration(options, *constant, "trainer.max_steps=1000", *more)
+        check_device(self.config.trainer)
         parts = make_parts(self.config, synthetic_store(self.config))
         trainer = make_trainer(self.config.trainer, parts.plan, Path())
         self.module: AdaptiveMaskedLM = parts.module.to(options.torch_device).train()

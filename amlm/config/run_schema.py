@@ -13,6 +13,7 @@ from typing import Any
 from amlm.config.options import option
 
 COMPILE_MODES = ("default", "reduce-overhead")
+ATTENTIONS = ("torch", "triton")
 
 
 @dataclass
@@ -36,6 +37,12 @@ class TrainerConfig:
         "mode of torch.compile; reduce-overhead captures CUDA graphs; auto: what amlm.bench has "
         "shown to be fastest on this kind of device, so far none on CPUs and GPUs",
         choices=("auto", "none", *COMPILE_MODES),
+    )
+    attention: str = option(
+        "auto",
+        "torch: operators of torch; triton: fused kernels (a GPU and the extra triton); auto: what "
+        "amlm.bench has shown to be faster on this kind of device, so far torch on CPUs and GPUs",
+        choices=("auto", *ATTENTIONS),
     )
     accumulate: int = option(
         1, "micro-batches per optimizer step (gradient accumulation), to save memory", ge=1
@@ -171,7 +178,7 @@ NOT_SCIENCE = (
     "evaluation.at",
     # the same results up to rounding; what trainer.precision=auto stands for is compared instead
     *("data.workers", "trainer.threads", "trainer.accelerator", "trainer.devices"),
-    *("trainer.compile", "trainer.precision"),
+    *("trainer.compile", "trainer.attention", "trainer.precision"),
     # where and under what watch a run is carried out
     *("slurm.*", "trainer.rank_timeout", "trainer.replay"),
 )

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amlm.models.layers import Convolution, Dense, Embeddings, Layer
+from amlm.models.layers import Convolution, Dense, Embeddings, Layer, SelfAttention
 from amlm.models.linear import Linear, linear
 from amlm.models.relative import bucket
 from amlm.models.tied import FusedEmbedding, look_up
@@ -131,6 +131,14 @@ class DebertaV2MaskedLM(nn.Module):
             head, tokens = self.cls.predictions, self.deberta.embeddings.word_embeddings
             assert isinstance(tokens, nn.Embedding)
             head.decoder.weight, head.decoder.bias = tokens.weight, head.bias
+
+    def fuse_attention(self) -> None:
+        """Computes attention in Triton kernels (`amlm.models.fused_attention`)."""
+        from amlm.models.fused_attention import attend_fused
+
+        for module in self.modules():
+            if isinstance(module, SelfAttention):
+                module.attend = attend_fused
 
     @torch.no_grad()
     def _initialize(self, module: nn.Module) -> None:

@@ -77,6 +77,7 @@ class SelfAttention(nn.Module):
             self.pos_query_proj = Linear(config.hidden_size, config.hidden_size)
         self.pos_dropout = Dropout(config.hidden_dropout_prob)
         self.dropout = Dropout(config.attention_probs_dropout_prob)
+        self.attend = attend
         # The original takes this square root in float32; we must too, to agree in float64.
         terms = 1.0 + self.c2p + self.p2c
         self.scale = 1 / torch.tensor(self.size * terms, device="cpu").sqrt().item()
@@ -92,7 +93,7 @@ class SelfAttention(nn.Module):
         if self.p2c:
             project = self.query_proj if self.shared else self.pos_query_proj
             pos_query_KHE = self._by_head(F.embedding(row_K, project(rel_RD)))
-        context_BLHE = attend(
+        context_BLHE = self.attend(
             self._by_head(self.query_proj(hidden_BLD)),
             self._by_head(self.key_proj(hidden_BLD)),
             self._by_head(self.value_proj(hidden_BLD)),

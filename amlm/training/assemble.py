@@ -195,6 +195,8 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
         protocol=config.validation.protocol,
         autocast=config.trainer.precision == devices.BF16_AUTOCAST,
     )
+    if config.trainer.attention == "triton":
+        model.fuse_attention()
     mode = devices.compile_mode(config.trainer)
     if mode is not None:
         module.compile_model(mode)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -23,6 +25,8 @@ def check_device(options: TrainerConfig, ranks: Ranks | None = None) -> None:
     started another number of processes than ``trainer.devices``."""
     if options.accelerator == "gpu" and not torch.cuda.is_available():
         raise InputError("impl=gpu needs a GPU and torch finds none: use impl=cpu")
+    if options.attention == "triton":
+        _check_triton(options)
     here = ranks.per_node if ranks else world_size(options)
     if uses_cuda(options) and here > torch.cuda.device_count():
         raise InputError(
@@ -34,6 +38,19 @@ def check_device(options: TrainerConfig, ranks: Ranks | None = None) -> None:
         raise InputError(
             f"trainer.devices={options.devices}, but the launcher started {here} processes on this "
             "machine: leave trainer.devices out, or start as many"
+        )
+
+
+def _check_triton(options: TrainerConfig) -> None:
+    if find_spec("triton") is None:
+        raise InputError(
+            "trainer.attention=triton needs the package triton, which is not installed: "
+            "pip install 'amlm[triton]', or use trainer.attention=torch"
+        )
+    if not uses_cuda(options) and os.environ.get("TRITON_INTERPRET") != "1":
+        raise InputError(
+            "trainer.attention=triton needs a GPU, and this run is on a CPU: use "
+            "trainer.attention=torch (TRITON_INTERPRET=1 interprets the kernels, to check them)"
         )
 
 

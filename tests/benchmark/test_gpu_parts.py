@@ -13,6 +13,7 @@ from amlm.benchmark import scoring_speed, synthetic_text, timing
 from amlm.benchmark.bench_options import Options
 from amlm.benchmark.gpu_parts import PARTS, VARIANTS, fastest
 from amlm.benchmark.parts import read_lines
+from amlm.models import fused_attention
 from amlm.util.errors import InputError
 
 
@@ -25,6 +26,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         patch.setattr(synthetic_text, "WORDS", 20_000)
         patch.setattr(scoring_speed, "PAIRS", 2)
         patch.setattr(timing, "MATRIX_SIZE", 64)
+        patch.setitem(fused_attention.LARGEST_TILE, torch.float32, 256)  # interpreted faster
         bench(
             Options(
                 suite="gpu", device="cpu", rounds=1, cache=str(folder / "cache"), json=str(path)
@@ -46,7 +48,9 @@ def test_our_step_agrees_with_hugging_faces(lines: list[dict[str, Any]]) -> None
     assert numbers(lines, "checks", "holds") == [True] * 4
     differences = numbers(lines, "checks", "max_abs_diff")
     assert all(found["loss"] < 1e-5 for found in differences[:2])
-    assert numbers(lines, "checks", "steps_without_waiting") == [4]
+    assert numbers(lines, "fused, checks", "holds") == [True] * 2
+    for part in ("checks", "fused, checks"):
+        assert numbers(lines, part, "steps_without_waiting") == [4]
 
 
 def test_each_implementation_of_the_step_is_timed_at_both_lengths(

@@ -69,6 +69,10 @@ SMALL = Command("amlm.x", "About x.", Options, print)
             ["experiment=paper_parity", "trainer.accumulate=2"],
             ["masking.counters=bfloat16", "trainer.accumulate=2", "must both be 1"],
         ),
+        (
+            ["trainer.compile=reduce-overhead", "trainer.accumulate=2"],
+            ["trainer.accumulate=2 must be 1", "or use trainer.compile=default"],
+        ),
         (["data.tokens_per_step=1000"], ["data.tokens_per_step=1000", "multiple"]),
         (["data.sequence_length={0: 3}"], ["sequence_length", "at least"]),
         (["data=babylm"], ["data.dir"]),

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+
+from amlm.config.run_schema import TrainerConfig
+from amlm.training import devices
+from amlm.util.errors import InputError
 
 COMPLETE = {"config.yaml", "run.json", "log.jsonl", "tables.f32", "checkpoints", "hf"}
 
@@ -58,6 +63,23 @@ def test_an_extended_sweep_trains_only_the_new_runs(
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (None, "needs the package triton, which is not installed: pip install 'amlm[triton]'"),
+        ("triton", "needs a GPU, and this run is on a CPU: use trainer.attention=torch"),
+    ],
+)
+def test_fused_attention_is_refused_where_it_cannot_run(
+    found: str | None, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.setattr(devices, "find_spec", lambda _: found)
+    options = TrainerConfig(accelerator="cpu", attention="triton")
+    with pytest.raises(InputError, match=f"trainer.attention=triton {re.escape(message)}"):
+        devices.check_device(options)
+
+
 def test_a_missing_gpu_is_reported_before_any_work(
     command_here: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
