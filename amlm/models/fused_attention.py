@@ -90,6 +90,10 @@ def _launch(
     }
 
 
+def _check_layout(*tensors: Tensor | None) -> None:
+    assert all(x is None or x.is_contiguous() for x in tensors), "a compiler changed a layout"
+
+
 @torch.library.custom_op(
     "amlm::attention",
     mutates_args=(),
@@ -107,6 +111,7 @@ def _forward(
     scale: float,
     p: float,
 ) -> tuple[Tensor, Tensor]:
+    _check_layout(q, k, v, c2p, p2c, padding)
     out, log_sums = _empty(q, k, v, c2p, p2c, padding, seed, scale, p)
     grid, shared = _launch(q, c2p, p2c, padding, scale, p)
     kernels.forward[grid](q, k, v, c2p, p2c, padding, seed, out, log_sums, **shared)
@@ -140,6 +145,7 @@ def _backward(
     scale: float,
     p: float,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    _check_layout(grad, q, k, v, c2p, p2c, padding, out)
     d_q, d_k, d_v, d_c2p, d_p2c = _empty_gradients(grad, q, k, v, c2p, p2c)
     grid, shared = _launch(q, c2p, p2c, padding, scale, p)
     deltas = torch.empty_like(log_sums)

@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
-from amlm.optim.layers import Layers
+from amlm.optim.layers import Layers, add_scaled_
 
 # float16 is excluded on purpose: eps = 1e-8 rounds to 0 in it.
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16)
@@ -75,7 +75,7 @@ def lamb_(
         for chunk in chunks:
             if len(chunks) > 1:  # recomputed: the updates of all chunks do not fit in the cache
                 updates = _updates(chunk, betas, eps, weight_decay)
-            torch._foreach_addcmul_(chunk.params, updates, list(trust_ratios.unbind()), value=-lr)
+            add_scaled_(chunk.params, updates, trust_ratios, -lr)
 
 
 def _updates(

@@ -1,4 +1,5 @@
-"""The tensors that an optimizer step works on, in pieces that fit in a CPU's cache."""
+"""The tensors that an optimizer step works on: in pieces that fit in a CPU's cache, and on other
+devices in few operations."""
 
 from __future__ import annotations
 
@@ -9,6 +10,38 @@ from torch import Tensor
 
 # Sizes for a CPU's cache: elements of a batch of tensors, and of a chunk of a larger tensor.
 CACHED_ELEMENTS, CHUNK_ELEMENTS = 2**20, 2**17
+
+
+def add_scaled_(params: list[Tensor], updates: list[Tensor], factors_T: Tensor, lr: float) -> None:
+    """Adds ``lr`` times a factor of its own times an update to each parameter.
+
+    The updates may change.
+    """
+    if factors_T.device.type == "cpu":
+        torch._foreach_addcmul_(params, updates, list(factors_T.unbind()), value=lr)
+    else:
+        torch._foreach_add_(params, scale_each(updates, factors_T), alpha=lr)
+
+
+def scale_each(tensors: list[Tensor], factors_T: Tensor) -> list[Tensor]:
+    """Each tensor times its own factor, in one product for all tensors of a shape; may be in place.
+
+    torch has no such operation for lists: given factors on the device, `torch._foreach_mul_`
+    launches a kernel for each tensor.
+    """
+    factors, scaled = factors_T.unbind(), list(tensors)
+    of_shape: dict[torch.Size, list[int]] = {}
+    for number, tensor in enumerate(tensors):
+        of_shape.setdefault(tensor.shape, []).append(number)
+    for shape, numbers in of_shape.items():
+        if len(numbers) == 1:
+            scaled[numbers[0]].mul_(factors[numbers[0]])
+            continue
+        together = torch.stack([tensors[number] for number in numbers])
+        together *= torch.stack([factors[number] for number in numbers]).view(-1, *[1] * len(shape))
+        for number, tensor in zip(numbers, together.unbind(), strict=True):
+            scaled[number] = tensor
+    return scaled
 
 
 @dataclass(frozen=True)

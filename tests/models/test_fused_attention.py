@@ -86,6 +86,9 @@ def definition(
     return torch.einsum("bhij,bjhe->bihe", probs, v)
 
 
+define: Any = definition  # called with lists
+
+
 def kept(length: int, size: int, p: float) -> Tensor:
     """The mask that the kernels draw after seed 1: probabilities are 1 / L, values one-hot."""
     like = torch.zeros(BATCH, length, HEADS, size, device=DEVICE)
@@ -110,7 +113,7 @@ def check(
     found = attend(*given, padding_B1L, scale, p)
     exact: Any = [x if x is None else x.detach().float().requires_grad_() for x in given]
     factor = kept(length, size, p) / (1 - p) if p else None
-    expected: Any = definition(*exact, padding_B1L, scale, factor)
+    expected: Any = define(*exact, padding_B1L, scale, factor)
     grad = torch.randn_like(expected)
     found.backward(grad.to(dtype))
     expected.backward(grad)

@@ -13,9 +13,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from amlm.optim import layers as layers_module
 from amlm.optim.lamb import Lamb
+from amlm.optim.layers import scale_each
 from amlm.optim.learning_rate import cosine_with_warmup
 
 SHAPES = [(7, 5), (5,), (3, 4, 2), (), (6,)]
@@ -174,6 +176,49 @@ def test_a_step_never_reads_a_tensor_on_the_host(monkeypatch: pytest.MonkeyPatch
             with pytest.raises(AssertionError, match="must not read"):
                 bool(params[0].sum() > 0)
             optimizer.step()
+
+
+class Launches(TorchDispatchMode):
+    """Operations that are not views; those on lists must pair tensors of the same shape, or torch
+    launches a kernel for each."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.count: int = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        self.count += name not in ("view", "unbind", "detach")
+        if name.startswith("_foreach"):
+            lists = [each for each in args if isinstance(each, list) and torch.is_tensor(each[0])]
+            assert all(len({x.shape for x in row}) == 1 for row in zip(*lists, strict=True)), name
+        return func(*args, **(kwargs or {}))
+
+
+def test_launches_do_not_grow_with_the_number_of_layers() -> None:
+    """The code path of a GPU, on the meta device."""
+
+    def launches(layers: int) -> int:
+        shapes = [(50, 8), *[(8, 8), (8,), (8, 16), (16,)] * layers]
+        params = [nn.Parameter(torch.ones(shape, device="meta")) for shape in shapes]
+        optimizer = Lamb(params)
+        for _ in range(2):  # at the second, the state exists
+            for param in params:
+                param.grad = torch.ones_like(param)
+            counted = Launches()
+            with counted:
+                optimizer.step()
+        return counted.count
+
+    assert launches(2) == launches(12) < 40
+
+
+def test_each_tensor_is_scaled_by_its_own_factor() -> None:
+    tensors = [torch.randn(shape) for shape in ((3, 2), (4,), (3, 2), (), (4,), (2, 3), ())]
+    factors = torch.randn(len(tensors))
+    expected = [tensor * factor for tensor, factor in zip(tensors, factors, strict=True)]
+    for found, one in zip(scale_each(tensors, factors), expected, strict=True):
+        assert torch.equal(found, one)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
