@@ -129,7 +129,7 @@ def time_steps(options: Options, lines: Lines, *, rival: bool = False, **variant
 
         def take_steps(step: OurStep | TheirStep, steps: Any = steps) -> None:
             steps.append(step)
-            for number in range(BATCHES):
+            for number in range(2):  # the first creates the optimizer's state
                 step.take(number)
 
         ours_peak = _peak(lambda shape=shape: take_steps(_our_step(shape, HARD)))  # type: ignore[misc]
