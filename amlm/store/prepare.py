@@ -56,7 +56,7 @@ def _types(store: TokenStore) -> list[str]:
 
 
 def inspect(config: Config) -> None:
-    """Prints the store of these options: its tables, most frequent types, and some blocks as text.
+    """Prints the store of these options: its tables, what surprises, types, and blocks as text.
 
     Raises:
         InputError: there is no such store yet, or a file does not match its checksum.
@@ -74,5 +74,6 @@ def inspect(config: Config) -> None:
             "with the same options to build it again"
         )
     length = min(config.data.sequence_length.values())
-    sections = [describe_store(store), *_types(store), "", *_blocks(store, length)]
+    about = [describe_store(store), *notices(config.data, store)]
+    sections = [*about, "", *_types(store), "", *_blocks(store, length)]
     print("\n".join(sections))  # noqa: T201

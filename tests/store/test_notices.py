@@ -10,7 +10,7 @@ import pytest
 
 from amlm.config.schema import Config, DataConfig, TokenizerConfig
 from amlm.store.notices import notices, shares_line
-from amlm.store.prepare import prepare
+from amlm.store.prepare import inspect, prepare
 from amlm.store.token_store import open_store
 
 
@@ -68,6 +68,8 @@ def test_skipped_files_are_named_with_the_reason(
     config.paths.cache = str(folder.parent / "cache")
     prepare(config)
     assert capsys.readouterr().out.endswith("\n".join(expected) + "\n")
+    inspect(config)
+    assert "\n".join(["", *expected, ""]) in capsys.readouterr().out
 
 
 def test_the_sample_beside_a_users_text_is_pointed_out(folder: Path) -> None:
@@ -105,3 +107,21 @@ def test_what_a_word_is_is_said_of_text_without_spaces(folder: Path) -> None:
     one = {"mine": {"path": str(folder / "a.train"), "dev": str(folder / "b.dev")}}
     (warning,) = said(one, folder)
     assert warning.startswith("warning  a word is what str.split() yields; here one has ")
+
+
+def test_records_that_are_read_as_text_are_pointed_out(folder: Path) -> None:
+    records = "\n".join(f'{{"text": "a sentence {i}"}}' for i in range(60)) + "\n"
+    (folder / "b.train").write_text(records)
+    looks = f"{folder / 'b.train'} is read as plain text, but looks like JSON lines: name it"
+    for options in ({}, {"holdout": 0.3}):
+        (warning,) = said({"mine": {"path": str(folder)}}, folder, **options)
+        assert warning.startswith(f"warning  {looks}")
+    (folder / "b.txt").write_text(records)
+    (warning,) = said({"mine": {"path": str(folder / "b.txt")}}, folder, holdout=0.3)
+    assert "b.txt is read as plain text" in warning
+    known = {"path": str(folder / "b.txt"), "format": "jsonl"}
+    assert said({"mine": known}, folder, holdout=0.3) == []
+    config = DataConfig(sources={"mine": {"path": str(folder / "b.txt")}}, holdout=0.3)
+    store = open_store(config, TokenizerConfig(vocab_size=300), folder.parent / "cache")
+    (folder / "b.txt").unlink()  # a run that resumes needs its text no more
+    assert notices(config, store) == []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import threading
+import time
 
 import pytest
 
 from amlm.util import progress_bar as module
-from amlm.util.progress_bar import MINUTE, Timer, progress_bar
+from amlm.util.progress_bar import MINUTE, Timer, passing_time, progress_bar
 
 
 class Clock:
@@ -55,3 +58,20 @@ def test_a_terminal_gets_a_bar(
         bar.update(2)
     shown = capsys.readouterr().err
     assert shown.startswith("\rreading:   0%|") and "\n" not in shown
+
+
+def test_time_that_passes_is_shown_while_nothing_else_is_known(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "TICK", 0.001)
+    shown = ""
+    with passing_time("learning merges"):
+        assert capsys.readouterr().err == ""  # not a minute yet
+        clock.now += 60
+        until = time.monotonic() + 20
+        while not shown and time.monotonic() < until:
+            shown = capsys.readouterr().err
+    assert re.fullmatch(r"learning merges: \d\d:\d\d\n", shown)
+    with pytest.raises(KeyError), passing_time("learning merges"):
+        raise KeyError
+    assert not [each for each in threading.enumerate() if each.name == "passing time"]
