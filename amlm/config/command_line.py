@@ -95,13 +95,13 @@ def check_command(
         first = next(runs(parsed))
         composed = made.compose(first)
         hydra = composed.hydra
-        if only_compose:
-            return overrides
         multirun = multirun or hydra.mode == RunMode.MULTIRUN
         if multirun:  # a YAML file may define the sweep
             overrides = with_grid(overrides, hydra.sweeper.get("params") or {})
             parsed = made.parse(overrides)
         check_sweep(parsed, multirun, hydra.runtime.choices["hydra/sweeper"])
+        if only_compose:
+            return overrides
         for run_overrides in runs(parsed):
             cfg = composed if run_overrides == first else made.compose(run_overrides)
             command.check(made.build(cfg, run_overrides), multirun)
@@ -121,9 +121,10 @@ def _help(command: Command[Any], flags: argparse.Namespace, overrides: Sequence[
 
     from amlm.config.components import describe_components
     from amlm.config.composition import composer
+    from amlm.config.sweeps import runs
 
     with composer(command.schema, command.root, flags.config_dir, flags.config_name) as made:
-        cfg = made.compose(overrides)
+        cfg = made.compose(next(runs(made.parse(overrides))))  # of a sweep the first run
         plain: Any = OmegaConf.to_container(cfg, resolve=True)
         values = {
             name: reduce(getitem, name.split("."), plain) for name, *_ in options(command.schema())

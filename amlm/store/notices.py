@@ -13,6 +13,7 @@ from amlm.config.schema import DataConfig
 from amlm.store.token_store import TokenStore
 from amlm.text.readers import taken_for_text
 from amlm.text.sources import SPLIT_FILE, find_corpora, typed_source
+from amlm.tokenizers.existing import drops_characters
 from amlm.tokenizers.word_starts import FEWEST
 from amlm.util.errors import InputError
 from amlm.util.look import files_below
@@ -95,6 +96,11 @@ def _surprises(store: TokenStore) -> Iterator[str]:
             f"~data.sources.{sample[0]['name']} leaves it out"
         )
     yield from _same_text(store)
+    if drops_characters(store.tokenizer):
+        yield (
+            "the tokenizer leaves out characters that it does not know, for it has neither an "
+            "unknown token nor byte fallback: words with them are trained on in part"
+        )
     if words * FEWEST < tokens:
         yield (
             f"a word is what str.split() yields; here one has {tokens / max(words, 1):,.0f} tokens "

@@ -122,12 +122,12 @@ class WandbMirror(Mirror, WandbLogger):
 
 def _wandb_settings(environ: Mapping[str, str]) -> dict[str, str]:
     """What `wandb init` and `wandb disabled` noted for the user and for this folder."""
-    user = environ.get("WANDB_CONFIG_DIR") or os.path.expanduser("~/.config/wandb")
+    user = Path(environ.get("WANDB_CONFIG_DIR") or "~/.config/wandb")
     here = Path(environ.get("WANDB_DIR") or ".") / "wandb"
     parser = ConfigParser(interpolation=None)
     try:
-        parser.read([Path(user) / "settings", here / "settings"], encoding="utf-8")
-    except (Error, UnicodeDecodeError):
+        parser.read([user.expanduser() / "settings", here / "settings"], encoding="utf-8")
+    except (Error, UnicodeDecodeError, RuntimeError):  # the last: no home folder
         return {}
     return dict(parser["default"]) if "default" in parser else {}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from amlm.config.schema import Config, DataConfig, TokenizerConfig
 from amlm.store.notices import notices, shares_line
@@ -125,3 +126,23 @@ def test_records_that_are_read_as_text_are_pointed_out(folder: Path) -> None:
     store = open_store(config, TokenizerConfig(vocab_size=300), folder.parent / "cache")
     (folder / "b.txt").unlink()  # a run that resumes needs its text no more
     assert notices(config, store) == []
+
+
+def test_a_tokenizer_that_leaves_characters_out_is_pointed_out(folder: Path) -> None:
+    made = {
+        "bpe": (models.BPE(), pre_tokenizers.Whitespace()),
+        "unk": (models.BPE(unk_token="[UNK]"), pre_tokenizers.Whitespace()),
+        "bytes": (models.BPE(), pre_tokenizers.ByteLevel()),
+    }
+    found = []
+    for name, (model, split) in made.items():
+        tokenizer = Tokenizer(model)
+        tokenizer.pre_tokenizer = split
+        trainer = trainers.BpeTrainer(special_tokens=["[UNK]"], show_progress=False, vocab_size=400)
+        tokenizer.train_from_iterator(["a few words"], trainer)
+        tokenizer.save(str(folder.parent / name))
+        config = DataConfig(sources={"mine": {"path": str(folder)}})
+        given = TokenizerConfig(path=str(folder.parent / name))
+        found += notices(config, open_store(config, given, folder.parent / "cache"))
+    (warning,) = found
+    assert warning.startswith("warning  the tokenizer leaves out characters that it does not know")
