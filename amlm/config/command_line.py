@@ -51,7 +51,7 @@ def _parse_flags(arguments: Sequence[str]) -> argparse.Namespace:
 
     parser = get_args_parser()
     parser.error = refuse
-    flags = parser.parse_args(list(arguments))
+    flags = parser.parse_intermixed_args(list(arguments))
     if flags.config_path:
         raise InputError("--config-path is not supported: use --config-dir to add your own folder")
     assert isinstance(flags, argparse.Namespace)
@@ -96,7 +96,7 @@ def check_command(
         composed = made.compose(first)
         hydra = composed.hydra
         multirun = multirun or hydra.mode == RunMode.MULTIRUN
-        if multirun:  # a YAML file may define the sweep
+        if multirun and not only_compose:  # a YAML file may define the sweep
             overrides = with_grid(overrides, hydra.sweeper.get("params") or {})
             parsed = made.parse(overrides)
         check_sweep(parsed, multirun, hydra.runtime.choices["hydra/sweeper"])
@@ -194,6 +194,7 @@ def _run(command: Command[Options], arguments: Sequence[str]) -> None:
         return _run_task(command, cfg)
 
     # Hydra, and the processes that Lightning starts, read sys.argv.
+    # Its parser takes no flag between overrides.
     before = sys.argv
     sys.argv = [before[0], *(each for each in arguments if each not in flags.overrides), *overrides]
     try:
