@@ -55,6 +55,8 @@ def looks_like(path: Path) -> str | None:
     lines = list(islice(filter(str.strip, text.split("\n")), LOOKED_AT))
     if not lines:
         return None
+    if "/" in text and len(text.split()) == 1 and "\n" not in text:
+        return "a link that was stored as a text, as git does without core.symlinks: copy the file"
     if all(map(_is_object, lines)):
         return "JSON lines: name it .jsonl, or give its source format=jsonl"
     if JSON_DOCUMENT.fullmatch(lines[0].strip()):

@@ -41,6 +41,7 @@ OBJECTS = [json.dumps(each) for each in RECORDS]
         (table(";"), "values separated by semicolons: save it with commas as .csv"),
         (table("|"), "values separated by vertical bars: save it with commas as .csv"),
         ("1\n00:00:01,000 --> 00:00:02,500\nHello.\n", "subtitles with their times: extract the"),
+        ("../elsewhere/a.train", "a link that was stored as a text, as git does without core.sym"),
         ("WEBVTT\n\n00:01.000 --> 00:02.000\nHello.\n", "subtitles with their times: extract the"),
     ],
     ids=[
@@ -55,6 +56,7 @@ OBJECTS = [json.dumps(each) for each in RECORDS]
         "semicolons",
         "bars",
         "SRT",
+        "link",
         "WebVTT",
     ],
 )
