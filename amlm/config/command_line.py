@@ -8,7 +8,6 @@ the nearest valid one. Nothing heavy is imported for a plain ``--help``, which m
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -108,13 +107,6 @@ def check_command(
         return overrides
 
 
-def _show(text: str) -> None:
-    try:
-        say(text)
-    except BrokenPipeError:  # as in `--help | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _help(command: Command[Any], flags: argparse.Namespace, overrides: Sequence[str]) -> str:
     """The help text with the values that overrides give and the options of chosen components."""
     from omegaconf import OmegaConf
@@ -158,7 +150,7 @@ def run(command: Command[Options], arguments: Sequence[str]) -> None:
     """
     survive_encoding()
     if arguments and {*arguments} <= {"-h", "--help"}:
-        _show(help_text(command, groups_of(command.root)))
+        say(help_text(command, groups_of(command.root)))
         return
     with _report_errors():
         _run(command, arguments)
@@ -173,7 +165,7 @@ def _run(command: Command[Options], arguments: Sequence[str]) -> None:
     flags = _parse_flags(arguments)
     overrides = to_overrides(flags.overrides, command.schema)
     if flags.help:
-        _show(_help(command, flags, overrides))
+        say(_help(command, flags, overrides))
         return
     if not (flags.info or flags.hydra_help or flags.shell_completion):
         overrides = check_command(

@@ -12,6 +12,7 @@ from amlm.store.describe import describe_store
 from amlm.store.notices import notices
 from amlm.store.token_store import TokenStore, find_store, open_store
 from amlm.util.errors import InputError
+from amlm.util.terminal import say
 from amlm.util.text_table import aligned
 
 SHOWN_BLOCKS = 5
@@ -25,8 +26,8 @@ def prepare(config: Config) -> TokenStore:
         InputError: a run would be beyond the budget of its track.
     """
     cache = Path(config.paths.cache).expanduser()
-    store = open_store(config.data, config.tokenizer, cache, print)
-    print("\n".join([describe_store(store), *notices(config.data, store)]))  # noqa: T201
+    store = open_store(config.data, config.tokenizer, cache, say)
+    say("\n".join([describe_store(store), *notices(config.data, store)]))
     if config.trainer.max_steps is None:  # otherwise the batch plan decides how often it is seen
         sources, data = store.meta["sources"]["train"], config.data
         check_budget(data.track, sources, data.epochs, data.languages)
@@ -76,4 +77,4 @@ def inspect(config: Config) -> None:
     length = min(config.data.sequence_length.values())
     about = [describe_store(store), *notices(config.data, store)]
     sections = [*about, "", *_types(store), "", *_blocks(store, length)]
-    print("\n".join(sections))  # noqa: T201
+    say("\n".join(sections))

@@ -134,6 +134,15 @@ def test_output_that_the_terminal_cannot_show_is_escaped(monkeypatch: pytest.Mon
     assert raw.getvalue() == b"\\u2581the \\udcff \xe9\n"
 
 
+def test_a_pipe_that_is_closed_ends_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        for _ in range(2):
+            say("a line")
+
+
 def test_help_into_a_closed_pipe_is_no_error() -> None:
     code = f"{sys.executable} -m amlm.train --help | head -n 1"
     done = subprocess.run(["sh", "-c", code], capture_output=True, text=True)
