@@ -188,7 +188,7 @@ def _run(command: Command[Options], arguments: Sequence[str]) -> None:
     # Hydra, and the processes that Lightning starts, read sys.argv.
     # Its parser takes no flag between overrides.
     before = sys.argv
-    sys.argv = [before[0], *(each for each in arguments if each not in flags.overrides), *overrides]
+    sys.argv = [before[0], *overrides, *(each for each in arguments if each not in flags.overrides)]
     try:
         start()
     finally:
