@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 import threading
@@ -61,17 +62,18 @@ def test_a_terminal_gets_a_bar(
 
 
 def test_time_that_passes_is_shown_while_nothing_else_is_known(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shown = io.StringIO()  # not `capsys`, which loses what a thread writes while it is read
+    monkeypatch.setattr(sys, "stderr", shown)
     monkeypatch.setattr(module, "TICK", 0.001)
-    shown = ""
     with passing_time("learning merges"):
-        assert capsys.readouterr().err == ""  # not a minute yet
+        assert shown.getvalue() == ""  # not a minute yet
         clock.now += 60
         until = time.monotonic() + 20
-        while not shown and time.monotonic() < until:
-            shown = capsys.readouterr().err
-    assert re.fullmatch(r"learning merges: \d\d:\d\d\n", shown)
+        while not shown.getvalue().endswith("\n") and time.monotonic() < until:
+            time.sleep(0.001)
+    assert re.fullmatch(r"learning merges: \d\d:\d\d\n", shown.getvalue())
     with pytest.raises(KeyError), passing_time("learning merges"):
         raise KeyError
     assert not [each for each in threading.enumerate() if each.name == "passing time"]
