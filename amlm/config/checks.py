@@ -5,11 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import fields
 from operator import attrgetter
+from pathlib import PurePath
 
 from amlm.config.options import check_ranges
-from amlm.config.schema import Config, DataConfig
+from amlm.config.schema import Config, DataConfig, as_dict, flat
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def check_division(config: Config, devices: int) -> None:
@@ -32,6 +41,12 @@ def check_division(config: Config, devices: int) -> None:
 def check(config: Config) -> None:
     """Raises InputError if an option is out of range or two options contradict each other."""
     check_ranges(config)
+    for key, value in flat(as_dict(config)).items():
+        if isinstance(value, str) and not _is_unicode(value):
+            raise InputError(
+                f"{key}={value} has bytes that are no UTF-8 (escaped here): rename the file or "
+                "folder, or set the variable LC_ALL=C.UTF-8 if its name is in UTF-8"
+            )
     model, lengths = config.model, config.data.sequence_length
     if model.hidden_size % model.heads:
         raise InputError(
@@ -54,6 +69,12 @@ def check(config: Config) -> None:
             "trainer.compile=reduce-overhead writes gradients to the same memory at each "
             f"micro-batch: trainer.accumulate={config.trainer.accumulate} must be 1, or use "
             "trainer.compile=default"
+        )
+    name = PurePath(config.name or "")
+    if ".." in name.parts or name.is_absolute():
+        raise InputError(
+            f"name={name} is no folder below paths.outputs: leave out the path, or give the place "
+            "with run_dir=<folder>"
         )
     if config.trainer.replay and config.run_dir is None:
         raise InputError("debug=replay needs the folder of a run that has diverged: run_dir=...")

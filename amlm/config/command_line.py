@@ -8,7 +8,6 @@ the nearest valid one. Nothing heavy is imported for a plain ``--help``, which m
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -51,7 +50,7 @@ def _parse_flags(arguments: Sequence[str]) -> argparse.Namespace:
 
     parser = get_args_parser()
     parser.error = refuse
-    flags = parser.parse_args(list(arguments))
+    flags = parser.parse_intermixed_args(list(arguments))
     if flags.config_path:
         raise InputError("--config-path is not supported: use --config-dir to add your own folder")
     assert isinstance(flags, argparse.Namespace)
@@ -95,24 +94,17 @@ def check_command(
         first = next(runs(parsed))
         composed = made.compose(first)
         hydra = composed.hydra
-        if only_compose:
-            return overrides
         multirun = multirun or hydra.mode == RunMode.MULTIRUN
-        if multirun:  # a YAML file may define the sweep
+        if multirun and not only_compose:  # a YAML file may define the sweep
             overrides = with_grid(overrides, hydra.sweeper.get("params") or {})
             parsed = made.parse(overrides)
         check_sweep(parsed, multirun, hydra.runtime.choices["hydra/sweeper"])
+        if only_compose:
+            return overrides
         for run_overrides in runs(parsed):
             cfg = composed if run_overrides == first else made.compose(run_overrides)
             command.check(made.build(cfg, run_overrides), multirun)
         return overrides
-
-
-def _show(text: str) -> None:
-    try:
-        say(text)
-    except BrokenPipeError:  # as in `--help | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _help(command: Command[Any], flags: argparse.Namespace, overrides: Sequence[str]) -> str:
@@ -121,9 +113,10 @@ def _help(command: Command[Any], flags: argparse.Namespace, overrides: Sequence[
 
     from amlm.config.components import describe_components
     from amlm.config.composition import composer
+    from amlm.config.sweeps import runs
 
     with composer(command.schema, command.root, flags.config_dir, flags.config_name) as made:
-        cfg = made.compose(overrides)
+        cfg = made.compose(next(runs(made.parse(overrides))))  # of a sweep the first run
         plain: Any = OmegaConf.to_container(cfg, resolve=True)
         values = {
             name: reduce(getitem, name.split("."), plain) for name, *_ in options(command.schema())
@@ -157,7 +150,7 @@ def run(command: Command[Options], arguments: Sequence[str]) -> None:
     """
     survive_encoding()
     if arguments and {*arguments} <= {"-h", "--help"}:
-        _show(help_text(command, groups_of(command.root)))
+        say(help_text(command, groups_of(command.root)))
         return
     with _report_errors():
         _run(command, arguments)
@@ -172,7 +165,7 @@ def _run(command: Command[Options], arguments: Sequence[str]) -> None:
     flags = _parse_flags(arguments)
     overrides = to_overrides(flags.overrides, command.schema)
     if flags.help:
-        _show(_help(command, flags, overrides))
+        say(_help(command, flags, overrides))
         return
     if not (flags.info or flags.hydra_help or flags.shell_completion):
         overrides = check_command(
@@ -193,8 +186,9 @@ def _run(command: Command[Options], arguments: Sequence[str]) -> None:
         return _run_task(command, cfg)
 
     # Hydra, and the processes that Lightning starts, read sys.argv.
+    # Its parser takes no flag between overrides.
     before = sys.argv
-    sys.argv = [before[0], *(each for each in arguments if each not in flags.overrides), *overrides]
+    sys.argv = [before[0], *overrides, *(each for each in arguments if each not in flags.overrides)]
     try:
         start()
     finally:

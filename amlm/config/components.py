@@ -35,6 +35,14 @@ MASKING_PARTS = {
     "replacement": ("apply",),
 }
 CALLBACK = ("on_train_batch_end",)
+# Lightning's callbacks that would change the steps of a run, which are planned before it starts.
+UNFIT = {
+    "GradientAccumulationScheduler": "set trainer.accumulate",
+    "BatchSizeFinder": "set data.tokens_per_step and trainer.accumulate",
+    "LearningRateFinder": "compare values of optimizer.lr in a sweep",
+    "StochasticWeightAveraging": "use EMAWeightAveraging, which needs no epochs",
+    "BaseFinetuning": "train all of the model",
+}
 
 
 def resolve(target: str, where: str, packages: Sequence[str], needs: Sequence[str] = ()) -> type:
@@ -47,7 +55,7 @@ def resolve(target: str, where: str, packages: Sequence[str], needs: Sequence[st
         needs: names of methods that the class must have.
 
     Raises:
-        InputError: the class is not allowed, does not exist, or lacks a method.
+        InputError: the class is not allowed, does not exist, lacks a method, or is `UNFIT`.
     """
     module_name, _, class_name = target.rpartition(".")
     allowed = [*OURS, *packages, *(each.module for each in entry_points(group=ENTRY_POINTS))]
@@ -75,6 +83,12 @@ def resolve(target: str, where: str, packages: Sequence[str], needs: Sequence[st
             f"{where}._target_={target}: {module_name} only imports it from {found.__module__}; "
             f"only classes of {', '.join(OURS)} are allowed"
         )
+    for name in (base.__name__ for base in found.__mro__ if base.__module__.startswith(OURS[1])):
+        if name in UNFIT:
+            raise InputError(
+                f"{where}._target_={target} would change the steps of a run, which are planned "
+                f"before it starts: leave it out and {UNFIT[name]}"
+            )
     # Not hasattr: every class has __call__, from its metaclass.
     if not all(any(name in vars(base) for base in found.__mro__) for name in needs):
         raise InputError(

@@ -69,7 +69,7 @@ def run_name(
         base = experiment
     parts = [base, *(choices[group] for group in changed)]
     parts += [f"{key.rpartition('.')[2]}_{_shown(value)}" for key, value in departures.items()]
-    return _shortened("-".join(_clean(part) for part in parts))
+    return shortened("-".join(_clean(part) for part in parts))
 
 
 def departures(config: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def sweep_key(overrides: Iterable[str], experiment: str | None, seed: int) -> st
     parts = [f"{key}={given[key]}" for key in order if not NOT_IN_KEY.match(key)]
     text = ",".join(parts)
     clean = ",".join(_clean(part) for part in parts)
-    return _shortened(clean, text) if clean != text else _shortened(clean)
+    return shortened(clean, distinct=text) if clean != text else shortened(clean)
 
 
 def _shown(value: Any) -> str:
@@ -104,9 +104,9 @@ def _clean(text: str) -> str:
     return re.sub(r"[^\w.=+-]+", "_", text).strip("_.")
 
 
-def _shortened(name: str, distinct: str | None = None) -> str:
-    """At most `LONGEST` characters; a digest keeps cleaned and truncated names distinct."""
-    if len(name) <= LONGEST and distinct is None:
+def shortened(name: str, longest: int = LONGEST, distinct: str | None = None) -> str:
+    """At most `longest` characters; a digest keeps cleaned and truncated names distinct."""
+    if len(name) <= longest and distinct is None:
         return name
     digest = hashlib.blake2b((distinct or name).encode(), digest_size=4).hexdigest()
-    return f"{name[: LONGEST - 9]}-{digest}"
+    return f"{name[: longest - 9]}-{digest}"

@@ -11,8 +11,11 @@ from typing import Any
 
 from amlm.config.schema import DataConfig
 from amlm.store.token_store import TokenStore
-from amlm.text.sources import SPLIT_FILE, typed_source
+from amlm.text.readers import taken_for_text
+from amlm.text.sources import SPLIT_FILE, find_corpora, typed_source
+from amlm.tokenizers.existing import drops_characters
 from amlm.tokenizers.word_starts import FEWEST
+from amlm.util.errors import InputError
 from amlm.util.look import files_below
 
 SHOWN = 5  # names of skipped files
@@ -72,6 +75,15 @@ def _same_text(store: TokenStore) -> Iterator[str]:
                 yield f"the held-out text {name} is trained on, as {source}: hold out other text"
 
 
+def _taken_for_text(config: DataConfig) -> list[str]:
+    try:
+        corpora = [each for many in find_corpora(config).values() for each in many]
+        files = dict.fromkeys(path for corpus in corpora for path in corpus.named_files())
+        return [remark for path in files if (remark := taken_for_text(path))]
+    except InputError:  # a run that resumes needs its text no more
+        return []
+
+
 def _surprises(store: TokenStore) -> Iterator[str]:
     sources = store.meta["sources"]["train"]
     identities = dict(each.split(": ", 1) for each in store.meta["key"]["text"]["train"])
@@ -84,6 +96,11 @@ def _surprises(store: TokenStore) -> Iterator[str]:
             f"~data.sources.{sample[0]['name']} leaves it out"
         )
     yield from _same_text(store)
+    if drops_characters(store.tokenizer):
+        yield (
+            "the tokenizer leaves out characters that it does not know, for it has neither an "
+            "unknown token nor byte fallback: words with them are trained on in part"
+        )
     if words * FEWEST < tokens:
         yield (
             f"a word is what str.split() yields; here one has {tokens / max(words, 1):,.0f} tokens "
@@ -94,4 +111,5 @@ def _surprises(store: TokenStore) -> Iterator[str]:
 
 def notices(config: DataConfig, store: TokenStore) -> list[str]:
     """Lines for the terminal: files that were skipped and why, then warnings."""
-    return [*_skipped(config), *(f"warning  {each}" for each in _surprises(store))]
+    surprises = [*_taken_for_text(config), *_surprises(store)]
+    return [*_skipped(config), *(f"warning  {each}" for each in surprises)]

@@ -12,6 +12,7 @@ from amlm.store.describe import describe_store
 from amlm.store.notices import notices
 from amlm.store.token_store import TokenStore, find_store, open_store
 from amlm.util.errors import InputError
+from amlm.util.terminal import say
 from amlm.util.text_table import aligned
 
 SHOWN_BLOCKS = 5
@@ -25,8 +26,8 @@ def prepare(config: Config) -> TokenStore:
         InputError: a run would be beyond the budget of its track.
     """
     cache = Path(config.paths.cache).expanduser()
-    store = open_store(config.data, config.tokenizer, cache, print)
-    print("\n".join([describe_store(store), *notices(config.data, store)]))  # noqa: T201
+    store = open_store(config.data, config.tokenizer, cache, say)
+    say("\n".join([describe_store(store), *notices(config.data, store)]))
     if config.trainer.max_steps is None:  # otherwise the batch plan decides how often it is seen
         sources, data = store.meta["sources"]["train"], config.data
         check_budget(data.track, sources, data.epochs, data.languages)
@@ -56,7 +57,7 @@ def _types(store: TokenStore) -> list[str]:
 
 
 def inspect(config: Config) -> None:
-    """Prints the store of these options: its tables, most frequent types, and some blocks as text.
+    """Prints the store of these options: its tables, what surprises, types, and blocks as text.
 
     Raises:
         InputError: there is no such store yet, or a file does not match its checksum.
@@ -74,5 +75,6 @@ def inspect(config: Config) -> None:
             "with the same options to build it again"
         )
     length = min(config.data.sequence_length.values())
-    sections = [describe_store(store), *_types(store), "", *_blocks(store, length)]
-    print("\n".join(sections))  # noqa: T201
+    about = [describe_store(store), *notices(config.data, store)]
+    sections = [*about, "", *_types(store), "", *_blocks(store, length)]
+    say("\n".join(sections))

@@ -37,6 +37,10 @@ class Corpus(ABC):
         """Whether it is to be cleaned."""
         return True
 
+    def named_files(self) -> tuple[Path, ...]:
+        """Files whose names say how they are read."""
+        return ()
+
     def at_commits(self, commits: Mapping[str, str]) -> Corpus:
         """The same text, of Hub datasets at these commits."""
         return self
@@ -114,6 +118,9 @@ class FileCorpus(ReadCorpus):
             else:
                 yield from zip(read_texts(path, format=source.format, column=source.column))
 
+    def named_files(self) -> tuple[Path, ...]:
+        return self.paths if self.source.format == "auto" else ()
+
     def identity(self) -> str:
         # Contents, not paths: a moved file is the same text. The name determines the format.
         files = [f"{format_of(p, self.source.format)} {digest(p)}" for p in self.paths]
@@ -186,6 +193,9 @@ class PartCorpus(Corpus):
     @property
     def raw(self) -> bool:
         return self.whole.raw
+
+    def named_files(self) -> tuple[Path, ...]:
+        return self.whole.named_files()
 
     def at_commits(self, commits: Mapping[str, str]) -> Corpus:
         return replace(self, whole=self.whole.at_commits(commits))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ from amlm.tokenizers.special_tokens import NAMES, set_roles, special_tokens
 from amlm.util.chunks import chunks
 from amlm.util.errors import InputError
 from amlm.util.files import os_error
-from amlm.util.progress_bar import progress_bar
+from amlm.util.progress_bar import passing_time, progress_bar
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -124,16 +125,20 @@ def train_tokenizer(lines: Callable[[], Iterable[str]], vocab_size: int) -> Toke
     if any_long:
         cut = pre_tokenizers.Split(Regex(f"(?m:.{{1,{LONGEST_WORD}}})"), "isolated")
         learner.pre_tokenizer = pre_tokenizers.Sequence([learner.pre_tokenizer, cut])
-    learner.train_from_iterator(
-        progress_bar(lines(), desc="counting words", unit=" lines"),
-        trainers.BpeTrainer(
-            vocab_size=room,
-            min_frequency=2,
-            initial_alphabet=alphabet,
-            limit_alphabet=len(alphabet),
-            show_progress=False,
-        ),
+    trainer = trainers.BpeTrainer(
+        vocab_size=room,
+        min_frequency=2,
+        initial_alphabet=alphabet,
+        limit_alphabet=len(alphabet),
+        show_progress=False,
     )
+    with ExitStack() as after_counting:
+
+        def words() -> Iterator[str]:
+            yield from progress_bar(lines(), desc="counting words", unit=" lines")
+            after_counting.enter_context(passing_time("learning merges"))
+
+        learner.train_from_iterator(words(), trainer)
     learned: dict[str, Any] = json.loads(learner.to_str())["model"]
     pieces = sorted(learned["vocab"], key=learned["vocab"].__getitem__)
     vocab = {piece: i for i, piece in enumerate([*SPECIAL_TOKENS, *BYTE_TOKENS, *pieces])}

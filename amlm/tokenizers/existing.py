@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken, Tokenizer
+from tokenizers import AddedToken, Tokenizer, models
 
 from amlm.tokenizers.sentencepiece_model import sentencepiece_tokenizer
 from amlm.tokenizers.special_tokens import NAMES, roles_among, set_roles
@@ -123,3 +123,13 @@ def load_existing(path: Path) -> Tokenizer:
         raise InputError(f"{path} lacks some ids below {ids[-1] + 1}: use another tokenizer")
     set_roles(tokenizer, {role: roles[role] for role in NAMES})
     return tokenizer
+
+
+def drops_characters(tokenizer: Tokenizer) -> bool:
+    """Whether characters that the tokenizer does not know leave no token at all."""
+    model, parts = tokenizer.model, (tokenizer.normalizer, tokenizer.pre_tokenizer)
+    return (
+        isinstance(model, models.BPE)
+        and not (model.unk_token or model.byte_fallback)
+        and not any(b"ByteLevel" in part.__getstate__() for part in parts if part is not None)
+    )

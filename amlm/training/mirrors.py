@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from configparser import ConfigParser, Error
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,16 @@ import numpy as np
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger, WandbLogger
 from numpy.typing import NDArray
 
+from amlm.config.run_name import shortened
 from amlm.config.run_schema import LoggerConfig
 from amlm.training.record import Record, read_tables, scalars
 from amlm.training.run_description import wandb_id
 from amlm.training.run_log import Mirror, RunLog
 from amlm.util.errors import InputError
 from amlm.util.terminal import say
+
+# Longest texts of a W&B run, which offline runs meet only when they are synced.
+LONGEST = {"name": 128, "group": 128, "job_type": 64}
 
 
 class CsvMirror(Mirror, CSVLogger):
@@ -115,14 +120,46 @@ class WandbMirror(Mirror, WandbLogger):
         self._try(self.experiment.finish, int(failed))
 
 
+def _wandb_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """What `wandb init` and `wandb disabled` noted for the user and for this folder."""
+    user = Path(environ.get("WANDB_CONFIG_DIR") or "~/.config/wandb")
+    here = Path(environ.get("WANDB_DIR") or ".") / "wandb"
+    parser = ConfigParser(interpolation=None)
+    try:
+        parser.read([user.expanduser() / "settings", here / "settings"], encoding="utf-8")
+    except (Error, UnicodeDecodeError, RuntimeError):  # the last: no home folder
+        return {}
+    return dict(parser["default"]) if "default" in parser else {}
+
+
+def _check_wandb_folder(environ: Mapping[str, str]) -> None:
+    """Raises InputError if W&B would fall back to the temporary folder."""
+    if folder := environ.get("WANDB_DIR"):
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            writable = os.access(folder, os.W_OK | os.R_OK)
+        except OSError:
+            writable = False
+        if not writable:
+            raise InputError(
+                f"WANDB_DIR={folder} can't be written to, and W&B would use the temporary folder "
+                "instead: name another folder, or unset it for that of the run"
+            )
+
+
 def wandb_account(
     options: LoggerConfig, environ: Mapping[str, str]
 ) -> tuple[dict[str, str | None], list[str]]:
     """Project, entity and mode for W&B, and remarks on its environment variables for the terminal.
 
-    As W&B users expect, an option that is given wins over a variable, and that over our default.
+    As W&B users expect, an option that is given wins over a variable, that over W&B's settings
+    files, and those over our default.
     """
-    usual = {"project": "amlm", "entity": None, "mode": "offline"}
+    usual = {"project": "amlm", "entity": None, "mode": "offline"} | {
+        name: value
+        for name, value in _wandb_settings(environ).items()
+        if name in ("project", "entity", "mode")
+    }
     found: dict[str, str | None] = {}
     remarks = []
     for name, default in usual.items():
@@ -134,7 +171,7 @@ def wandb_account(
     if environ.get("WANDB_DISABLED", "").lower() in ("true", "1", "yes"):
         found["mode"] = "disabled"
     if found["mode"] == "disabled":
-        remarks.append("off, as WANDB_MODE or WANDB_DISABLED says; the log has everything")
+        remarks.append("off, as WANDB_MODE, WANDB_DISABLED or `wandb disabled` says")
     remarks += [
         f"{name} has no effect: the run sets its own"
         for name in ("WANDB_RUN_ID", "WANDB_NAME", "WANDB_RUN_GROUP", "WANDB_JOB_TYPE")
@@ -175,12 +212,14 @@ def make_mirrors(
             say(f"wandb    {remark}")
         if account["mode"] == "disabled":
             return []
+        _check_wandb_folder(os.environ)
+        short = {name: shortened(about[name], n) for name, n in LONGEST.items() if about.get(name)}
         try:
-            return [WandbMirror(run_log, history, **account, **about)]
+            return [WandbMirror(run_log, history, **account, **about | short)]
         except Exception as error:
             raise InputError(
-                f"logger=wandb did not start ({error}): log in with `wandb login`, or use "
-                "logger.mode=offline"
+                f"logger=wandb did not start ({error}): correct what that names, log in with "
+                "`wandb login`, or use logger.mode=offline"
             ) from error
     return []
 

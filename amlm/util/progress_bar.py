@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
@@ -13,6 +15,8 @@ MINUTE = 60.0  # seconds
 RATE = "{rate_fmt}{postfix}"
 LINE = "{desc}: {percentage:.0f}% ({n_fmt} of {total_fmt}{unit}, {remaining} left), " + RATE
 ENDLESS_LINE = "{desc}: {n_fmt}{unit}, " + RATE
+TIME_LINE = "{desc}: {elapsed}"
+TICK = 1.0  # seconds
 
 
 class Timer:
@@ -64,3 +68,23 @@ def progress_bar(
         return tqdm(iterable, **options)
     line = ENDLESS_LINE if total is None else LINE
     return _Lines(iterable, bar_format=line, **options)
+
+
+@contextmanager
+def passing_time(desc: str) -> Iterator[None]:
+    """Shows the time that passes during work that does not say how far it is."""
+    over = Event()
+    kind = tqdm if sys.stderr.isatty() else _Lines
+    with kind(desc=desc, leave=False, bar_format=TIME_LINE) as bar:
+
+        def tick() -> None:
+            while not over.wait(TICK):
+                bar.refresh()
+
+        ticking = Thread(target=tick, name="passing time", daemon=True)
+        ticking.start()
+        try:
+            yield
+        finally:
+            over.set()
+            ticking.join()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from io import TextIOWrapper
@@ -10,8 +11,14 @@ from typing import NoReturn
 
 
 def say(text: str) -> None:
-    """Prints a line and flushes it, so that it appears immediately in a pipe too."""
-    print(text, flush=True)  # noqa: T201
+    """Prints a line and flushes it, so that it appears immediately in a pipe too.
+
+    A pipe that nobody reads any more, as of `| head`, must not end a run.
+    """
+    try:
+        print(text, flush=True)  # noqa: T201
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def survive_encoding() -> None:

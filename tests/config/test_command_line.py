@@ -112,6 +112,8 @@ def test_help_shows_the_values_of_overrides(capsys: pytest.CaptureFixture[str]) 
     command = Command("amlm.x", "About x.", Options, print)
     shown = output_of(command, "tasks=[a,b]", "--help", capsys=capsys)
     assert "tasks=[a, b]" in shown and "out=..." in shown
+    shown = output_of(command, "-m", "count=5,6", "--help", capsys=capsys)
+    assert "count=5" in shown  # of a sweep the first run
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
@@ -130,6 +132,15 @@ def test_output_that_the_terminal_cannot_show_is_escaped(monkeypatch: pytest.Mon
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, "latin-1"))
     run(Command("amlm.x", "", Options, lambda found: say(found.out)), ["out=▁the \udcff é"])
     assert raw.getvalue() == b"\\u2581the \\udcff \xe9\n"
+
+
+def test_a_pipe_that_is_closed_ends_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        for _ in range(2):
+            say("a line")
 
 
 def test_help_into_a_closed_pipe_is_no_error() -> None:
@@ -153,14 +164,19 @@ def test_config_dir_can_hold_a_root_configuration_of_a_small_command(
     (tmp_path / "mine.yaml").write_text("defaults:\n  - x\n  - _self_\nout: here\ncount: 7\n")
     seen: list[Options] = []
     where = ["--config-dir", str(tmp_path), "--config-name", "mine"]
-    run(Command("amlm.x", "", Options, seen.append), [*where, "tasks=[a]"])
+    run(Command("amlm.x", "", Options, seen.append), ["tasks=[a]", *where])
     assert seen == [Options("here", 7, ["a"])]
 
 
-def test_multirun_sweeps_a_small_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("flag_at", [0, 1, 2])  # Hydra's own parser takes no flag in between
+def test_multirun_sweeps_a_small_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag_at: int
+) -> None:
     monkeypatch.chdir(tmp_path)
     seen: list[Options] = []
-    run(Command("amlm.x", "", Options, seen.append), ["-m", "out=a,b", "count=range(1,3)"])
+    arguments = ["out=a,b", "count=range(1,3)"]
+    arguments.insert(flag_at, "-m")
+    run(Command("amlm.x", "", Options, seen.append), arguments)
     assert seen == [Options(out, count) for out in ("a", "b") for count in (1, 2)]
 
 

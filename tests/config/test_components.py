@@ -200,6 +200,23 @@ def test_a_schedule_whose_instances_are_not_callable_is_refused() -> None:
         check_command(TRAIN, ["masking.schedule._target_=amlm.masking.signals.hard.Hard"])
 
 
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("GradientAccumulationScheduler", "set trainer.accumulate"),
+        ("BatchSizeFinder", "set data.tokens_per_step and trainer.accumulate"),
+        ("LearningRateFinder", "compare values of optimizer.lr in a sweep"),
+        ("StochasticWeightAveraging", "use EMAWeightAveraging, which needs no epochs"),
+        ("BackboneFinetuning", "train all of the model"),  # by its base class
+    ],
+)
+def test_a_callback_that_would_change_the_steps_is_refused(name: str, instead: str) -> None:
+    target = f"callbacks.mine._target_=lightning.pytorch.callbacks.{name}"
+    message = f"{target} would change the steps .* planned before it starts: leave it .*{instead}"
+    with pytest.raises(InputError, match=message):
+        check_command(TRAIN, [target])
+
+
 def test_a_lightning_callback_is_accepted() -> None:
     target = "callbacks.mine._target_=lightning.pytorch.callbacks.DeviceStatsMonitor"
     check_command(TRAIN, [target])

@@ -104,8 +104,9 @@ def test_a_launcher_cannot_start_a_sweep(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("override", ["seed=0,1", "seed=range(0,2)", "optimizer.lr=interval(1,2)"])
 def test_a_sweep_without_multirun_is_refused(override: str) -> None:
-    with pytest.raises(InputError, match="is a sweep: add --multirun"):
-        check_command(TRAIN, [override])
+    for only_compose in (False, True):  # as with --cfg
+        with pytest.raises(InputError, match="is a sweep: add --multirun"):
+            check_command(TRAIN, [override], only_compose=only_compose)
 
 
 def test_the_basic_sweeper_refuses_an_interval() -> None:

@@ -81,6 +81,12 @@ SMALL = Command("amlm.x", "About x.", Options, print)
         (["trainer.max_steps"], ["'trainer.max_steps' is not of the form option=value"]),
         (["evaluation.tasks=sample"], ["evaluation.tasks is a list: evaluation.tasks=[sample]"]),
         (["hydra/sweeper=nothing"], ["hydra/sweeper=nothing is not available", "plugin"]),
+        (["name=a/../../b"], ["name=a/../../b is no folder below paths.outputs", "run_dir="]),
+        (
+            ["run_dir=caf\udce9"],
+            ["run_dir=caf\udce9 has bytes that are no UTF-8", "LC_ALL=C.UTF-8"],
+        ),
+        (["name=/tmp/a"], ["name=/tmp/a is no folder below"]),
         (["objective=validation/los"], ["not in the record", "did you mean validation/loss"]),
     ],
 )

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from amlm.config.schema import Config, DataConfig, TokenizerConfig
 from amlm.store.notices import notices, shares_line
-from amlm.store.prepare import prepare
+from amlm.store.prepare import inspect, prepare
 from amlm.store.token_store import open_store
 
 
@@ -68,6 +69,8 @@ def test_skipped_files_are_named_with_the_reason(
     config.paths.cache = str(folder.parent / "cache")
     prepare(config)
     assert capsys.readouterr().out.endswith("\n".join(expected) + "\n")
+    inspect(config)
+    assert "\n".join(["", *expected, ""]) in capsys.readouterr().out
 
 
 def test_the_sample_beside_a_users_text_is_pointed_out(folder: Path) -> None:
@@ -105,3 +108,41 @@ def test_what_a_word_is_is_said_of_text_without_spaces(folder: Path) -> None:
     one = {"mine": {"path": str(folder / "a.train"), "dev": str(folder / "b.dev")}}
     (warning,) = said(one, folder)
     assert warning.startswith("warning  a word is what str.split() yields; here one has ")
+
+
+def test_records_that_are_read_as_text_are_pointed_out(folder: Path) -> None:
+    records = "\n".join(f'{{"text": "a sentence {i}"}}' for i in range(60)) + "\n"
+    (folder / "b.train").write_text(records)
+    looks = f"{folder / 'b.train'} is read as plain text, but looks like JSON lines: name it"
+    for options in ({}, {"holdout": 0.3}):
+        (warning,) = said({"mine": {"path": str(folder)}}, folder, **options)
+        assert warning.startswith(f"warning  {looks}")
+    (folder / "b.txt").write_text(records)
+    (warning,) = said({"mine": {"path": str(folder / "b.txt")}}, folder, holdout=0.3)
+    assert "b.txt is read as plain text" in warning
+    known = {"path": str(folder / "b.txt"), "format": "jsonl"}
+    assert said({"mine": known}, folder, holdout=0.3) == []
+    config = DataConfig(sources={"mine": {"path": str(folder / "b.txt")}}, holdout=0.3)
+    store = open_store(config, TokenizerConfig(vocab_size=300), folder.parent / "cache")
+    (folder / "b.txt").unlink()  # a run that resumes needs its text no more
+    assert notices(config, store) == []
+
+
+def test_a_tokenizer_that_leaves_characters_out_is_pointed_out(folder: Path) -> None:
+    made = {
+        "bpe": (models.BPE(), pre_tokenizers.Whitespace()),
+        "unk": (models.BPE(unk_token="[UNK]"), pre_tokenizers.Whitespace()),
+        "bytes": (models.BPE(), pre_tokenizers.ByteLevel()),
+    }
+    found = []
+    for name, (model, split) in made.items():
+        tokenizer = Tokenizer(model)
+        tokenizer.pre_tokenizer = split
+        trainer = trainers.BpeTrainer(special_tokens=["[UNK]"], show_progress=False, vocab_size=400)
+        tokenizer.train_from_iterator(["a few words"], trainer)
+        tokenizer.save(str(folder.parent / name))
+        config = DataConfig(sources={"mine": {"path": str(folder)}})
+        given = TokenizerConfig(path=str(folder.parent / name))
+        found += notices(config, open_store(config, given, folder.parent / "cache"))
+    (warning,) = found
+    assert warning.startswith("warning  the tokenizer leaves out characters that it does not know")

@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 import random
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -389,3 +390,21 @@ def test_a_damaged_file_of_a_store_is_named_with_what_to_do(
     assert message.startswith(f"{folder / 'tokenizer.json'} is damaged (")
     remedy = f"remove the folder {folder.parent}, and the next run builds it again from the text"
     assert message.endswith(f"): {remedy}")
+
+
+def test_progress_is_shown_while_merges_are_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+
+    @contextmanager
+    def passing(what: str) -> Iterator[None]:
+        events.append(what)
+        yield
+        events.append("over")
+
+    def lines() -> Iterator[str]:
+        yield from ["some words", "some more"]
+        events.append("read")
+
+    monkeypatch.setattr(bpe, "passing_time", passing)
+    train_tokenizer(lines, 300)
+    assert events == ["read", "read", "learning merges", "over"]

@@ -37,7 +37,8 @@ def test_wandb_offline_mirrors_the_record_tables_and_curves(
     result = train(config)
     history, run = wandb_records(result.folder)
     name = result.folder.parent.name
-    assert (run.project, run.run_group, run.job_type) == ("babies", "grid-7", name)
+    assert (run.project, run.run_group) == ("babies", "grid-7")
+    assert len(run.job_type) == 64 and run.job_type.startswith(name[:55])  # W&B takes no more
     assert run.display_name == f"{name}-seed0"
     logged = {item.key: json.loads(item.value_json) for item in run.config.update}
     assert logged["masking"]["smoothing"] == 0.2 and logged["seed"] == 0
@@ -195,6 +196,60 @@ def test_variables_of_wandb_are_honoured_or_the_winner_is_said(
     assert len(remarks) == len(said) and all(map(str.startswith, remarks, said))
 
 
+def test_settings_files_of_wandb_are_honoured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    environ = {"WANDB_CONFIG_DIR": str(tmp_path / "user")}
+    for place, lines in (("user", "project = 100%\nentity = lab"), ("wandb", "project = mine")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "settings").write_text(f"[default]\n{lines}\nmode = disabled\n")
+    options = LoggerConfig(name="wandb")
+    account, remarks = wandb_account(options, environ)
+    assert tuple(account.values()) == ("mine", "lab", "disabled") and "`wandb dis" in remarks[0]
+    (tmp_path / "wandb" / "settings").unlink()
+    account, remarks = wandb_account(options, environ | {"WANDB_MODE": "online"})
+    assert tuple(account.values()) == ("100%", "lab", "online") and remarks == []
+    account, _ = wandb_account(LoggerConfig(name="wandb", mode="offline"), environ)
+    assert account["mode"] == "offline"
+    (tmp_path / "user" / "settings").write_text("no settings file")
+    assert wandb_account(options, environ)[0]["project"] == "amlm"
+
+
+def test_wandb_does_not_write_into_the_temporary_folder_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "wandb"
+    monkeypatch.setenv("WANDB_DIR", str(folder))
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    with pytest.raises(InputError, match=f"WANDB_DIR={folder} can't be written to.* unset it"):
+        make_mirrors(LoggerConfig(name="wandb"), RunLog(tmp_path), [])
+
+
+def test_long_names_are_cut_to_what_wandb_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import wandb
+
+    given: list[dict[str, Any]] = []
+
+    def init(**options: Any) -> None:
+        given.append(options)
+        raise RuntimeError
+
+    monkeypatch.setattr(wandb, "init", init)
+    monkeypatch.setattr("amlm.training.mirrors.wandb_id", lambda folder: "x")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    for end in "ab":
+        about = {"name": "n" * 200 + end, "group": None, "job_type": "j" * 99 + end}
+        with pytest.raises(InputError, match="did not start"):
+            make_mirrors(LoggerConfig(name="wandb"), RunLog(tmp_path), [], **about)
+    assert [len(each["name"]) for each in given] == [128, 128]
+    assert [len(each["job_type"]) for each in given] == [64, 64]
+    assert given[0]["job_type"] != given[1]["job_type"] and given[0]["group"] is None
+
+
 def test_wandb_is_off_or_elsewhere_as_its_variables_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -211,6 +266,7 @@ def test_wandb_is_off_or_elsewhere_as_its_variables_say(
     monkeypatch.setattr(wandb, "init", init)
     monkeypatch.setattr("amlm.training.mirrors.wandb_id", lambda folder: "x")
     monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.chdir(tmp_path)
     for place in ("", "elsewhere"):
         monkeypatch.setenv("WANDB_DIR", place)
         with pytest.raises(InputError, match=rf"did not start \({place or tmp_path}\)"):

@@ -213,6 +213,13 @@ def test_a_folder_that_cannot_be_written_to_is_named_with_what_to_do(
     )
 
 
+def test_a_name_that_no_file_system_takes_is_refused(
+    tiny: Callable[..., Config], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"the run folder can't be made in .*File name too long"):
+        claim(tiny(f"paths.outputs={tmp_path}", f"name={'n' * 300}"))
+
+
 def test_a_folder_in_use_is_refused(tiny: Callable[..., Config], tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import re
 import sys
+import threading
+import time
 
 import pytest
 
 from amlm.util import progress_bar as module
-from amlm.util.progress_bar import MINUTE, Timer, progress_bar
+from amlm.util.progress_bar import MINUTE, Timer, passing_time, progress_bar
 
 
 class Clock:
@@ -55,3 +59,21 @@ def test_a_terminal_gets_a_bar(
         bar.update(2)
     shown = capsys.readouterr().err
     assert shown.startswith("\rreading:   0%|") and "\n" not in shown
+
+
+def test_time_that_passes_is_shown_while_nothing_else_is_known(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = io.StringIO()  # not `capsys`, which loses what a thread writes while it is read
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setattr(module, "TICK", 0.001)
+    with passing_time("learning merges"):
+        assert shown.getvalue() == ""  # not a minute yet
+        clock.now += 60
+        until = time.monotonic() + 20
+        while not shown.getvalue().endswith("\n") and time.monotonic() < until:
+            time.sleep(0.001)
+    assert re.fullmatch(r"learning merges: \d\d:\d\d\n", shown.getvalue())
+    with pytest.raises(KeyError), passing_time("learning merges"):
+        raise KeyError
+    assert not [each for each in threading.enumerate() if each.name == "passing time"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from amlm.evaluation.zero_shot.items import lines_of
+from amlm.evaluation.zero_shot.items import from_json, lines_of
 from amlm.util.errors import InputError
 
 FOLDERS = ("glue_filtered", "full_eval/glue_filtered")
@@ -87,7 +86,7 @@ def read_pairs(path: Path, task: Task) -> list[Pair]:
     pairs = []
     for number, line in lines_of(path):
         try:
-            fields = json.loads(line)
+            fields = from_json(line)
             pair = Pair(
                 task.first.format_map(fields), task.second.format_map(fields), fields["label"]
             )

@@ -9,7 +9,6 @@ Shapes: N points of a curve.
 
 from __future__ import annotations
 
-import json
 import math
 import warnings
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from scipy.stats import pearsonr
 from amlm.evaluation.figures import Figure, Floats, Report, interval, number, pearson, resample
 from amlm.evaluation.rules import Acquisition
 from amlm.evaluation.zero_shot.columns import read_rows
-from amlm.evaluation.zero_shot.items import Candidate, suffix
+from amlm.evaluation.zero_shot.items import Candidate, from_json, suffix
 from amlm.util.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ FEWEST = 3  # minimum number of points of a curve, and of words of a correlation
 def read_contexts(path: Path) -> list[tuple[str, int, str]]:
     """Word, number of the context, and context; words of one character are skipped."""
     try:
-        listed = json.loads(path.read_text(encoding="utf-8"))
+        listed = from_json(path.read_text(encoding="utf-8-sig"))
         return [
             (word, number, str(each["context"]))
             for word, contexts in listed.items()

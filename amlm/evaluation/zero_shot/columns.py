@@ -16,7 +16,7 @@ def read_rows(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
         InputError: the file can't be read, has no rows, lacks a column, or a row is too short.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} can't be read: {error}") from error

@@ -176,7 +176,7 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
     """The non-blank lines of a text file, with their numbers."""
     try:
         check_no_pointer(path)
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} can't be read: {error}") from error
     # Not `splitlines`: JSON strings can contain other characters that Unicode treats as newlines.
@@ -185,9 +185,20 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
+def from_json(text: str) -> Any:
+    """The value of a JSON text; ValueError also if half a surrogate pair in it is no character."""
+    value = json.loads(text)
+    if "\\ud" in text.lower():
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise ValueError("half a surrogate pair, which no tokenizer reads") from error
+    return value
+
+
 def _item(number: int, text: str, path: Path, reader: Reader) -> Item | None:
     try:
-        raw = json.loads(text)
+        raw = from_json(text)
     except ValueError as error:
         raise InputError(f"{path}, line {number}: not valid JSON ({error})") from error
 

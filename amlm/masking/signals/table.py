@@ -127,7 +127,7 @@ def _last_of_run(folder: Path, surfaces: Sequence[str | None]) -> NDArray[np.flo
 
 def _from_lines(path: Path, surfaces: Sequence[str | None]) -> NDArray[np.float64]:
     weights: dict[str, float] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1):
         if not line:
             continue
         surface, _, weight = line.rpartition("\t")

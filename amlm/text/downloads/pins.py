@@ -23,7 +23,7 @@ LINE = re.compile(r"(?P<sum>[0-9a-fA-F]{64}) [ *](?P<path>.+)")
 def read_sums(path: Path) -> dict[str, str]:
     """The sums in a file, by path; InputError if a line has another form."""
     found = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
         match = LINE.fullmatch(line)
         if not match:
             raise InputError(

@@ -11,12 +11,22 @@ from itertools import chain
 from pathlib import Path
 
 from amlm.text.readers.hub_datasets import HUB, hub_revision, read_hub
+from amlm.text.readers.lookalikes import looks_like
 from amlm.text.readers.records import Cells, csv_cells, json_cells, parquet_cells, rows, some, texts
 from amlm.text.readers.text_files import COMPRESSED, blocks, lines_in, opened
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
 
-__all__ = ["HUB", "digest", "format_of", "hub_revision", "read_hub", "read_rows", "read_texts"]
+__all__ = [
+    "HUB",
+    "digest",
+    "format_of",
+    "hub_revision",
+    "read_hub",
+    "read_rows",
+    "read_texts",
+    "taken_for_text",
+]
 FORMATS = ("text", "jsonl", "csv", "tsv", "parquet")
 SUFFIXES = {f".{format}": format for format in FORMATS[1:]} | {".ndjson": "jsonl", ".json": "jsonl"}
 
@@ -36,6 +46,12 @@ def format_of(path: Path, format: str = "auto") -> str:
             f"{', '.join(FORMATS)}"
         )
     return format
+
+
+def taken_for_text(path: Path) -> str | None:
+    """A remark on a file that is read as text for want of another suffix, but looks like more."""
+    what = looks_like(path) if format_of(path) == "text" else None
+    return what and f"{path} is read as plain text, but looks like {what}"
 
 
 def digest(path: Path) -> str:

@@ -39,6 +39,7 @@ LOOKALIKES = {  # UTF-32 before UTF-16, with which it starts
     b"PAR1": "Parquet: its name must end in .parquet",
     b"%PDF": "PDF: extract its text",
     b"{\\rtf": "RTF: export its text",
+    b"<?xml": "XML: extract its text",
     b"<!doctype html": "a web page, perhaps of a failed download: extract its text",
     b"<html": "a web page, perhaps of a failed download: extract its text",
 }

@@ -108,4 +108,5 @@ class Server:
             ) from error
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise NoCompletion("the response is not a chat completion") from error
-        return content if isinstance(content, str) else ""
+        # Half a surrogate pair, as of an emoji that is cut off, cannot be written.
+        return content.encode(errors="replace").decode() if isinstance(content, str) else ""

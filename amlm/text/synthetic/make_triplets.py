@@ -15,11 +15,12 @@ from amlm.config.command_line import run
 from amlm.config.options import NEEDED, option
 from amlm.sample import Triplet, triplets
 from amlm.text.cleaning.spoken import remove_speaker_codes
-from amlm.text.readers import read_texts
+from amlm.text.readers import read_texts, taken_for_text
 from amlm.text.synthetic.paraphrase import ANTONYMS, SYNONYMS, corpus_triplets, read_exchange
 from amlm.util.errors import InputError
 from amlm.util.files import aside
 from amlm.util.progress_bar import progress_bar
+from amlm.util.terminal import say
 
 ABOUT = "Make triplets (anchor, positive, negative) from the built-in grammar or from text."
 GRAMMAR = "grammar"
@@ -99,6 +100,8 @@ def _triplets_of_text(path: Path, options: TripletOptions) -> Iterator[Triplet]:
     synonyms = read_exchange(Path(options.synonyms).expanduser()) if options.synonyms else SYNONYMS
     antonyms = read_exchange(Path(options.antonyms).expanduser()) if options.antonyms else ANTONYMS
     seen: set[str] = set()
+    if remark := taken_for_text(path):
+        say(f"warning  {remark}")
     lines = map(remove_speaker_codes, read_texts(path))
     for triplet in corpus_triplets(lines, options.seed, synonyms, antonyms):
         if triplet.anchor not in seen:

@@ -23,7 +23,7 @@ from amlm.config.command import Command
 from amlm.config.command_line import run
 from amlm.config.options import NEEDED, option
 from amlm.text.lines import normalised
-from amlm.text.readers import read_texts
+from amlm.text.readers import read_texts, taken_for_text
 from amlm.text.readers.text_files import optional
 from amlm.text.synthetic.completers import Completer, Request, Sampling
 from amlm.text.synthetic.make_triplets import listed
@@ -31,6 +31,7 @@ from amlm.text.synthetic.resumable import Progress, open_rows
 from amlm.util.errors import InputError
 from amlm.util.files import sha256
 from amlm.util.progress_bar import progress_bar
+from amlm.util.terminal import say
 
 ABOUT = "Completes the first words of a text's sentences with a language model."
 INSTRUCTION = (
@@ -99,6 +100,8 @@ def synthesize(options: SynthesizeOptions) -> None:
     for path in paths:
         if not path.is_file():
             raise InputError(f"prompts={path} is not a file: give a text, one sentence per line")
+        if remark := taken_for_text(path):
+            say(f"warning  {remark}")
     kept = {name: value for name, value in vars(options).items() if name not in FREE}
     kept["prompts"] = [sha256(path)[:16] for path in paths]
     completer = _completer(options)

@@ -85,6 +85,7 @@ def test_tasks_have_the_official_settings() -> None:
     [
         ('{"sentence1": "a", ', "not a JSON object"),
         ('["a", "b", 1]', "not a JSON object"),
+        ('{"sentence1": "a", "sentence2": "\\udc80", "label": 1}', "half a surrogate pair"),
         ('{"sentence1": "a", "label": 1}', "no field 'sentence2'"),
         ('{"sentence1": "a", "sentence2": "b"}', "no field 'label'"),
         ('{"sentence1": "a", "sentence2": "b", "label": 2}', "label 2 is not in 0 to 1"),

@@ -241,7 +241,7 @@ def test_surprisal_covers_the_word_only(eval_dir: Path, tiny_model: MaskedModel)
 
 def test_invalid_files_are_named(tmp_path: Path) -> None:
     path = tmp_path / "cdi.json"
-    for text in ("{", "[]", json.dumps({"dog": [{}]})):
+    for text in ("{", "[]", json.dumps({"dog": [{}]}), '{"dog": [{"context": "\\ud800"}]}'):
         path.write_text(text)
         with pytest.raises(InputError, match=r"cdi\.json"):
             aoa.read_contexts(path)

@@ -10,6 +10,7 @@ import pytest
 from amlm.evaluation.places import find_model
 from amlm.evaluation.rules import DEFAULT, RULES, TASK_NAMES, Rules
 from amlm.evaluation.zero_shot import items
+from amlm.evaluation.zero_shot.columns import read_rows
 from amlm.evaluation.zero_shot.reading import ReadingTimes
 from amlm.evaluation.zero_shot.run_tasks import items_of
 from amlm.evaluation.zero_shot.tasks import find
@@ -25,6 +26,10 @@ NOW, BEFORE = RULES["2026"], RULES["2025"]
         ('{"sentence_good": "A."}', ["two.jsonl, line 3", "'sentence_bad' is missing"]),
         ('{"sentence_good": "A.", "sentence_bad": 1}', ["line 3", "is 1, not text"]),
         ("[]", ["line 3", "'sentence_good' is missing"]),
+        (
+            '{"sentence_good": "A.", "sentence_bad": "B \\uD83D."}',
+            ["line 3", "not valid JSON (half a surrogate pair, which no tokenizer reads)"],
+        ),
     ],
 )
 def test_an_invalid_line_is_named(line: str, texts: list[str], tmp_path: Path) -> None:
@@ -33,6 +38,16 @@ def test_an_invalid_line_is_named(line: str, texts: list[str], tmp_path: Path) -
     with pytest.raises(InputError) as error:
         items.read_items(path, items.supplement)
     assert all(text in str(error.value) for text in texts), error.value
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    path = tmp_path / "one.jsonl"
+    pair = '{"sentence_good": "A \\uD83D\\uDE42.", "sentence_bad": "B."}\n'
+    path.write_text(pair, encoding="utf-8-sig")
+    (item,) = items.read_items(path, items.supplement)
+    assert item.candidates[0].sentence == "A 🙂."
+    path.write_text("item,word\n1,a\n", encoding="utf-8-sig")
+    assert read_rows(path, ("item",)) == [{"item": "1", "word": "a"}]
 
 
 def test_an_invalid_reading_time_file_is_named(eval_dir: Path, tmp_path: Path) -> None:

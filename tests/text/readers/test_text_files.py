@@ -131,6 +131,7 @@ def test_real_text_is_as_python_splits_it(shared_data: Path) -> None:
         (b"7z\xbc\xaf\x27\x1c\0\4", "line 1: .*7z archive: unpack it"),
         (b"{\\rtf1 one\n", "line 1: .*RTF: export its text"),
         (b"<!DOCTYPE html>\n<p>Sign in\n", "line 1: .*web page, .*failed download"),
+        (b"<?xml version='1.0'?>\n<page>\n", "line 1: .*XML: extract its text"),
     ],
     ids=[
         "empty",
@@ -152,6 +153,7 @@ def test_real_text_is_as_python_splits_it(shared_data: Path) -> None:
         "7z",
         "RTF",
         "HTML",
+        "XML",
     ],
 )
 def test_bad_file_is_reported_with_its_line(tmp_path: Path, raw: bytes, message: str) -> None:

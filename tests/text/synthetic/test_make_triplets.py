@@ -73,6 +73,16 @@ def test_a_text_that_is_too_short_is_reported(
     assert "3 triplets of 10: the texts provide no more" in capsys.readouterr().out
 
 
+def test_records_that_are_read_as_text_are_pointed_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "a.txt"
+    text.write_text('{"text": "a"}\n')
+    with pytest.raises(InputError, match="provides no triplet"):
+        make(f"out={tmp_path / 't.jsonl'}", f"source={text}")
+    assert f"warning  {text} is read as plain text, but looks like JSON" in capsys.readouterr().out
+
+
 def test_lists_of_words_are_used(tmp_path: Path, text: Path) -> None:
     near, far = tmp_path / "near.tsv", tmp_path / "far.json"
     near.write_text("dog\thound\n")

@@ -364,6 +364,13 @@ def test_empty_replies_leave_no_row(stub: Stub, prompts: Path, tmp_path: Path) -
     assert [row["index"] for row in rows(out)] == [0, 2, 5, 6, 7]
 
 
+def test_half_an_emoji_is_replaced(stub: Stub, prompts: Path, tmp_path: Path) -> None:
+    half = json.dumps({"choices": [{"message": {"content": "It went \ud83d."}}]}).encode()
+    stub.answer = lambda _, body: (200, {}, half)
+    make(*arguments(stub, prompts, tmp_path / "out.jsonl", words=5))
+    assert rows(tmp_path / "out.jsonl")[0]["text"].endswith(" It went ?.")
+
+
 def test_other_options_are_refused(stub: Stub, prompts: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     made = arguments(stub, prompts, out)
