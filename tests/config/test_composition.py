@@ -43,7 +43,7 @@ BEYOND = {
 
 
 def composed(*overrides: str) -> Config:
-    """A checked configuration without a name; naming it, as `parse` does, composes three more."""
+    """A checked configuration without a name; naming it, as `parse` does, composes more."""
     with composer(Config, RUN_CONFIG) as made:
         config = made.build(made.compose(overrides), overrides)
     assert isinstance(config, Config)
