@@ -131,6 +131,12 @@ def interrupt(monkeypatch: pytest.MonkeyPatch) -> Callable[[Config, int], None]:
 
 
 @pytest.fixture
+def command(overrides: list[str]) -> list[str]:
+    """The command that trains a tiny configuration in a new process."""
+    return [sys.executable, "-m", "amlm.train", *overrides]
+
+
+@pytest.fixture
 def stopped_and_resumed(interrupt: Callable[[Config, int], None]) -> Callable[[Config, int], Path]:
     """Trains, is interrupted after a step, and trains again with the same configuration."""
 
@@ -173,7 +179,7 @@ def same_run() -> Callable[[Path, Path], None]:
 def command_here(
     overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., None]:
-    """Runs the command that trains a tiny configuration in this process.
+    """Runs that command with further overrides in this process.
 
     Hydra is kept from pointing the logging of all later tests at this one's output.
     """
