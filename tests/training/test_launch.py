@@ -21,7 +21,6 @@ import torch
 from torch.distributed.run import main as torchrun
 
 from amlm.config.run_schema import TrainerConfig
-from amlm.training import launch
 from amlm.training.checkpoint_files import newest
 from amlm.training.devices import check_device
 from amlm.training.launch import Ranks, launched
@@ -99,7 +98,7 @@ def _output(folder: Path) -> Path:
 def _train_in_forked_ranks(overrides: list[str]) -> None:
     """Trains; the ranks of this process are forked, not new interpreters."""
     context = multiprocessing.get_context("fork")
-    with mock.patch.object(launch.multiprocessing, "get_context", lambda _: context):
+    with mock.patch.object(multiprocessing, "get_context", lambda _: context):
         forked.train(overrides)
 
 
