@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -45,6 +45,10 @@ UNFIT = {
 }
 
 
+def _within(name: str, packages: Iterable[str]) -> bool:
+    return name.startswith(tuple(f"{package}." for package in packages))
+
+
 def resolve(target: str, where: str, packages: Sequence[str], needs: Sequence[str] = ()) -> type:
     """The class that a ``_target_`` names.
 
@@ -58,8 +62,9 @@ def resolve(target: str, where: str, packages: Sequence[str], needs: Sequence[st
         InputError: the class is not allowed, does not exist, lacks a method, or is `UNFIT`.
     """
     module_name, _, class_name = target.rpartition(".")
-    allowed = [*OURS, *packages, *(each.module for each in entry_points(group=ENTRY_POINTS))]
-    if not target.startswith(tuple(f"{name}." for name in allowed)):
+    if not _within(target, [*OURS, *packages]) and not _within(
+        target, (each.module for each in entry_points(group=ENTRY_POINTS))
+    ):
         raise InputError(
             f"{where}._target_={target}: only classes of {', '.join(OURS)} and of packages that "
             f"you name are allowed; if you trust that package, add "
@@ -77,8 +82,7 @@ def resolve(target: str, where: str, packages: Sequence[str], needs: Sequence[st
         )
     if not isinstance(found, type):
         raise InputError(f"{where}._target_={target} is not a class")
-    ours = tuple(f"{name}." for name in OURS)
-    if target.startswith(ours) and not f"{found.__module__}.".startswith(ours):
+    if _within(target, OURS) and not _within(f"{found.__module__}.", OURS):
         raise InputError(
             f"{where}._target_={target}: {module_name} only imports it from {found.__module__}; "
             f"only classes of {', '.join(OURS)} are allowed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,45 +15,53 @@ from amlm.config.run_name import departures, run_name, sweep_key
 from amlm.config.schema import Config, as_dict
 
 
-def _compose(*overrides: str) -> DictConfig:
-    cfg: DictConfig = compose(RUN_CONFIG, list(overrides), return_hydra_config=True)
-    return cfg
-
-
 def _choices(hydra: DictConfig) -> dict[str, Any]:
     """The choice of every config group but Hydra's own, aliases resolved."""
-    sources = hydra.runtime.config_sources
-    folders = [Path(each.path) for each in sources if each.schema == "file"]
     return {
-        str(group): choice and resolve_alias(str(group), choice, folders)
+        str(group): choice and resolve_alias(str(group), choice, list(_folders(hydra)))
         for group, choice in hydra.runtime.choices.items()
         if not str(group).startswith("hydra/")
     }
 
 
-def _options_of(choices: dict[str, Any]) -> Any:
-    """The options of a run that makes these choices and overrides nothing else."""
-    known = _choices(_compose().hydra)
-    made = [
-        f"{'' if group in known else '+'}{group}={choice}"
-        for group, choice in choices.items()
-        if choice is not None
-    ]
-    dropped = [f"~{group}" for group, choice in known.items() if choice and group not in choices]
-    return OmegaConf.to_container(_compose(*made, *dropped))
+def _folders(hydra: DictConfig) -> tuple[Path, ...]:
+    sources = hydra.runtime.config_sources
+    return tuple(Path(each.path) for each in sources if each.schema == "file")
+
+
+@lru_cache  # the runs of a sweep ask for the same
+def _composed(folders: tuple[Path, ...], *overrides: str) -> tuple[dict[str, Any], Any]:
+    """The choices and the options that some overrides make, with the YAML files of the folders."""
+    cfg = compose(RUN_CONFIG, list(overrides), return_hydra_config=True)
+    return _choices(cfg.hydra), OmegaConf.to_container(cfg)
 
 
 def place(config: Config, hydra: DictConfig, multirun: bool = False) -> None:
     """Sets ``config.choices``, the name that the run's choices and changed options make, and what
     is not given: ``name``, and in a sweep ``sweep`` and this run's folder in ``run_dir``."""
-    choices = _choices(hydra)
+    choices, folders = _choices(hydra), _folders(hydra)
     experiment = choices.get("experiment")
-    usual = _compose(f"experiment={experiment}" if experiment else "~experiment")
-    changed = departures(as_dict(config), _options_of(choices))
-    config.choices = run_name(experiment, choices, _choices(usual.hydra), changed)
+    start = f"experiment={experiment}" if experiment else "~experiment"
+    usual, _ = _composed(folders, start)
+    others = [
+        f"{'' if group in usual else '+'}{group}={choices[group]}"
+        if choices.get(group)
+        else f"~{group}"
+        for group in usual | choices
+        if choices.get(group) != usual.get(group)
+    ]
+    # The options of a run that makes these choices and overrides nothing else.
+    _, reference = _composed(folders, start, *others)
+    changed = departures(as_dict(config), reference)
+    config.choices = run_name(experiment, choices, usual, changed)
     config.name = config.name or config.choices
     if multirun:
         config.sweep = Path(config.run_dir or hydra.sweep.dir).name
         if config.run_dir is not None:
-            key = sweep_key(hydra.overrides.task, experiment, config.seed)
-            config.run_dir = str(Path(config.run_dir) / key)
+            sweep, overrides = Path(config.run_dir), hydra.overrides.task
+            config.run_dir = str(sweep / sweep_key(overrides, experiment, config.seed))
+            table = Path(str(config.masking.signal.get("path")))
+            if table.parent == sweep and not table.exists():
+                # The sweep's run of this experiment with the same seed, see frozen.yaml.
+                key = sweep_key(overrides, table.name, config.seed)
+                config.masking.signal["path"] = str(sweep / key)

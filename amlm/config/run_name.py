@@ -19,11 +19,7 @@ COMPARED = re.compile(
     r"|data\.(words|shares|sequence_length|tokens_per_step|epochs|seed|cleaning)"
 )
 # Options that do not distinguish the runs of a sweep.
-# Text is compared by content.
-NOT_IN_KEY = re.compile(
-    r"run_dir|sweep|paths\.|logger|trainer\.threads|hydra|objective|components"
-    r"|data\.dir|evaluation\.data_dir|impl$|slurm\."
-)
+NOT_IN_KEY = re.compile(r"run_dir|sweep|paths\.|logger|trainer\.threads|hydra|objective|components")
 LONGEST = 100  # characters of a name; a folder's name may have 255 bytes
 
 

@@ -15,10 +15,10 @@ from amlm.util.nearest import nearest
 
 # Numbers in every record of a kind; `check_objective` allows some others.
 NUMBERS = {
-    "validation": ("loss", "accuracy"),
+    "validation": ("loss", "accuracy", "accuracy_over_types", "accuracy_over_bins"),
     "train": (
         *("loss", "accuracy", "ratio", "realised_ratio", "saturated", "gradient_norm", "lr"),
-        *("epoch", "words_seen", "tokens_per_second"),
+        *("epoch", "words_seen", "tokens_per_second", "peak_memory"),
     ),
     "mask_update": (
         *("vocab_size", "ratio", "entropy", "kl_previous", "kl_first", "mean", "variance"),
@@ -31,7 +31,10 @@ NUMBERS = {
     ),
 }
 SCORES = ("score", "low", "high", "official", "expected", "ties", "items", "unscored", "chance")
-GROUPED = ("mask_update/by_frequency_rank/", "mask_update/by_kind/")  # bins vary
+GROUPED = (  # whose bins vary
+    *("mask_update/by_frequency_rank/", "mask_update/by_kind/"),
+    *("validation/by_frequency/", "validation/by_part_of_speech/"),
+)
 
 
 def _known(tasks: list[str]) -> dict[str, tuple[str, ...]]:

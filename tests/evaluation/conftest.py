@@ -6,6 +6,7 @@ import csv
 import json
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tokenizers import Tokenizer
 from amlm.config.schema import ModelConfig
 from amlm.evaluation.models import MaskedModel, load
 from amlm.evaluation.places import find_model
+from amlm.evaluation.rules import RULES
 from amlm.models.build import build_model, save_hugging_face
 from amlm.sample import minimal_pairs, sample_lines
 from amlm.tokenizers.bpe import save_tokenizer, train_tokenizer
@@ -57,6 +59,14 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory, grammar_tokenizer: Tokeni
 @pytest.fixture(scope="session")
 def tiny_model(tiny_run: Path) -> MaskedModel:
     return load(find_model(str(tiny_run), "main"), "cpu", 512)
+
+
+@pytest.fixture
+def quick_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Curves of random surprisals take all the evaluations that a fit may make: fewer."""
+    for year, rules in RULES.items():
+        acquisition = replace(rules.acquisition, evaluations=200)
+        monkeypatch.setitem(RULES, year, replace(rules, acquisition=acquisition))
 
 
 def write_lines(path: Path, lines: list[dict[str, Any]]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,14 +21,12 @@ from amlm.evaluation.zero_shot.baselines import Frequency, count_tokens
 from amlm.evaluation.zero_shot.items import suffix, whole
 from amlm.evaluation.zero_shot.scoring import score
 from amlm.util.errors import InputError
+from tests import forked
 
-RUN_AND_LIST_GRAMMAR = """
-import sys
-from amlm.config.command_line import run
-from amlm.evaluate import COMMAND
-run(COMMAND, sys.argv[1:])
-print("grammar:", [name for name in sys.modules if name.startswith("amlm.sample")])
-"""
+
+def run_and_list_grammar(arguments: list[str]) -> None:
+    command_line.run(COMMAND, arguments)
+    print("grammar:", [name for name in sys.modules if name.startswith("amlm.sample")])  # noqa: T201
 
 
 @pytest.fixture
@@ -47,6 +44,7 @@ def query_counts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_evaluate_runs_the_full_suite_and_its_baselines(
+    quick_fits: None,
     tiny_run: Path,
     eval_dir: Path,
     tmp_path: Path,
@@ -229,13 +227,11 @@ def test_scoring_a_hugging_face_model_imports_no_grammar(
     tiny_run: Path, eval_dir: Path, tmp_path: Path
 ) -> None:
     arguments = [f"model={tiny_run / 'hf'}", f"data_dir={eval_dir}", f"out={tmp_path}"]
-    done = subprocess.run(
-        [sys.executable, "-c", RUN_AND_LIST_GRAMMAR, *arguments, "tasks=[supplement,reading]"],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("grammar: []\n")
+    output = tmp_path / "output.txt"
+    arguments.append("tasks=[supplement,reading]")
+    done = forked.start(run_and_list_grammar, arguments, output=output)
+    assert forked.status(done) == 0, output.read_text()
+    assert output.read_text().endswith("grammar: []\n")
     assert (tmp_path / "results" / "hf" / "main" / "scores.json").is_file()
 
 

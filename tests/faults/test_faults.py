@@ -6,6 +6,7 @@ write: at the end it equals a training that nothing happened to. Two planted bug
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 
@@ -60,6 +61,7 @@ def test_a_run_killed_at_chosen_instants_and_out_of_disk_ends_with_the_same_bits
     said = trainings.output.read_text()
     assert "is damaged: its SHA-256 is not the one in its name; falling back to the checkp" in said
     assert "resumes from step 20" in said
+    assert not json.loads((run / "run.json").read_text())["finished"]
     assert trainings.train(run) == 0
     assert differing(run, whole) == []
 

@@ -1,11 +1,9 @@
-"""Real trainings that are killed: processes forked from a server that has imported torch, so that a
-training starts in a fraction of a second. What it leaves is compared by SHA-256."""
+"""Real trainings that are killed. What they leave is compared by SHA-256."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import random
 import resource
@@ -20,6 +18,8 @@ from typing import Any
 from unittest import mock
 
 import torch
+
+from tests import forked
 
 TIMES = ("tokens_per_second", "seconds", "peak_memory")  # in the log, they vary
 # Word checkpoints, updates, validations and checkpoints, on the same steps and on different ones.
@@ -51,13 +51,11 @@ class Faults:
         plant: a bug: ``statistics`` does not save the statistics of the window, ``generator`` seeds
             the masks' generator once, and does not save it.
         file_limit: bytes that no file may exceed, as on a full disk.
-        user: the id of a user without rights, if the tests run as root.
     """
 
     kill_at: Instant | None = None
     plant: str | None = None
     file_limit: int | None = None
-    user: int | None = None
 
 
 def _kill_at(instant: Instant) -> None:
@@ -103,27 +101,18 @@ def _plant(bug: str) -> None:
         mock.patch.object(MaskingPolicy, "__init__", make).start()
 
 
-def _child(overrides: Sequence[str], output: str, faults: Faults) -> None:
-    handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(handle, 1)
-    os.dup2(handle, 2)
-    torch.set_num_threads(1)
-    if faults.user is not None and os.geteuid() == 0:
-        os.setuid(faults.user)
+def _train(overrides: Sequence[str], faults: Faults) -> None:
     if faults.file_limit is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (faults.file_limit, faults.file_limit))
     if faults.plant is not None:
         _plant(faults.plant)
     if faults.kill_at is not None:
         _kill_at(faults.kill_at)
-    from amlm.train import main
     from amlm.training.callbacks import word_checkpoints
 
     # Of 24 steps nearly each would export: three do.
     word_checkpoints.THRESHOLDS[:] = word_checkpoints.THRESHOLDS[9::4]
-    quiet = ("hydra/job_logging=none", "hydra/hydra_logging=none")
-    sys.argv = ["amlm.train", *quiet, *overrides]
-    main()
+    forked.train(overrides)
 
 
 class Trainings:
@@ -140,9 +129,6 @@ class Trainings:
         self.text.mkdir(parents=True)
         write_text(self.text)
         self.output = folder / "output.txt"
-        self._server = multiprocessing.get_context("forkserver")
-        deberta = "transformers.models.deberta_v2.modeling_deberta_v2"
-        self._server.set_forkserver_preload(["amlm.training.run", "hydra.main", deberta])
 
     def start(
         self, run: Path, faults: Faults | None = None, cache: Path | None = None
@@ -153,17 +139,11 @@ class Trainings:
             f"paths.cache={cache or self.folder / 'cache'}",
             f"run_dir={run}",
         )
-        arguments = (overrides, str(self.output), faults or Faults())
-        process = self._server.Process(target=_child, args=arguments)
-        process.start()
-        return process
+        return forked.start(_train, overrides, faults or Faults(), output=self.output)
 
     def train(self, run: Path, faults: Faults | None = None) -> int:
         """Trains until the run ends or is killed; returns the exit status."""
-        process = self.start(run, faults)
-        process.join(300)
-        assert process.exitcode is not None, "the training hangs"
-        return process.exitcode
+        return forked.status(self.start(run, faults))
 
     def kill_after(self, seconds: float, run: Path, faults: Faults, cache: Path | None) -> bool:
         """Kills a training after a time; returns whether it was still running."""

@@ -1,6 +1,6 @@
-"""The masking policy: which positions can be selected, what the masks depend on, rows against the
-global batch they were taken from, dtypes of the table and the counters, resuming in the middle of
-a window, and that a step needs no host-device synchronisation."""
+"""The masking policy: which positions can be selected, what the masks depend on, dtypes of the
+table and the counters, resuming in the middle of a window, and that a step needs no host-device
+synchronisation."""
 
 from __future__ import annotations
 
@@ -9,66 +9,32 @@ import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from amlm.masking.marginals import exact_marginals
-from amlm.masking.policy import MaskingPolicy
-from amlm.masking.replacement import Replacement
-from amlm.masking.rows import MaskedRows, slots
-from amlm.masking.sampler import Bernoulli, Sampler, Systematic
-from amlm.masking.schedule import Constant, Linear
+from amlm.masking.sampler import Sampler
+from amlm.masking.schedule import Constant
 from amlm.masking.signals import Predictions, Signal
 from amlm.masking.signals.authors import AuthorsHard, AuthorsSoft
 from amlm.masking.signals.hard import Hard
 from amlm.masking.signals.soft import Soft
 from amlm.masking.signals.uniform import Uniform
-from amlm.tokenizers.special_tokens import SpecialIds
-from amlm.util.seeds import derived_seed
-
-V = 60
-PAD, CLS, SEP, UNK, MASK = range(5)
-SAMPLERS: list[Sampler] = [Systematic(), Bernoulli()]
-
-
-def policy(**changes: Any) -> MaskingPolicy:
-    options: dict[str, Any] = {
-        "vocab_size": V,
-        "total_steps": 100,
-        "signal": Hard(),
-        "schedule": Linear(0.40, 0.15),
-        "sampler": Systematic(),
-        "replacement": Replacement(),
-        "special": SpecialIds(),
-    }
-    return MaskingPolicy(**options | changes)
-
-
-def with_table(result: MaskingPolicy, seed: int = 0, spread: float = 1.0) -> MaskingPolicy:
-    """Gives a policy a table that is not uniform."""
-    noise = torch.randn(V, generator=torch.Generator().manual_seed(seed)) * spread
-    result.table_V.copy_(0.15 * noise.exp() / noise.exp().mean())
-    return result
-
-
-def text(rows: int = 12, length: int = 40, seed: int = 0) -> Tensor:
-    """Random ids with some [CLS], [SEP], [UNK] and [MASK], and padding at the end of rows."""
-    rng = np.random.default_rng(seed)
-    ids = rng.integers(5, V, size=(rows, length))
-    for special, share in ((UNK, 0.1), (MASK, 0.05), (CLS, 0.06), (SEP, 0.06)):
-        ids[rng.random(ids.shape) < share] = special
-    for row in range(rows):
-        ids[row, length - rng.integers(0, length) // 2 :] = PAD
-    ids[0], ids[1, 1:] = PAD, PAD  # a row of padding only, and one with a single token
-    ids[1, 0] = 9
-    return torch.from_numpy(ids)
-
-
-def maskable_counts(ids_GL: Tensor) -> list[int]:
-    counts: list[int] = ((ids_GL > SEP) & (ids_GL != MASK)).sum(1).tolist()
-    return counts
+from tests.masking.policies import (
+    CLS,
+    MASK,
+    PAD,
+    SAMPLERS,
+    SEP,
+    UNK,
+    V,
+    check_rows,
+    maskable_counts,
+    policy,
+    text,
+    with_table,
+)
 
 
 def predictions(seed: int, size: int = 400) -> Predictions:
@@ -201,114 +167,6 @@ def test_masks_are_a_function_of_seed_step_batch_and_table(sampler: Sampler) -> 
         with_table(policy(sampler=sampler, seed=3), seed=1),
     ):
         assert not torch.equal(other.corrupt(ids_GL, 17).selected_GL, first.selected_GL)
-
-
-def test_derived_seed_is_blake2b_of_its_arguments() -> None:
-    # printf '0:masking:0' | b2sum -l 64, as a big-endian integer, without its lowest bit
-    golden: dict[tuple[Any, ...], int] = {
-        (0, "masking", 0): 0xF645E4DAC3737B9F,
-        (0, "masking", 1): 0xE20B78410614B908,
-        (1, "masking", 0): 0x52BBAE07E8DBFAAD,
-        (7, "dropout", 3, 0, 1): 0x90DCC6E1A69D18D2,
-        (12345, "masking", 7999): 0x7F406E3EEDA861FE,
-    }
-    for arguments, digest in golden.items():
-        assert derived_seed(*arguments) == digest >> 1
-    assert derived_seed(0, "masking", 0) == 8872920767478218191
-    counters = [(a, b) for a in range(6) for b in range(6)]
-    seeds = {derived_seed(s, p, a, b) for s in range(6) for p in "xy" for a, b in counters}
-    assert len(seeds) == 432 and all(0 <= seed < 2**63 for seed in seeds)
-    assert derived_seed(1, "x", 23) != derived_seed(1, "x", 2, 3) != derived_seed(12, "x", 3)
-
-
-# --- rows of a batch ---
-
-
-def check_rows(ids_GL: Tensor, corruption: Any, span: slice, rows: MaskedRows) -> set[int]:
-    """Checks rows against the global batch; returns their labelled positions in it, flattened."""
-    length = ids_GL.shape[1]
-    assert torch.equal(rows.inputs_RL, corruption.inputs_GL[span])
-    used = rows.positions_M[rows.valid_M]
-    found = (used + span.start * length).tolist()
-    assert rows.labels_M[rows.valid_M].tolist() == ids_GL.flatten()[found].tolist()
-    inputs = corruption.inputs_GL.flatten()[found]
-    assert rows.shows_mask_M[rows.valid_M].tolist() == (inputs == MASK).tolist()
-    assert (rows.positions_M[~rows.valid_M] == 0).all()
-    sizes = {len(each) for each in (rows.positions_M, rows.labels_M, rows.shows_mask_M)}
-    assert sizes == {len(rows.valid_M)}
-    assert len(set(found)) == len(found) == int(rows.valid_M.sum())
-    return set(found)
-
-
-@pytest.mark.parametrize("sampler", SAMPLERS, ids=["systematic", "bernoulli"])
-@pytest.mark.parametrize("cuts", [[], [6], [4, 8], [1, 2, 11], [3, 4, 6, 9], list(range(1, 12))])
-def test_rows_together_hold_every_label_of_the_global_batch(
-    sampler: Sampler, cuts: list[int]
-) -> None:
-    ids_GL = text()
-    masking = with_table(policy(sampler=sampler), spread=1.5)
-    counts = maskable_counts(ids_GL)
-    for step in (0, 40, 41, 42, 99):
-        corruption = masking.corrupt(ids_GL, step)
-        found: set[int] = set()
-        for start, stop in zip([0, *cuts], [*cuts, 12], strict=True):
-            span = slice(start, stop)
-            rows = masking.rows(ids_GL, corruption, span, counts[span], step)
-            assert 1 <= len(rows.valid_M) <= ids_GL[span].numel()
-            new = check_rows(ids_GL, corruption, span, rows)
-            assert not new & found
-            found |= new
-        assert found == set(corruption.selected_GL.flatten().nonzero().squeeze(1).tolist())
-
-
-def test_systematic_leaves_at_most_a_step_of_the_grid_unused() -> None:
-    # 2,048 positions: slots come in sixteens, and at most two more are unused for rounding.
-    ids_GL, masking = text(32, 64), with_table(policy())
-    counts = maskable_counts(ids_GL)
-    for step in range(100):
-        corruption = masking.corrupt(ids_GL, step)
-        for span in (slice(0, 32), slice(0, 16), slice(16, 32)):
-            rows = masking.rows(ids_GL, corruption, span, counts[span], step)
-            grid = (span.stop - span.start) * 64 // 128
-            assert len(rows.valid_M) % grid == 0
-            assert int((~rows.valid_M).sum()) <= grid - 1 + (
-                1 if span.stop - span.start == 32 else 2
-            )
-
-
-@pytest.mark.parametrize(("rows", "length"), [(32, 64), (256, 64), (64, 256)])
-@pytest.mark.parametrize("sampler", SAMPLERS, ids=["systematic", "bernoulli"])
-def test_a_falling_ratio_meets_some_tens_of_shapes(
-    sampler: Sampler, rows: int, length: int
-) -> None:
-    schedule, counts = Linear(0.40, 0.15), [length - 2] * rows
-    shapes = {
-        slots(sampler.capacity([schedule(step, 8325) * count for count in counts]), rows * length)
-        for step in range(8325)
-    }
-    assert 25 <= len(shapes) <= 40
-
-
-@pytest.mark.parametrize(
-    ("labels", "positions", "expected"),
-    [(0, 64, 1), (1, 64, 1), (7, 64, 7), (65, 64, 64), (1, 1024, 8), (8, 1024, 8), (9, 1024, 16)],
-)
-def test_slots_are_the_next_multiple_of_the_grid(
-    labels: int, positions: int, expected: int
-) -> None:
-    assert slots(labels, positions) == expected
-
-
-@pytest.mark.parametrize("sampler", SAMPLERS, ids=["systematic", "bernoulli"])
-@pytest.mark.parametrize(("rows", "length"), [(256, 64), (1024, 16), (2048, 8), (4096, 4)])
-def test_no_label_is_lost_at_any_sequence_length(sampler: Sampler, rows: int, length: int) -> None:
-    # In short sequences many positions are selected only because each row gets at least one.
-    ids_GL = torch.randint(5, V, (rows, length), generator=torch.Generator().manual_seed(0))
-    masking = policy(sampler=sampler, schedule=Constant(0.15))
-    for step in range(3):
-        corruption = masking.corrupt(ids_GL, step)
-        taken = masking.rows(ids_GL, corruption, slice(0, rows), [length] * rows, step)
-        assert int(taken.valid_M.sum()) == int(corruption.selected_GL.sum())
 
 
 # --- dtypes and state ---

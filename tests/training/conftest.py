@@ -6,6 +6,8 @@ import json
 import random
 import sys
 from collections.abc import Callable
+from copy import deepcopy
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +87,20 @@ def overrides(tiny_overrides: list[str], tmp_path: Path) -> list[str]:
     return [*tiny_overrides, f"paths.outputs={tmp_path / 'outputs'}"]
 
 
+_parsed = lru_cache(partial(parse, Config))
+
+
 @pytest.fixture
-def tiny(overrides: list[str]) -> Callable[..., Config]:
-    """Composes a tiny configuration with further overrides."""
+def tiny(tiny_overrides: list[str], tmp_path: Path) -> Callable[..., Config]:
+    """Composes a tiny configuration with further overrides; the same options only once, wherever
+    they are to run."""
 
     def make(*more: str) -> Config:
-        return parse(Config, [*overrides, *more])
+        where = {each for each in more if each.startswith("run_dir=")}
+        config = deepcopy(_parsed((*tiny_overrides, *(each for each in more if each not in where))))
+        config.paths.outputs = str(tmp_path / "outputs")
+        config.run_dir = where.pop().removeprefix("run_dir=") if where else None
+        return config
 
     return make
 
@@ -127,21 +137,11 @@ def command(overrides: list[str]) -> list[str]:
 
 
 @pytest.fixture
-def stopped_and_resumed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Config, int], Path]:
+def stopped_and_resumed(interrupt: Callable[[Config, int], None]) -> Callable[[Config, int], Path]:
     """Trains, is interrupted after a step, and trains again with the same configuration."""
 
     def run(config: Config, after: int) -> Path:
-        original = Metrics.on_step_end
-
-        def stops(self: Metrics, trainer: Any, module: Any, step: int) -> None:
-            original(self, trainer, module, step)
-            if step == after:
-                raise KeyboardInterrupt
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Metrics, "on_step_end", stops)
-            with pytest.raises((KeyboardInterrupt, SystemExit)):
-                train(config)
+        interrupt(config, after)
         assert not json.loads((Path(str(config.run_dir)) / "run.json").read_text())["finished"]
         return train(config).folder
 
@@ -179,7 +179,7 @@ def same_run() -> Callable[[Path, Path], None]:
 def command_here(
     overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., None]:
-    """Runs that command with further overrides in this process, where torch is already imported.
+    """Runs that command with further overrides in this process.
 
     Hydra is kept from pointing the logging of all later tests at this one's output.
     """

@@ -26,7 +26,6 @@ from amlm.tokenizers.bpe import load_tokenizer
 from amlm.train import COMMAND, train
 from amlm.training.callbacks import word_checkpoints
 from amlm.training.callbacks.evaluation import Evaluation, first_of_each
-from amlm.training.callbacks.metrics import Metrics
 from amlm.training.checkpoint_files import newest
 from amlm.training.lightning_module import AdaptiveMaskedLM
 from amlm.training.record import read_log
@@ -101,26 +100,15 @@ def test_a_stopped_run_scores_each_step_once(
     tiny: Callable[..., Config],
     scored: tuple[str, ...],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    interrupt: Callable[[Config, int], None],
 ) -> None:
     whole = train(tiny(*STEPS, *scored, f"run_dir={tmp_path / 'whole'}")).folder
     steps = [record["step"] for record in scores_of(whole)]
-    original = Metrics.on_step_end
     # After a checkpoint; after scores that are not in a checkpoint yet.
     for stop in (4, steps[1] + 1):
-
-        def stops(self: Metrics, trainer: Any, module: Any, step: int, stop: int = stop) -> None:
-            original(self, trainer, module, step)
-            if step == stop + 1:
-                raise KeyboardInterrupt
-
         config = tiny(*STEPS, *scored, f"run_dir={tmp_path / f'stopped{stop}'}")
-        monkeypatch.setattr(Metrics, "on_step_end", stops)
-        with pytest.raises((KeyboardInterrupt, SystemExit)):
-            train(config)
-        monkeypatch.setattr(Metrics, "on_step_end", original)
-        folder = train(config).folder
-        assert scores_of(folder) == scores_of(whole)
+        interrupt(config, stop + 1)
+        assert scores_of(train(config).folder) == scores_of(whole)
 
 
 def test_only_the_first_rank_evaluates(tiny_run: Callable[..., Result], tmp_path: Path) -> None:

@@ -57,7 +57,8 @@ def test_every_experiment_trains_two_steps_resumes_and_exports(
         return tiny(f"experiment={experiment}", *steps, other, *folder)
 
     result = train(config())
-    if not experiment.endswith("nhot"):  # their state is the model's
+    # Their own tests resume these: test_units.py, test_export.py.
+    if not any(part in experiment for part in ("nhot", "word", "span")):
         stopped = f"run_dir={tmp_path / 'stopped'}"
         interrupt(config(stopped), 2)
         same_run(train(config(stopped)).folder, result.folder)
@@ -193,7 +194,7 @@ def test_every_optimizer_trains_in_every_precision(
 def test_a_compiled_run_gives_the_same_results(
     tiny_run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = ("experiment=hard_decay", "model.dropout=0", "trainer.max_steps=4")
+    settings = ("experiment=hard_decay", "model.layers=1", "model.dropout=0", "trainer.max_steps=4")
     plain = tiny_run(*settings)
     compiler = partial(torch.compile, backend="aot_eager")  # needs no C compiler
     monkeypatch.setattr("torch.compile", compiler)

@@ -1,21 +1,24 @@
 """Real processes: ours, torchrun's and SLURM's give the results of one; ranks that die or hang, and
-signals, end all of them. A new process takes seconds to import its packages: few and tiny runs."""
+signals, end all of them. A new interpreter takes seconds to import its packages: only the ranks
+that are compared, ours and torchrun's, are new ones; all other processes are forked."""
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import psutil
 import pytest
 import torch
+from torch.distributed.run import main as torchrun
 
 from amlm.config.run_schema import TrainerConfig
 from amlm.training.checkpoint_files import newest
@@ -24,6 +27,7 @@ from amlm.training.launch import Ranks, launched
 from amlm.training.record import read_log, read_tables
 from amlm.training.run import Result
 from amlm.util.errors import InputError
+from tests import forked
 
 STEPS = (
     "experiment=hard_decay",
@@ -33,6 +37,7 @@ STEPS = (
     "checkpoints.every=1000",
 )
 ENDLESS = (*STEPS, "trainer.max_steps=100000", "trainer.log_every=1", "checkpoints.every=5")
+TWO = ("impl=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
 COMPLETE = {"config.yaml", "run.json", "log.jsonl", "tables.f32", "checkpoints", "hf"}
 SLURM = {
     "SLURM_JOB_ID": "4242",
@@ -42,6 +47,8 @@ SLURM = {
     "SLURM_JOB_NODELIST": "localhost",
     "SLURM_STEP_NUM_TASKS": "2",
 }
+
+Start = Callable[[list[str], Path], list[BaseProcess]]
 
 
 def _wait(condition: Callable[[], object], seconds: float = 300) -> None:
@@ -56,38 +63,43 @@ def _steps(folder: Path) -> list[int]:
     return [r["step"] for r in read_log(folder) if r["kind"] == "train"] if log.exists() else []
 
 
-def _ours(command: list[str], folder: Path) -> list[subprocess.Popen[str]]:
-    two = ("impl=ddp", "trainer.accelerator=cpu", "trainer.devices=2", f"run_dir={folder}")
-    return [subprocess.Popen([*command, *STEPS, *two], stderr=subprocess.PIPE, text=True)]
+def _ours(overrides: list[str], folder: Path) -> list[BaseProcess]:
+    run = [*overrides, *STEPS, *TWO, f"run_dir={folder}"]
+    return [forked.start(forked.train, run, output=_output(folder))]
 
 
-def _torchrun(command: list[str], folder: Path) -> list[subprocess.Popen[str]]:
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "-m"]
-    run = [*launcher, *command[2:], *STEPS, f"run_dir={folder}"]
+def _torchrun(overrides: list[str], folder: Path) -> list[BaseProcess]:
+    launcher = ["--nproc-per-node=2", "-m", "amlm.train"]
+    run = [*launcher, *overrides, *STEPS, f"run_dir={folder}"]
     # A variable that once was ours means nothing.
-    environment = {**os.environ, "AMLM_RUN_DIR": str(folder.with_name("other"))}
-    return [subprocess.Popen(run, stderr=subprocess.PIPE, text=True, env=environment)]
+    environment = {"AMLM_RUN_DIR": str(folder.with_name("other"))}
+    return [forked.start(torchrun, run, output=_output(folder), environment=environment)]
 
 
-def _slurm(
-    command: list[str], folder: Path, steps: tuple[str, ...] = STEPS
-) -> list[subprocess.Popen[str]]:
+def _slurm(overrides: list[str], folder: Path, steps: tuple[str, ...] = STEPS) -> list[BaseProcess]:
+    run = [*overrides, *steps, *([f"run_dir={folder}"] if folder.name != "outputs" else [])]
     port = str(15_000 + os.getpid() % 10_000)
+    task = {**SLURM, "MASTER_PORT": port}
     return [
-        subprocess.Popen(
-            [*command, *steps, *([f"run_dir={folder}"] if folder.name != "outputs" else [])],
-            stderr=subprocess.PIPE,
-            text=True,
-            env={
-                **os.environ,
-                **SLURM,
-                "SLURM_PROCID": str(rank),
-                "SLURM_LOCALID": str(rank),
-                "MASTER_PORT": port,
-            },
+        forked.start(
+            forked.train,
+            run,
+            output=_output(folder),
+            environment={**task, "SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)},
         )
         for rank in range(2)
     ]
+
+
+def _output(folder: Path) -> Path:
+    return folder.parent.with_suffix(".txt")
+
+
+def _train_in_forked_ranks(overrides: list[str]) -> None:
+    """Trains; the ranks of this process are forked, not new interpreters."""
+    context = multiprocessing.get_context("fork")
+    with mock.patch.object(multiprocessing, "get_context", lambda _: context):
+        forked.train(overrides)
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +110,8 @@ def reference() -> dict[str, Path]:
 
 @pytest.mark.parametrize("start", [_ours, _torchrun, _slurm])
 def test_two_processes_give_the_results_of_one(
-    start: Callable[[list[str], Path], list[subprocess.Popen[str]]],
-    command: list[str],
+    start: Start,
+    overrides: list[str],
     tiny_run: Callable[..., Result],
     reference: dict[str, Path],
     tmp_path: Path,
@@ -109,10 +121,8 @@ def test_two_processes_give_the_results_of_one(
         run_dir = tmp_path_factory.mktemp("reference") / "one"
         reference["one"] = tiny_run(*STEPS, f"run_dir={run_dir}").folder
     one, folder = reference["one"], tmp_path / "two"
-    processes = start(command, folder)
-    for process in processes:
-        _, error = process.communicate(timeout=600)
-        assert process.returncode == 0, error
+    for process in start(overrides, folder):
+        assert forked.status(process) == 0, _output(folder).read_text()
     found, expected = (
         [r for r in read_log(each) if r["kind"] in ("train", "validation")]
         for each in (folder, one)
@@ -142,39 +152,35 @@ def test_accumulation_and_workers_give_the_same_statistics_table_and_losses(
 
 @pytest.mark.parametrize(
     ("sent", "status", "said"),
-    [(signal.SIGKILL, 137, "ended by signal 9"), (signal.SIGSTOP, 124, "trainer.rank_timeout=20")],
+    [(signal.SIGKILL, 137, "ended by signal 9"), (signal.SIGSTOP, 124, "trainer.rank_timeout=8")],
     ids=["dies", "hangs"],
 )
 def test_a_rank_that_dies_or_hangs_ends_the_others(
-    sent: signal.Signals, status: int, said: str, command: list[str], tmp_path: Path
+    sent: signal.Signals, status: int, said: str, overrides: list[str], tmp_path: Path
 ) -> None:
-    folder = tmp_path / "run"
-    two = ("impl=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.rank_timeout=20")
-    process = subprocess.Popen(
-        [*command, *ENDLESS, *two, f"run_dir={folder}"], stderr=subprocess.PIPE, text=True
-    )
-    started = psutil.Process(process.pid)
+    folder, output = tmp_path / "run", tmp_path / "output.txt"
+    run = [*overrides, *ENDLESS, *TWO, "trainer.rank_timeout=8", f"run_dir={folder}"]
+    process = forked.start(_train_in_forked_ranks, run, output=output)
     _wait(lambda: len(_steps(folder)) > 2)
-    ranks = [each for each in started.children() if "multiprocessing.spawn" in str(each.cmdline())]
+    ranks = psutil.Process(process.pid).children()
     assert len(ranks) == 2
     ranks[1].send_signal(sent)
     begun = time.monotonic()
-    _, error = process.communicate(timeout=300)
-    assert process.returncode == status and said in error
+    assert forked.status(process) == status and said in output.read_text()
     assert time.monotonic() - begun < 60  # busy machines included
     assert not any(each.is_running() for each in ranks)
 
 
 def test_a_signal_to_one_of_two_tasks_saves_and_ends_both(
-    command: list[str], tmp_path: Path
+    overrides: list[str], tmp_path: Path
 ) -> None:
-    processes = _slurm(command, tmp_path / "outputs", ENDLESS)  # both make up no folder: one does
+    processes = _slurm(overrides, tmp_path / "outputs", ENDLESS)  # both make up no folder: one does
     _wait(
         lambda: any(len(_steps(log.parent)) > 2 for log in tmp_path.glob("outputs/*/*/log.jsonl"))
     )
-    processes[1].send_signal(signal.SIGUSR1)
-    errors = [process.communicate(timeout=300)[1] for process in processes]
-    assert [process.returncode for process in processes] == [138, 138], errors
+    os.kill(processes[1].pid or 0, signal.SIGUSR1)
+    ended = [forked.status(process) for process in processes]
+    assert ended == [138, 138], _output(tmp_path / "outputs").read_text()
     (folder,) = tmp_path.glob("outputs/*/*")
     saved = newest(folder)[1]
     assert saved["global_step"] == max(_steps(folder))

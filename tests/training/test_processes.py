@@ -1,10 +1,9 @@
-"""Whole commands: a sweep, any folder. A new process takes seconds to import its packages."""
+"""Whole commands: a sweep, any folder."""
 
 from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,15 +21,11 @@ def _names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()} - {".lock"}
 
 
-def test_a_sweep_of_four_writes_four_complete_folders(command: list[str], tmp_path: Path) -> None:
+def test_a_sweep_of_four_writes_four_complete_folders(
+    command_here: Callable[..., None], tmp_path: Path
+) -> None:
     steps = ("trainer.max_steps=2", "masking.update_every=1", "logger=csv")
-    done = subprocess.run(
-        [*command, *steps, "experiment=mlm,hard", "seed=0,1", "--multirun"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
+    command_here(*steps, "experiment=mlm,hard", "seed=0,1", "--multirun")
     folders = sorted((tmp_path / "outputs").glob("[mh]*/*"))
     folders = [folder for folder in folders if folder.parent.name != "multirun"]
     experiments = sorted(folder.parent.name.partition("-")[0] for folder in folders)

@@ -1,14 +1,10 @@
-"""Runs never overwrite each other, and a stopped run resumes to the same bits: a killed process is
-compared with an uninterrupted run."""
+"""Runs never overwrite each other, and a stopped run resumes to the same bits; `tests/faults` kills
+them."""
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +17,6 @@ from amlm.store.identity import Content
 from amlm.store.token_store import open_store
 from amlm.train import train
 from amlm.training.record import read_log
-from amlm.training.run import Result
 from amlm.training.run_description import describe
 from amlm.training.run_folder import claim
 from amlm.util.errors import InputError
@@ -82,30 +77,6 @@ def test_a_checkpoint_is_written_at_the_step_of_a_validation(
     monkeypatch.setattr(Checkpoints, "save", save)
     train(tiny(*STEPS, "checkpoints.every=4", "trainer.validate_every=8"))
     assert saved == [4, 8, 12, 16, 20, 24]
-
-
-def test_a_killed_process_resumes_with_the_same_command(
-    command: list[str],
-    tiny_run: Callable[..., Result],
-    same_run: Callable[[Path, Path], None],
-    tmp_path: Path,
-) -> None:
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [*command, *STEPS, f"run_dir={tmp_path / 'killed'}"], stdout=subprocess.DEVNULL
-        )
-
-    tiny_run(*STEPS, f"run_dir={tmp_path / 'whole'}")
-    process = start()
-    checkpoints = tmp_path / "killed" / "checkpoints"
-    deadline = time.monotonic() + 240
-    while not [*checkpoints.glob("step_*")] and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not json.loads((tmp_path / "killed" / "run.json").read_text())["finished"]
-    assert start().wait(120) == 0
-    same_run(tmp_path / "killed", tmp_path / "whole")
 
 
 def test_a_run_stopped_before_its_first_checkpoint_restarts(

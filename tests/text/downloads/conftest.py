@@ -1,20 +1,26 @@
-"""A local stand-in of the Hugging Face Hub.
+"""Local stand-ins of OSF and of the Hugging Face Hub.
 
-It answers the four requests that huggingface_hub makes for a repository without Xet storage: its
-commit, its tree, and HEAD and GET of a file. Xet transfers are not tested here.
+The latter answers the four requests that huggingface_hub makes for a repository without Xet
+storage: its commit, its tree, and HEAD and GET of a file. Xet transfers are not tested here.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import random
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
+
+from amlm.text.downloads.download import Download, download
+from tests.text.downloads.osf_server import BLIMP, Osf, zipped
 
 COMMIT = "c" * 40
 LARGE = "data/a.train.txt"
@@ -116,3 +122,45 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     yield made
     made.shutdown()
     made.server_close()
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that the client would have waited, instead of waiting."""
+    seconds: list[float] = []
+    monkeypatch.setattr(time, "sleep", seconds.append)
+    return seconds
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> Iterator[Osf]:
+    """The stand-in with the small track, a development archive and a few evaluation items."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    made = Osf()
+    text = random.Random(0).randbytes(5_000)
+    made.files = {
+        "text/train_10M.zip": zipped({"train_10M/a.train": text, "train_10M/b.train": b"b\n"}),
+        "text/dev.zip": zipped({"dev/a.dev": b"a\n", "__MACOSX/dev/._a.dev": b"\0"}),
+        **{f"{BLIMP}/{name}.jsonl": name.encode() * 9 for name in "abcdefgh"},
+        "evaluation_data/fast_eval/reading/reading_data.csv": b"item,word\n",
+        "evaluation_data/fast_eval/empty.txt": b"",
+        "evaluation_data/full_eval/blimp_filtered/a.jsonl": b"not asked for",
+    }
+    made.guids = {"y7djq": "text/train_10M.zip", "uyd7v": "text/dev.zip"}
+    threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture
+def get(server: Osf, tmp_path: Path) -> Callable[..., list[str]]:
+    """``get(what, sums)`` downloads into ``tmp_path / "out"``; returns what it said."""
+
+    def run(what: str, sums: Path | None = None) -> list[str]:
+        said: list[str] = []
+        options = Download(what, str(tmp_path / "out"), str(sums) if sums else None)
+        download(options, api=server.api, say=said.append)
+        return said
+
+    return run
