@@ -15,6 +15,7 @@ from amlm.config.command import Command
 from amlm.config.command_line import check_command, run
 from amlm.config.composition import composer
 from amlm.config.options import option
+from amlm.config.place import place
 from amlm.config.schema import Config
 from amlm.train import COMMAND as TRAIN
 from amlm.util.errors import InputError
@@ -155,6 +156,26 @@ def test_multirun_names_a_sweep_of_ones_own() -> None:
         check_command(TRAIN, ["seed=0,1", "sweep=a/b"], multirun=True)
     with pytest.raises(InputError, match=r"sweep=stduy is not a named sweep \(did you mean study"):
         check_command(TRAIN, ["sweep=stduy"])
+
+
+def placed(*overrides: str) -> Config:
+    with composer(Config, "config") as made:
+        cfg = made.compose(overrides)
+        config: Config = made.build(cfg, overrides)
+        place(config, cfg.hydra, multirun=True)
+    return config
+
+
+def test_frozen_masks_by_the_table_of_its_seed_in_the_sweep(tmp_path: Path) -> None:
+    same = ["seed=3", "data.dir=a/b", f"run_dir={tmp_path / 'first'}"]
+    adaptive = placed("experiment=hard_decay", *same)
+    frozen = placed("experiment=frozen", *same)
+    assert frozen.masking.signal["path"] == adaptive.run_dir != frozen.run_dir
+    given = tmp_path / "first" / "mine.tsv"
+    given.parent.mkdir()
+    given.touch()
+    kept = placed("experiment=frozen", *same, f"masking.signal.path={given}")
+    assert kept.masking.signal["path"] == str(given)
 
 
 def test_frozen_finds_the_table_of_its_sweep() -> None:
