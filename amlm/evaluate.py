@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 ABOUT = """Evaluates a masked language model on the BabyLM tasks, by the rules of 2026 or of
 rules=2025: zero-shot, and with finetune=[...] on (Super)GLUE. Finished work on the same model is
-reused. tasks=[sample] needs no data. For the leaderboard, each with model=, data_dir= and out=:
-  suite=full                                               zero-shot tasks of the final model
-  finetune=[boolq,mnli,mrpc,multirc,qqp,rte,wsc]           fine-tuning of the final model
+reused. tasks=[sample] needs no data. For the leaderboard, with model=, data_dir= and out=:
+  submission=<file> track=strict-small      all that follows, if it is missing, into one file
+which is
   revision=checkpoints                                     fast suite at every checkpoint
-  submission=<file> track=strict-small                     collate the results into one file"""
+  suite=full                                               zero-shot tasks of the final model
+  finetune=[boolq,mnli,mrpc,multirc,qqp,rte,wsc]           fine-tuning of the final model"""
 
 
 def evaluate(options: Options) -> dict[str, dict[str, Report]]:
@@ -86,22 +87,21 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
 
 
 def run(options: Options) -> None:
-    """Collates a submission, or evaluates each revision that the options name.
+    """Evaluates each revision that the options name, or all that a submission needs.
 
     Raises:
         InputError: see `evaluate`, `amlm.evaluation.finetuning.finetune.finetune` and
             `amlm.evaluation.submission.submit`; or options that don't go together.
     """
-    if options.submission is not None:
-        _submit(options)
-        return
-
     import torch
 
     from amlm.evaluation.finetuning.finetune import data_files, finetune
 
     if options.threads:
         torch.set_num_threads(options.threads)
+    if options.submission is not None:
+        _submit(options)
+        return
     if options.finetune:
         if not options.seeds:
             raise InputError("seeds=[]: fine-tuning needs at least one seed")
@@ -128,7 +128,9 @@ def run(options: Options) -> None:
 
 
 def _submit(options: Options) -> None:
-    """Writes the submission file and, for a run of `amlm.train`, beside it the form's fields."""
+    """Writes the submission file, after evaluating what it lacks, and, for a run of `amlm.train`,
+    beside it the form's fields.
+    """
     from amlm.evaluation.places import find_model
     from amlm.evaluation.submission.submit import submit
     from amlm.evaluation.submission.validity import card_problems
@@ -137,12 +139,12 @@ def _submit(options: Options) -> None:
     from amlm.training.record import LOG_FILE
     from amlm.util.files import write_json
 
-    path = submit(options)
+    path = submit(options, run)
     say(f"submission: {path}")
-    run = Path(options.model).expanduser()
-    if (run / LOG_FILE).is_file():
+    folder = Path(options.model).expanduser()
+    if (folder / LOG_FILE).is_file():
         form = path.with_suffix(".form.json")
-        fields = form_fields(read_run(run), options.track, path)
+        fields = form_fields(read_run(folder), options.track, path)
         write_json(form, fields, indent=1)
         empty = ", ".join(name for name, value in fields.items() if value is None)
         say(f"fields of the form: {form} (yours to fill: {empty})")

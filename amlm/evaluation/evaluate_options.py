@@ -79,11 +79,12 @@ class Options:
     )
     submission: str | None = option(
         None,
-        "no evaluation: collate the results in out into this submission file, or list what is "
-        "missing and the commands that produce it",
+        "file to write a complete submission to: forecasts the time, evaluates what the results in "
+        "out lack or have by other rules (every checkpoint, full suite, fine-tuning), checks it",
     )
     allow_missing: bool = option(
-        False, "submission: write null, which counts as 0, for results that are missing"
+        False,
+        "submission: write null, which counts as 0, where data or checkpoints are missing",
     )
     track: str = option(
         "strict-small",

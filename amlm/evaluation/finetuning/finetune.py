@@ -34,6 +34,17 @@ def data_files(options: Options) -> dict[str, dict[str, Path]]:
     return find_files(Path(options.data_dir).expanduser(), options.finetune)
 
 
+def recipe_of(options: Options, name: str) -> Recipe:
+    """The training settings of a task."""
+    return Recipe(
+        options.epochs or TASKS[name].epochs,
+        options.batch_size or TASKS[name].batch_size,
+        options.lr,
+        options.max_length,
+        options.pooling or RULES[options.rules].pooling,
+    )
+
+
 def _write_predictions(path: Path, name: str, labels: list[int]) -> None:
     predictions = [{"id": f"{name}_{n}", "pred": label} for n, label in enumerate(labels)]
     write_json(path, {name: {"predictions": predictions}})
@@ -67,13 +78,7 @@ def finetune(options: Options, untrained: bool = False) -> dict[str, Any]:
     scores: dict[str, Any] = {}
     for name, (train, valid) in data.items():
         task, data_print = TASKS[name], digest([train, valid])
-        recipe = Recipe(
-            options.epochs or task.epochs,
-            options.batch_size or task.batch_size,
-            options.lr,
-            options.max_length,
-            options.pooling or RULES[options.rules].pooling,
-        )
+        recipe = recipe_of(options, name)
         outcomes = {}
         for seed in options.seeds:
             path = folder / name / f"seed{seed}.json"

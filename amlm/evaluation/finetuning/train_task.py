@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 VALID_BATCH = 64
+SIDES = {"first": "right", "last": "left"}  # of the padding, by `Recipe.pooling`
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def train_task(
     """
     train, valid = (encode(pairs, tokenizer, recipe.max_length) for pairs in splits)
     pad = tokenizer.pad_token_id or 0
-    side = "left" if recipe.pooling == "last" else "right"
+    side = SIDES[recipe.pooling]
     batches = make_batches(train, recipe.batch_size, pad, seed, side)
     if not len(batches):
         raise InputError(

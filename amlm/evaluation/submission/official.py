@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 
 from amlm.evaluation import results
 from amlm.evaluation.figures import spearman
+from amlm.evaluation.finetuning.train_task import Recipe
 from amlm.evaluation.rules import Rules
 from amlm.evaluation.submission import sizes
 from amlm.evaluation.zero_shot import reading
@@ -44,10 +46,20 @@ def zero_shot(folder: Path, rules: Rules, backend: str, name: str, suite: str) -
     return _check(content, sizes.SIZES[rules.year][suite][name], fields, task.keyed)
 
 
-def fine_tuned(folder: Path, name: str) -> Predictions:
-    """The predictions of a fine-tuning task; see `zero_shot`."""
-    path = folder / "finetune" / name / "predictions.json"
-    content = _read(path, folder / "finetune" / results.SCORES_FILE, name)
+def fine_tuned(folder: Path, name: str, recipe: Recipe, seed: int) -> Predictions:
+    """The predictions of a fine-tuning task made with these settings; see `zero_shot`."""
+    path, scores = (
+        folder / "finetune" / each for each in (f"{name}/predictions.json", "scores.json")
+    )
+    content = _read(path, scores, name)
+    if made := results.read_json(scores).get("tasks", {}).get(name):
+        wanted = {**asdict(recipe), "seed": str(seed)}
+        used = {**made.get("recipe", {}), "seed": next(iter(made.get("seeds", {})), None)}
+        _raise_if_any(
+            f"made with {key} {used.get(key)}, not {value}"
+            for key, value in wanted.items()
+            if used.get(key) != value
+        )
     return _check(content, {name: sizes.GLUE[name]}, ("id", "pred"))
 
 
@@ -109,12 +121,17 @@ def _check(
             counts = {group: sum(count == 1 for count in counts.values())}
     except (AttributeError, KeyError, TypeError):
         raise NotSubmittable("predictions in another format") from None
+    check_counts(counts, required, "predictions")
+    return dict(content)
+
+
+def check_counts(counts: Mapping[str, int], required: Mapping[str, int], what: str) -> None:
+    """Raises `NotSubmittable` where a group has more or fewer of these than required."""
     _raise_if_any(
-        f"{name} has {counts.get(name, 0):,} predictions, not {required.get(name, 0):,}"
+        f"{name} has {counts.get(name, 0):,} {what}, not {required.get(name, 0):,}"
         for name in dict.fromkeys((*required, *counts))
         if counts.get(name, 0) != required.get(name, 0)
     )
-    return dict(content)
 
 
 def _raise_if_any(problems: Iterable[str]) -> None:

@@ -1,77 +1,73 @@
-"""Collates all results of a model into the leaderboard's submission file, or lists what is missing.
-
-| key | contents |
-| --- | --- |
-| ``blimp``, ``blimp_supplement`` ... ``reading`` | predictions of the final model, full suite |
-| ``aoa_surprisals`` | surprisals of words at all checkpoints of the track |
-| ``aoa`` | their score; by the rules of 2025 the surprisals themselves |
-| ``glue`` | predictions of the fine-tuning tasks, merged |
-| ``fast_eval_results`` | by task, a list of ``{group: score}``, one entry per checkpoint |
-
-A part without results is null, if the user asks for that. No model is run here: the scores of the
-fast suite are computed from its predictions.
-"""
+"""From a model to the leaderboard's submission file: evaluates what lacks, collates, checks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from amlm.evaluation.evaluate_options import CHECKPOINTS, Options
-from amlm.evaluation.places import checkpoints, find_model
+from amlm.evaluation.evaluate_options import Options
+from amlm.evaluation.places import find_model
 from amlm.evaluation.results import results_folder
-from amlm.evaluation.rules import DEFAULT, RULES, Rules
-from amlm.evaluation.submission import official, sizes
-from amlm.evaluation.submission.validity import aoa_keys, violations
-from amlm.evaluation.zero_shot import reading
-from amlm.evaluation.zero_shot.run_tasks import items_of
-from amlm.evaluation.zero_shot.tasks import find
+from amlm.evaluation.rules import RULES
+from amlm.evaluation.submission.collate import (
+    FAST,
+    FINETUNE,
+    FULL,
+    Gap,
+    changed_models,
+    checkpoint_names,
+    collate,
+)
+from amlm.evaluation.submission.forecast import Forecast, format_seconds
+from amlm.evaluation.submission.plan import abbreviate, blocked, steps
+from amlm.evaluation.submission.validity import violations
 from amlm.util.errors import InputError
 from amlm.util.files import write_json
 from amlm.util.terminal import say
-
-# Options of `amlm.evaluate` that produce results, to be followed by a list of tasks.
-FULL, FINETUNE, FAST = "suite=full tasks", "finetune", f"revision={CHECKPOINTS} tasks"
-Scores = Callable[[official.Predictions], dict[str, float]]
+from amlm.util.text_table import aligned
 
 
-class Gap(NamedTuple):
-    """A missing result: what was found at a revision, and the options that produce it."""
+def submit(options: Options, evaluate: Callable[[Options], None]) -> Path:
+    """Evaluates all that the results in ``out`` lack, after a forecast of the time, then writes the
+    file ``submission`` and returns its path.
 
-    produced_by: str
-    task: str
-    found: str
-    revision: str
-
-
-def submit(options: Options) -> Path:
-    """Writes the file ``submission`` from the results in ``out``, and returns its path.
+    Args:
+        options: those of the command.
+        evaluate: runs the command with other options.
 
     Raises:
-        InputError: results are missing or have the wrong size, or the leaderboard would refuse the
-            file. The message lists all of them and the commands that produce them.
+        InputError: data or checkpoints are missing, predictions have the wrong number, or the
+            leaderboard would refuse the file. The message lists all of them.
     """
     given = ("tasks", "finetune", "baselines")
     if any(getattr(options, name) for name in given) or options.revision != "main":
         raise InputError(
-            f"submission={options.submission} evaluates nothing: remove {', '.join(given)} and "
-            "revision, and use them in a separate command"
+            f"submission={options.submission} chooses what to evaluate: remove {', '.join(given)} "
+            "and revision, or use them in a separate command"
         )
     path = Path(str(options.submission)).expanduser()
     if path.is_dir():
         raise InputError(f"submission={path} is a folder: give a file, e.g. {path}/submission.json")
     rules = RULES[options.rules]
     folder = results_folder(options.out, find_model(options.model, "main").name, "main").parent
-    content, gaps = collate(folder, rules, options.backend, options.data_dir, options.track)
+    content, gaps = collate(options, folder, changed_models(options, folder))
+    stuck, reasons = blocked(options, gaps)
+    if stuck and not options.allow_missing:
+        raise InputError(_refusal(options, stuck, reasons))
+    if todo := steps(options, [gap for gap in gaps if gap not in stuck]):
+        _announce(options, todo)
+        for number, step in enumerate(todo, start=1):
+            say(f"\n{number} of {len(todo)}: {', '.join(step.tasks or step.finetune)} at "
+                f"{step.revision}")  # fmt: skip
+            evaluate(step)
+        content, gaps = collate(options, folder)
     if gaps and not options.allow_missing:
-        raise InputError(_refusal(options, gaps))
+        raise InputError(_refusal(options, gaps, []))
     if problems := violations(content, rules, options.track):
         lines = "\n".join(f"  {each}" for each in problems)
         raise InputError(
             f"submission={options.submission} would be refused by the leaderboard:\n{lines}\n"
-            f"Remove the files of these tasks in {folder} and evaluate them again"
+            f"Remove the files of these tasks in {folder} and repeat the command"
         )
     if gaps:
         lines = "\n".join(_listed(gaps, checkpoint_names(options.track)))
@@ -80,125 +76,48 @@ def submit(options: Options) -> Path:
     return path
 
 
-def collate(
-    folder: Path, rules: Rules, backend: str, data_dir: str | None, track: str
-) -> tuple[dict[str, Any], list[Gap]]:
-    """The content of the submission file from a folder ``results/<model>``, and what is missing and
-    therefore null.
-
-    The correct answers are from the data of the fast suite, ``data_dir``.
-    """
-    gaps: list[Gap] = []
-
-    def read_or_note(
-        produced_by: str, task: str, read: Callable[[], Any], revision: str = "main"
-    ) -> Any:
-        try:
-            return read()
-        except official.NotSubmittable as reason:
-            gaps.append(Gap(produced_by, task, str(reason), revision))
-            return None
-
-    main, steps = folder / "main", checkpoint_names(track)
-    content: dict[str, Any] = {
-        rules.tasks[name].key or name: read_or_note(
-            FULL, name, partial(official.zero_shot, main, rules, backend, name, "full")
-        )
-        for name in sizes.SIZES[rules.year]["full"]
-    }
-    age = partial(official.age_of_acquisition, main, rules, backend, steps)
-    content |= read_or_note(FULL, "aoa", age) or dict.fromkeys(aoa_keys(rules))
-    glue: dict[str, Any] = {}
-    for name in sizes.GLUE:
-        read = partial(official.fine_tuned, main, name)
-        glue |= read_or_note(FINETUNE, name, read) or {name: None}
-    content["glue"] = glue if any(glue.values()) else None
-    content["fast_eval_results"] = {}
-    for name in sizes.SIZES[rules.year]["fast"]:
-        scorer = cache(partial(_fast_scorer, rules, data_dir, name))
-        content["fast_eval_results"][rules.tasks[name].key or name] = [
-            read_or_note(
-                FAST, name, partial(_fast_scores, folder / step, rules, backend, name, scorer), step
-            )
-            for step in steps
+def _announce(options: Options, todo: Sequence[Options]) -> None:
+    """Says what will be evaluated, and how long that takes."""
+    say("measuring the speed of a small share of each task ...")
+    forecast = Forecast(options)
+    rows = {FAST: 0.0, FULL: 0.0, FINETUNE: 0.0}
+    names: dict[str, dict[str, None]] = {kind: {} for kind in rows}
+    for step in todo:
+        kind = FINETUNE if step.finetune else FULL if step.suite == "full" else FAST
+        rows[kind] += forecast.seconds(step)
+        names[kind] |= dict.fromkeys(step.tasks or step.finetune)
+    fast = sum(step.revision != "main" for step in todo)
+    shown = {FAST: f"{FAST} at {fast} checkpoints", FULL: FULL, FINETUNE: FINETUNE}
+    table = aligned(
+        [
+            [f"  {shown[kind]}: {', '.join(names[kind])}", format_seconds(seconds)]
+            for kind, seconds in rows.items()
+            if names[kind]
         ]
-    return content, gaps
-
-
-def checkpoint_names(track: str) -> list[str]:
-    """The checkpoints of a track in order."""
-    return [f"chck_{millions}M" for millions in sizes.MILLIONS[track]]
-
-
-def _fast_scores(
-    folder: Path, rules: Rules, backend: str, name: str, scorer: Callable[[], Scores]
-) -> dict[str, float]:
-    predictions = official.zero_shot(folder, rules, backend, name, "fast")
-    return scorer()(predictions)
-
-
-def _fast_scorer(rules: Rules, data_dir: str | None, name: str) -> Scores:
-    """The function that scores predictions of a task of the fast suite against its items."""
-    try:
-        (found,), _ = find(rules, data_dir, [name], "fast")
-    except InputError:
-        raise official.NotSubmittable(f"no items in data_dir={data_dir} to score with") from None
-    if name == "reading":
-        return partial(official.reading_scores, data=reading.ReadingTimes(found.paths[0]))
-    items = [item for of_file in items_of(found).values() for item in of_file]
-    return partial(official.group_scores, items=items)
+        + [["  in total about", format_seconds(sum(rows.values()))]]
+    )
+    say("\n".join([f"to be evaluated for submission={options.submission}:", *table]))
+    say("Finished tasks are kept if this is stopped: the same command resumes.")
 
 
 def _listed(gaps: Sequence[Gap], steps: Sequence[str]) -> list[str]:
     revisions: dict[tuple[str, str, str], list[str]] = {}
     for gap in gaps:
         revisions.setdefault(gap[:3], []).append(gap.revision)
-    suites = {FULL: "full suite", FAST: "fast suite", FINETUNE: "fine-tuning"}
     return [
-        f"  {task} ({suites[produced_by]}) at {_abbreviate(names, steps)}: {found}"
+        f"  {task} ({produced_by}) at {abbreviate(names, steps)}: {found}"
         for (produced_by, task, found), names in revisions.items()
     ]
 
 
-def _refusal(options: Options, gaps: Sequence[Gap]) -> str:
-    steps = checkpoint_names(options.track)
+def _refusal(options: Options, gaps: Sequence[Gap], reasons: Sequence[str]) -> str:
     lines = [
-        f"submission={options.submission} for track={options.track} is incomplete:",
-        *_listed(gaps, steps),
-        "To produce it, or give allow_missing=true to write null for these:",
+        f"submission={options.submission} for track={options.track} would be incomplete:",
+        *_listed(gaps, checkpoint_names(options.track)),
+        *reasons,
     ]
-    data = options.data_dir or "<folder>"
-    command = f"python -m amlm.evaluate model={options.model} data_dir={data} out={options.out}"
-    if options.rules != DEFAULT:
-        command += f" rules={options.rules}"
-    if options.backend != Options.backend:
-        command += f" backend={options.backend}"
-    if options.trust_remote_code:
-        command += " trust_remote_code=true"
-    for produced_by in (FULL, FINETUNE, FAST):
-        tasks = dict.fromkeys(gap.task for gap in gaps if gap.produced_by == produced_by)
-        if tasks:
-            lines.append(f"  {command} {produced_by}=[{','.join(tasks)}]")
-    existing = checkpoints(options.model)
-    if missing := [name for name in steps if name not in existing]:
-        words = f"{sizes.MILLIONS[options.track][-1]:,} million"
-        short = _abbreviate(missing, steps)
-        lines.append(f"  with a model trained on {words} words, because this one lacks {short}")
     if any(" predictions, not " in gap.found or " contexts, not " in gap.found for gap in gaps):
         source = RULES[options.rules].data
         lines.append(f"Wrong numbers of items mean that data_dir is incomplete. {source}.")
+    lines.append("With allow_missing=true the rest is evaluated, and null written for these.")
     return "\n".join(lines)
-
-
-def _abbreviate(names: Sequence[str], steps: Sequence[str]) -> str:
-    """Lists names; three or more consecutive checkpoints become ``first to last``."""
-    if list(names) == list(steps):
-        return f"all {len(steps)} checkpoints"
-    rows: list[list[str]] = []
-    for name in names:
-        before = steps[steps.index(name) - 1] if name in steps[1:] else None
-        if rows and rows[-1][-1] == before:
-            rows[-1].append(name)
-        else:
-            rows.append([name])
-    return ", ".join(f"{row[0]} to {row[-1]}" if len(row) > 2 else ", ".join(row) for row in rows)

@@ -24,6 +24,7 @@ from amlm.util.look import is_visible
 from amlm.util.progress_bar import progress_bar
 
 Progress = Callable[[int], object]
+CACHED = 1_000  # items whose scores are written together: at most these are lost if a run is killed
 Checkpoint = tuple[str, Callable[[], Scorer]]  # its name, and a function that loads it
 
 
@@ -34,17 +35,24 @@ def score_items(
     progress: Progress,
     per_token: bool = False,
 ) -> list[list[float]]:
-    """Scores the candidates of each item; scores are cached in the file `path`."""
+    """Scores the candidates of each item; scores are cached in the file `path`, of many items in
+    several files ``<name>-<first item>.json``.
+    """
+    scores = []
+    for start in range(0, len(items), CACHED):
+        part = items[start : start + CACHED]
 
-    def compute() -> list[list[float]]:
-        candidates = [each for item in items for each in item]
-        flat = iter(score(scorer, candidates, progress, per_token).tolist())
-        return [list(islice(flat, len(item))) for item in items]
+        def compute(part: Sequence[Sequence[Candidate]] = part) -> list[list[float]]:
+            candidates = [each for item in part for each in item]
+            flat = iter(score(scorer, candidates, progress, per_token).tolist())
+            return [list(islice(flat, len(item))) for item in part]
 
-    key = [scorer.fingerprint, items, *(["per token"] if per_token else [])]
-    scores, cached = results.load_or_compute(path, key, compute)
-    if cached:
-        progress(sum(map(len, items)))
+        key = [scorer.fingerprint, part, *(["per token"] if per_token else [])]
+        place = path.with_stem(f"{path.stem}-{start}") if start else path
+        found, cached = results.load_or_compute(place, key, compute)
+        if cached:
+            progress(sum(map(len, part)))
+        scores += found
     return scores
 
 

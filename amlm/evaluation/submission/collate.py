@@ -1,0 +1,150 @@
+"""Collates the results of a model into the content of the leaderboard's submission file.
+
+| key | contents |
+| --- | --- |
+| ``blimp``, ``blimp_supplement`` ... ``reading`` | predictions of the final model, full suite |
+| ``aoa_surprisals`` | surprisals of words at all checkpoints of the track |
+| ``aoa`` | their score; by the rules of 2025 the surprisals themselves |
+| ``glue`` | predictions of the fine-tuning tasks, merged |
+| ``fast_eval_results`` | by task, a list of ``{group: score}``, one entry per checkpoint |
+
+A part without results is null. No model is run here: the scores of the fast suite are computed from
+its predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from amlm.evaluation.evaluate_options import Options
+from amlm.evaluation.finetuning.finetune import recipe_of
+from amlm.evaluation.models import UNUSED, fingerprint, load, load_encoder
+from amlm.evaluation.places import find_model
+from amlm.evaluation.results import SCORES_FILE, read_json
+from amlm.evaluation.rules import RULES, Rules
+from amlm.evaluation.submission import official, sizes
+from amlm.evaluation.submission.validity import aoa_keys
+from amlm.evaluation.zero_shot import reading
+from amlm.evaluation.zero_shot.run_tasks import items_of
+from amlm.evaluation.zero_shot.tasks import find
+from amlm.util.errors import InputError
+
+FULL, FAST, FINETUNE = "full suite", "fast suite", "fine-tuning"  # what produces a result
+Scores = Callable[[official.Predictions], dict[str, float]]
+
+
+class Gap(NamedTuple):
+    """A missing result: what produces it, its task, what was found, and at which revision."""
+
+    produced_by: str
+    task: str
+    found: str
+    revision: str
+
+
+def collate(
+    options: Options, folder: Path, changed: Collection[tuple[str, str]] = ()
+) -> tuple[dict[str, Any], list[Gap]]:
+    """The content of the submission file from a folder ``results/<model>``, and what is missing and
+    therefore null.
+
+    The correct answers are from the data of the fast suite, ``data_dir``.
+
+    Args:
+        changed: results to leave out, see `changed_models`.
+    """
+    gaps: list[Gap] = []
+    rules = RULES[options.rules]
+
+    def read_or_note(
+        produced_by: str, task: str, read: Callable[[], Any], revision: str = "main"
+    ) -> Any:
+        kind = FINETUNE if produced_by == FINETUNE else ""
+        revisions = ("main", *steps) if task == "aoa" else (revision,)
+        try:
+            if any((each, kind) in changed for each in revisions):
+                raise official.NotSubmittable("results of another model than this one")
+            return read()
+        except official.NotSubmittable as reason:
+            gaps.append(Gap(produced_by, task, str(reason), revision))
+            return None
+
+    main, steps = folder / "main", checkpoint_names(options.track)
+    content: dict[str, Any] = {
+        rules.tasks[name].key or name: read_or_note(
+            FULL, name, partial(official.zero_shot, main, rules, options.backend, name, "full")
+        )
+        for name in sizes.SIZES[rules.year]["full"]
+    }
+    age = partial(official.age_of_acquisition, main, rules, options.backend, steps)
+    content |= read_or_note(FULL, "aoa", age) or dict.fromkeys(aoa_keys(rules))
+    glue: dict[str, Any] = {}
+    for name in sizes.GLUE:
+        read = partial(official.fine_tuned, main, name, recipe_of(options, name), options.seeds[0])
+        glue |= read_or_note(FINETUNE, name, read) or {name: None}
+    content["glue"] = glue if any(glue.values()) else None
+    content["fast_eval_results"] = {}
+    for name in sizes.SIZES[rules.year]["fast"]:
+        scorer = cache(partial(_fast_scorer, rules, options.data_dir, name))
+        content["fast_eval_results"][rules.tasks[name].key or name] = [
+            read_or_note(
+                FAST,
+                name,
+                partial(_fast_scores, folder / step, rules, options.backend, name, scorer),
+                step,
+            )
+            for step in steps
+        ]
+    return content, gaps
+
+
+def checkpoint_names(track: str) -> list[str]:
+    """The checkpoints of a track in order."""
+    return [f"chck_{millions}M" for millions in sizes.MILLIONS[track]]
+
+
+def changed_models(options: Options, folder: Path) -> set[tuple[str, str]]:
+    """Revisions whose results in ``results/<model>`` are of another model than the one that is
+    there now, each with ``""`` for zero-shot results or `FINETUNE`.
+
+    Each model is loaded for that. Where there is none any more, its results count.
+    """
+    found = set()
+    for revision in ("main", *checkpoint_names(options.track)):
+        for kind, place in (("", folder / revision), (FINETUNE, folder / revision / "finetune")):
+            made_by = read_json(place / SCORES_FILE).get("fingerprint")
+            if made_by is None:
+                continue
+            try:
+                source = find_model(options.model, revision, options.trust_remote_code)
+            except InputError:
+                continue
+            if kind == FINETUNE:
+                now = fingerprint(*load_encoder(source), unused=UNUSED)
+            else:
+                now = load(source, "cpu", options.batch_tokens, False, options.backend).fingerprint
+            if now != made_by:
+                found.add((revision, kind))
+    return found
+
+
+def _fast_scores(
+    folder: Path, rules: Rules, backend: str, name: str, scorer: Callable[[], Scores]
+) -> dict[str, float]:
+    predictions = official.zero_shot(folder, rules, backend, name, "fast")
+    return scorer()(predictions)
+
+
+def _fast_scorer(rules: Rules, data_dir: str | None, name: str) -> Scores:
+    """The function that scores predictions of a task of the fast suite against its items."""
+    try:
+        (found,), _ = find(rules, data_dir, [name], "fast")
+    except InputError:
+        raise official.NotSubmittable(f"no items in data_dir={data_dir} to score with") from None
+    if name == "reading":
+        return partial(official.reading_scores, data=reading.ReadingTimes(found.paths[0]))
+    items = [item for of_file in items_of(found).values() for item in of_file]
+    return partial(official.group_scores, items=items)
