@@ -45,7 +45,7 @@ def bench(options: Options) -> None:
         results[shape.name] = measure(shape)
         keep()
     if options.suite == "evaluation":
-        results["zero-shot scores"] = measure_scoring(options)
+        results |= measure_scoring(options)
     notes = report.SCORING_NOTES if options.suite == "evaluation" else report.NOTES
     say(f"\n{report.format_results(results)}\n\n{notes}")
     keep()

@@ -63,11 +63,12 @@ class Options:
     data_dir: str | None = option(
         None,
         "suite=gpu: text of the training run; null: synthetic text. suite=evaluation: folder with "
-        "BLiMP; null: minimal pairs of the sample",
+        "BLiMP or entity tracking; null: minimal pairs of the sample",
     )
     model: str | None = option(
         None, "suite=evaluation: a run folder or a folder in Hugging Face format"
     )
+    items: int = option(128, "suite=evaluation: items per round", ge=1)
     steps: int = option(300, "suite=gpu: steps of the training run, at each length", ge=20)
     minutes: float = option(12.0, "suite=gpu: time for all parts together", gt=0)
     parts: list[str] = option([], "suite=gpu: the parts to do, in their usual order; []: all")
@@ -111,9 +112,9 @@ SHAPE = ("scale", *SIZES, "vocab_size", "length")
 STEP = ("compile", "attention")
 KIT = ("steps", "minutes", "parts")
 UNUSED = {  # options that have no effect in a suite
-    "none": ("data_dir", "model", *KIT),
-    "cpu": (*SHAPE, *STEP, "data_dir", "model", *KIT),
-    "gpu": (*SHAPE, *STEP, "model", "memory"),
+    "none": ("data_dir", "model", "items", *KIT),
+    "cpu": (*SHAPE, *STEP, "data_dir", "model", "items", *KIT),
+    "gpu": (*SHAPE, *STEP, "model", "items", "memory"),
     "evaluation": (
         *(*SHAPE, *STEP, "tokens", "ratio", "dropout"),
         *("precision", "memory", "cache", *KIT),

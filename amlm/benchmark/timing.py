@@ -39,13 +39,13 @@ def time_task(task: Callable[[], object], device: torch.device, times: int = 1) 
 
 
 def run_interleaved(
-    tasks: Mapping[str, Callable[[], float]], rounds: int, note: str
+    tasks: Mapping[str, Callable[[], ArrayLike]], rounds: int, note: str
 ) -> dict[str, NDArray[np.float64]]:
     """The results of each task in each round, after one warm-up round.
 
     Each round runs every task once, so that temporary slowdowns of the machine affect all of them.
     """
-    results: dict[str, list[float]] = {name: [] for name in tasks}
+    results: dict[str, list[ArrayLike]] = {name: [] for name in tasks}
     with progress_bar(total=(rounds + 1) * len(tasks), desc=note, unit=" runs") as bar:
         for number in range(rounds + 1):
             for name, task in tasks.items():

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
+from amlm.evaluation.own_code import brings_code, fill
 from amlm.evaluation.places import Source
 from amlm.evaluation.zero_shot.predictors import make_predictor
 from amlm.evaluation.zero_shot.scoring import Query, batches, distinct_rows
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 UNTRAINED_SEED = 0
 # Some encoders have a pooler. Masked-LM checkpoints lack it, so it is random after each loading.
 UNUSED = "pooler"
+# What transformers, and code that comes with a model, raises for files that don't fit together.
+LOADING_ERRORS = (
+    *(OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError),
+    *(AttributeError, TypeError),
+)
 
 
 class MaskedModel:
@@ -121,10 +127,12 @@ def read_model(
     transformers_logging.disable_progress_bar()
     missing: list[str] = []
     with loading_errors(source), torch.random.fork_rng(devices=[]):
-        if untrained:
+        config = AutoConfig.from_pretrained(source.path, **source.at)
+        own_code = source.trusted and brings_code(auto, config)
+        if untrained or own_code:
             torch.manual_seed(UNTRAINED_SEED)
-            config = AutoConfig.from_pretrained(source.path, **source.at)
             model = auto.from_config(config, dtype=torch.float32, trust_remote_code=source.trusted)
+            missing = [] if untrained else fill(model, source)
         else:
             model, report = auto.from_pretrained(
                 source.path, dtype=torch.float32, output_loading_info=True, **source.at
@@ -187,7 +195,7 @@ def loading_errors(source: Source) -> Iterator[None]:
             f"model={source.shown} has a pickle that holds more than tensors and could run code: "
             "get its weights as model.safetensors"
         ) from error
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+    except LOADING_ERRORS as error:
         if "trust_remote_code" in str(error):
             raise InputError(
                 f"model={source.shown} runs Python code of its own: read its *.py files and, if "

@@ -217,17 +217,19 @@ def test_measure_run_projects_the_time_of_half_of_the_whole_run(tmp_path: Path) 
     assert other["tokens_per_word"] != numbers["tokens_per_word"]
 
 
-def test_measure_scoring_compares_with_the_literal_implementation(
+def test_measure_scoring_compares_with_the_official_method(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scoring_speed, "PAIRS", 6)
+    monkeypatch.setattr(scoring_speed, "BATCH", 4)  # several batches, the last of 2 items
     config = configuration(dataclasses.replace(TINY, cache=str(tmp_path)))
     store = synthetic_text.synthetic_store(config)
     save_hugging_face(build_model(config.model, store.vocab_size, None, 0), tmp_path)
     save_tokenizer(store.tokenizer, tmp_path, 512)
     model = str(tmp_path)
-    numbers = scoring_speed.measure_scoring(Options(suite="evaluation", model=model, device="cpu"))
+    options = Options(suite="evaluation", model=model, device="cpu", items=6)
+    numbers = scoring_speed.measure_scoring(options)["zero-shot scores, sample"]
     assert numbers["sentences"] == 3 * 12 and numbers["speedup"].low > 0
+    assert numbers["speedup_cpu_time"].low > 0
     assert numbers["max_abs_diff"]["score"] < 1e-3
     with pytest.raises(InputError, match="needs model="):
         bench(Options(suite="evaluation", device="cpu"))
