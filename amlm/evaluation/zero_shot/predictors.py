@@ -1,22 +1,25 @@
 """Fast logits of a `transformers` model at one position of each input.
 
 Inputs are not padded, and the head runs only at that position. DeBERTa-V2 and -V3 run on our own
-encoder; other models run in `transformers`, with the hidden states of all other positions removed
-before the head. Both are checked against the plain model on a small batch, and the plain model is
-used if they disagree.
+encoder, whose last layer runs only there too; other models run in `transformers`, with the hidden
+states of all other positions removed before the head. Both are checked against the plain model on
+a small batch, and the plain model is used if they disagree.
 
-Shapes: B batch, L length, D hidden, V vocabulary.
+Shapes: B batch, L length, D hidden, V vocabulary; H heads, E head size, R rows of the relative
+embeddings in use, K relative distances.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amlm.models.deberta import DebertaV2MaskedLM
+from amlm.models.layers import Layer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -71,25 +74,63 @@ def _logits(output: Any) -> Tensor:
     return logits
 
 
+class LastLayer(nn.Module):
+    """The last layer at one position of each input, with a single query in its attention.
+
+    See `amlm.models.relative` for the terms of the scores.
+    """
+
+    def __init__(self, layer: Layer) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(
+        self, hidden_BLD: Tensor, rel_RD: Tensor, row_K: Tensor, padding: None, position_M: Tensor
+    ) -> Tensor:
+        """Hidden states ``(B, D)`` at `position_M`, one index into ``[B * L]`` per input."""
+        length, attention = hidden_BLD.size(1), self.layer.attention.self
+        hidden_BD = hidden_BLD.flatten(0, 1)[position_M]
+        heads = attention.heads, attention.size
+        query_BHE, key_BLHE, value_BLHE = (
+            project(x).unflatten(-1, heads)
+            for project, x in (
+                (attention.query_proj, hidden_BD),
+                (attention.key_proj, hidden_BLD),
+                (attention.value_proj, hidden_BLD),
+            )
+        )
+        # The row of the distance from each key to the query.
+        keys_L = torch.arange(length, device=hidden_BLD.device)
+        row_BL = row_K[position_M[:, None] % length - keys_L + length - 1]
+        scores_BHL = torch.einsum("bhe,blhe->bhl", query_BHE, key_BLHE)
+        if attention.c2p:
+            project = attention.key_proj if attention.shared else attention.pos_key_proj
+            pos_key_RHE = project(rel_RD).unflatten(-1, heads)
+            of_row_BHR = torch.einsum("bhe,rhe->bhr", query_BHE, pos_key_RHE)
+            index_BHL = row_BL[:, None].expand_as(scores_BHL)
+            scores_BHL = scores_BHL + of_row_BHR.gather(-1, index_BHL)
+        if attention.p2c:
+            project = attention.query_proj if attention.shared else attention.pos_query_proj
+            pos_query_BLHE = project(rel_RD).unflatten(-1, heads)[row_BL]
+            scores_BHL = scores_BHL + (key_BLHE * pos_query_BLHE).sum(-1).mT
+        probs_BHL = torch.softmax(scores_BHL * attention.scale, -1)
+        context_BD = torch.einsum("bhl,blhe->bhe", probs_BHL, value_BLHE).flatten(1)
+        attended_BD = self.layer.attention.output(context_BD, hidden_BD)
+        output_BD: Tensor = self.layer.output(
+            F.gelu(self.layer.intermediate.dense(attended_BD)), attended_BD
+        )
+        return output_BD
+
+
 def _on_our_encoder(model: PreTrainedModel) -> Predict:
     ours = DebertaV2MaskedLM(model.config).to(model.device).eval()
     ours.load_state_dict(model.state_dict(), strict=True)
-    last: Any = ours.deberta.encoder.layer[-1].attention
+    layers = ours.deberta.encoder.layer
+    layers[-1] = LastLayer(cast(Layer, layers[-1]))
 
     def predict(ids_BL: Tensor, position_B: Tensor) -> Tensor:
-        # After the last attention positions are independent: the rest runs at one position only.
-        def keep_context(module: nn.Module, args: Any, context_BLD: Tensor) -> Tensor:
-            return _at(context_BLD, position_B)[:, None]
-
-        def keep_residual(module: nn.Module, args: Any) -> Any:
-            context_B1D, hidden_BLD = args
-            return context_B1D, _at(hidden_BLD, position_B)[:, None]
-
-        with (
-            last.self.register_forward_hook(keep_context),
-            last.output.register_forward_pre_hook(keep_residual),
-        ):
-            return ours.predict(ours.encode(ids_BL).squeeze(1))
+        rows_B = torch.arange(len(ids_BL), device=ids_BL.device)
+        return ours.predict(ours.encode(ids_BL, None, rows_B * ids_BL.size(1) + position_B))
 
     return predict
 
