@@ -51,7 +51,7 @@ def export(options: ExportOptions) -> list[Path]:
     """
     from huggingface_hub import HfApi
 
-    from amlm.publish.card import find_scores, model_card
+    from amlm.publish.card import LICENSE_ADVICE, find_scores, model_card
     from amlm.publish.folders import claim_output, write_models
     from amlm.publish.push import check_push, push
     from amlm.publish.run_models import FINAL, check_model, run_models
@@ -85,6 +85,8 @@ def export(options: ExportOptions) -> list[Path]:
     written = write_models(out, models, cards, record)
     for model, path in zip(models, written, strict=True):
         say(f"wrote    {path}: {model.step:,} steps, {model.words_seen:,} words seen")
+    if not options.license:
+        say(f"the cards state no licence: {LICENSE_ADVICE}")
     if models[-1].name != FINAL:
         say("the run has not finished: there is no main yet, its word checkpoints alone")
     if options.push:

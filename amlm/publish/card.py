@@ -26,13 +26,19 @@ CITATION = """\
   year    = {2025}
 }
 ```"""  # noqa: E501
+LICENSE_ADVICE = (
+    "add a line `license: <identifier>`, e.g. mit or cc-by-4.0 (export with license=...): the "
+    "BabyLM leaderboard refuses a model whose card states none"
+)
 HUB = "hub:"  # a source or model on the Hub, as options name it
 # Sections that describe the model, not the machine it was trained on.
 SECTIONS = ("data", "tokenizer", "model", "masking", "optimizer", "trainer", "validation")
 
 
 def front_matter(license: str | None, language: str | None) -> str:
-    """The YAML that the Hub reads; what the author did not say is left out."""
+    """The YAML that the Hub reads; what the author did not say is left out, and a comment says how
+    to state a licence.
+    """
     fields = {
         **({"license": license} if license else {}),
         **({"language": language} if language else {}),
@@ -40,7 +46,8 @@ def front_matter(license: str | None, language: str | None) -> str:
         "pipeline_tag": "fill-mask",
         "tags": ["babylm", "masked-language-modeling", "adaptive-masking", "deberta-v2", "amlm"],
     }
-    return f"---\n{OmegaConf.to_yaml(OmegaConf.create(fields))}---"
+    advice = "" if license else f"# {LICENSE_ADVICE}\n"
+    return f"---\n{advice}{OmegaConf.to_yaml(OmegaConf.create(fields))}---"
 
 
 def find_scores(folder: Path, fingerprints: Collection[str]) -> list[list[str]]:

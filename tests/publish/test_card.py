@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 
 from amlm.config.composition import parse
 from amlm.config.schema import Config, as_dict
+from amlm.evaluation.submission.validity import card_problems
 from amlm.publish.card import model_card
 from amlm.publish.run_models import RunModel, RunRecord
 
@@ -36,5 +37,8 @@ def test_names_on_the_hub_are_kept_and_paths_are_not() -> None:
 def test_licence_and_language_are_stated_only_if_given() -> None:
     fields = OmegaConf.create(card().split("---\n")[1])
     assert "license" not in fields and "language" not in fields
+    assert "\n# add a line `license: <identifier>`, e.g. mit" in card()
+    assert card_problems(card()) == ["the model card states no license"]
+    assert card_problems(card(license="mit")) == [] and "# add a line" not in card(license="mit")
     fields = OmegaConf.create(card(license="mit", language="de").split("---\n")[1])
     assert (fields.license, fields.language) == ("mit", "de")

@@ -4,7 +4,7 @@
 | --- | --- |
 | `ITEMS` | ``evaluation_data/<suite>/<task>/...``, as it is |
 | `PIQA`, two of them | ``.../<suite>/global_piqa_<kind>/eng_latn.jsonl`` in both suites |
-| `EWOK`, after accepting its terms | the items of the fast suite are unpacked |
+| `EWOK`, after accepting its terms | ``.../full_eval/ewok_filtered``; the fast suite is unpacked |
 
 Downloaded files that are not items themselves stay in ``<out>/sources``. Layouts: the challenge's
 pipeline (`babylm-org/babylm-eval`, commit 6f825c2) and the cards of the repositories.
@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from amlm.text.downloads.archive import unpack
+from amlm.text.downloads.ewok import NotFiltered, filter_ewok
 from amlm.text.downloads.hub_repository import Gated, fetch_repository
 from amlm.text.downloads.remote import Unreachable, conflict
 from amlm.util.errors import InputError
@@ -75,14 +76,19 @@ def fetch_evaluation(out: Path, hub: str | None, say: Callable[[str], None]) -> 
         return sizes
     for archive in (out / "evaluation_data").rglob("ewok_fast.zip"):
         unpack(archive, out, EWOK_PASSWORD)  # its members' paths begin at evaluation_data
-    if not list((out / "evaluation_data" / "full_eval" / "ewok_filtered").glob("*.jsonl")):
-        say(
-            f"The full suite takes the part of EWoK ({out / 'sources' / 'ewok-core-1.0'}) whose "
-            "words are in the challenge's vocabulary: make it with `python -m "
-            "evaluation_pipeline.ewok.dl_and_filter` in the folder strict of "
-            "https://github.com/babylm-org/babylm-eval, and copy evaluation_data/full_eval/"
-            f"ewok_filtered to {out}/evaluation_data/full_eval"
-        )
+    folder = out / "evaluation_data" / "full_eval" / "ewok_filtered"
+    if not list(folder.glob("*.jsonl")):
+        place = out / "sources" / "ewok-core-1.0"
+        try:
+            filter_ewok(place, folder)
+        except NotFiltered as reason:
+            say(
+                f"EWoK's items for the full suite are not there yet ({reason}). They are those of "
+                f"{place} whose words are in the challenge's vocabulary: repeat the command, or "
+                "make them with `python -m evaluation_pipeline.ewok.dl_and_filter` in the folder "
+                "strict of https://github.com/babylm-org/babylm-eval, and copy "
+                f"evaluation_data/full_eval/ewok_filtered to {folder.parent}"
+            )
     return sizes
 
 

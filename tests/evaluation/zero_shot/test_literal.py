@@ -2,13 +2,15 @@
 2026 and 2025: plain `transformers`, one masked copy of the sentence per token, logits at all
 positions; regressions with statsmodels.
 
-On the items of the release, a few per file are compared; with ``--all-items`` all of them.
+On the items of the release, a few per file are compared; with ``--all-items`` all of them. The
+model has random weights, or is the trained one in the folder ``AMLM_TEST_MODEL``.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -224,6 +226,14 @@ def plain(tiny_run: Path) -> Literal:
 
 
 @pytest.fixture(scope="session")
+def both(plain: Literal, tiny_model: MaskedModel) -> tuple[Literal, MaskedModel]:
+    """The model for the items of the release, twice."""
+    if folder := os.environ.get("AMLM_TEST_MODEL"):
+        return Literal(Path(folder)), load(find_model(folder, "main"), "cpu", 4_096)
+    return plain, tiny_model
+
+
+@pytest.fixture(scope="session")
 def few(request: pytest.FixtureRequest) -> int | None:
     return None if request.config.getoption("--all-items") else FEW
 
@@ -303,18 +313,17 @@ def test_ranking_tasks_equal_the_literal_evaluation_on_items_of_the_release(
     year: str,
     task: str,
     shared_data: Path,
-    plain: Literal,
-    tiny_model: MaskedModel,
+    both: tuple[Literal, MaskedModel],
     few: int | None,
 ) -> None:
-    rules = RULES[year]
+    (plain, model), rules = both, RULES[year]
     of_year = rules.tasks[task]
     paths = sorted((shared_data / "eval" / of_year.paths["fast"][0]).glob("*.jsonl"))
     reader = of_year.reader
     assert paths and reader
     items = [item for path in paths for item in read_items(path, reader)[:few]]
     expected, predictions, official = literal_task(year, task, paths, plain, few)
-    flat = score(tiny_model, [each for item in items for each in item.candidates])
+    flat = score(model, [each for item in items for each in item.candidates])
     np.testing.assert_allclose(flat, [x for row in expected for x in row], rtol=0, atol=1e-4)
     scores = np.split(flat, np.cumsum([len(item.candidates) for item in items])[:-1])
     choices = choose(rules, items, scores, seed=0)
@@ -337,11 +346,12 @@ def test_reading_times_equal_the_literal_evaluation(
 
 
 def test_reading_times_equal_the_literal_evaluation_on_the_release(
-    shared_data: Path, plain: Literal, tiny_model: MaskedModel, few: int | None
+    shared_data: Path, both: tuple[Literal, MaskedModel], few: int | None
 ) -> None:
+    plain, model = both
     path = shared_data / "eval" / "reading" / "reading_data.csv"
     data = reading.ReadingTimes(path)
-    found = reading.surprisals(tiny_model, data)
+    found = reading.surprisals(model, data)
     lines = None if few is None else 40
     expected, _ = literal_reading(path, plain, lines)
     np.testing.assert_allclose(found[:lines], expected, rtol=0, atol=1e-4)

@@ -13,15 +13,20 @@ import struct
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from amlm.config.schema import DataConfig
+from amlm.evaluation.submission import sizes
+from amlm.text.downloads import ewok
 from amlm.text.downloads.download import Download, download
 from amlm.text.downloads.evaluation_2026 import EWOK, ITEMS, PIQA
 from amlm.text.sources import find_corpora
 from amlm.util.errors import InputError
-from tests.text.downloads.conftest import Hub
+from tests.text.downloads.conftest import COMMIT, Hub
 
+PIPELINE = "babylm-org/babylm-eval"
 SMALL = "BabyLM-community/BabyLM-2026-Strict-Small"
 SUITES = ("full_eval", "fast_eval")
 ITEM = b'{"Context1": "a", "Target1": "b"}\n'
@@ -76,8 +81,10 @@ def encrypted_zip(name: str, content: bytes, password: bytes) -> bytes:
 
 
 @pytest.fixture
-def release(hub: Hub) -> Hub:
+def release(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
     """The repositories of 2026, with a few items."""
+    address = f"{hub.address}/datasets/{PIPELINE}/resolve/{COMMIT}/vocab.txt"
+    monkeypatch.setattr(ewok, "VOCABULARY", address)
     hub.repositories |= {
         ITEMS: {
             "README.md": b"# Evaluation\n",
@@ -97,6 +104,7 @@ def release(hub: Hub) -> Hub:
             "data/dev_eng_latn.tsv": b"x\n",
         },
         EWOK: {"README.md": b"# EWoK\n", PARQUET: b"PAR1"},
+        PIPELINE: {"vocab.txt": b"ali\n"},
         SMALL: {
             f"{name}.train.txt": f"{name} line\n".encode() * 3_000 for name in ("childes", "bnc")
         },
@@ -118,7 +126,12 @@ def test_items_of_all_repositories_come_once(release: Hub, tmp_path: Path) -> No
     assert (tmp_path / "sources" / "ewok-core-1.0" / PARQUET).read_bytes() == b"PAR1"
     for suite in ("full_eval suite=full", "fast_eval"):
         assert f"data_dir={tmp_path}/evaluation_data/{suite} tasks=" in said
-    assert "ewok.dl_and_filter" in said and f"{tmp_path}/evaluation_data/full_eval" in said
+    for text in (
+        "full suite are not there yet (",
+        "ewok.dl_and_filter",
+        "evaluation_data/full_eval",
+    ):
+        assert text in said
     got = sorted(release.got)
     assert not {"data/parallel_nld_latn.tsv", "data/dev_eng_latn.tsv"} & set(got)
     get(release, tmp_path)
@@ -225,3 +238,46 @@ def test_text_without_development_files_is_trained_with_a_held_out_share(
 def test_the_name_of_the_repository_does_as_well(release: Hub, tmp_path: Path) -> None:
     assert "data.holdout=0.01" in get(release, tmp_path, f"hub:{SMALL}")
     assert (tmp_path / "childes.train.txt").read_bytes() == b"childes line\n" * 3_000
+
+
+def test_words_are_those_of_the_penn_treebank() -> None:
+    for text, found in (
+        ("ali doesn't see bob's dog.", "ali does n't see bob 's dog ."),
+        ("it's well-known, isn't it?", "it 's well-known , is n't it ?"),
+        ("she cannot; he can't. they'll go.", "she can not ; he ca n't . they 'll go ."),
+        ('he said "no" ... 1,000 times', "he said `` no '' ... 1,000 times"),
+    ):
+        assert ewok.words(text) == found.split()
+
+
+def test_the_full_suite_of_ewok_has_known_words_only(
+    release: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sum(sizes.SIZES["2026"]["full"]["ewok"].values()) == ewok.TOTAL
+    rows = [
+        {"Domain": domain, "ItemID": n, "Context1": context, "Context2": "Bob is here.",
+         "Target1": "Ali isn't here.", "Target2": "Ali is here."}
+        for n, (domain, context) in enumerate(
+            [("spatial-relations", "Ali is here."), ("social-properties", "Ali is here!"),
+             ("spatial-relations", "Ali and Bob aren't here.")])
+    ]  # fmt: skip
+    packed = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), packed)
+    release.repositories[EWOK][PARQUET] = packed.getvalue()
+    release.repositories[PIPELINE]["vocab.txt"] = b"ali\nis\nn't\nhere\nbob\nand\nare\n."
+    folder = tmp_path / "evaluation_data" / "full_eval" / "ewok_filtered"
+    said = get(release, tmp_path)
+    assert "not there yet (4 items have known words only, not 7,618)" in said
+    assert not folder.exists()
+    monkeypatch.setattr(ewok, "TOTAL", 4)  # the other one has a "!"
+    assert "not there yet" not in get(release, tmp_path)
+    (path,) = folder.iterdir()
+    assert path.name == "spatial-relations.jsonl"
+    items = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [items[0], items[2]] == [rows[0], rows[2]]
+    swapped = {"Context1": rows[2]["Context2"], "Context2": rows[2]["Context1"],
+               "Target1": rows[2]["Target2"], "Target2": rows[2]["Target1"]}  # fmt: skip
+    assert items[3] == rows[2] | swapped
+    path.write_text("of the user\n")
+    get(release, tmp_path)
+    assert path.read_text() == "of the user\n"
