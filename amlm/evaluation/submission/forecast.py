@@ -108,7 +108,8 @@ def candidates(found: Found) -> list[list[Candidate]]:
         return [[each] for each in aoa.candidates(aoa.read_contexts(found.paths[0]))]
     if found.name == "reading":
         asked = reading.ReadingTimes(found.paths[0]).questions()
-        return [[suffix(f"{each[0]} ", each[1])] for each in asked if each is not None]
+        distinct = dict.fromkeys(each for each in asked if each is not None)
+        return [[suffix(f"{context} ", word)] for context, word in distinct]
     return [item.candidates for items in items_of(found).values() for item in items]
 
 

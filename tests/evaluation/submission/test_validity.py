@@ -114,6 +114,11 @@ ONE = CONTENT["fast_eval_results"]["blimp"][0]
         ("blimp", without(CONTENT["blimp"], "causative"), "blimp: causative is missing"),
         ("blimp", {**CONTENT["blimp"], "new": listed("", 1, "")}, "blimp: new is unknown"),
         ("blimp_supplement", {}, "blimp_supplement: hypernym is missing"),
+        (
+            "blimp_supplement",
+            shorter("blimp_supplement", "hypernym"),
+            "blimp_supplement: hypernym has 841 predictions, not 842",
+        ),
         ("ewok", shorter("ewok", "spatial-relations"), "has 489 predictions, not 490"),
         (
             "entity_tracking_filtered",
@@ -231,6 +236,9 @@ def test_many_problems_of_a_kind_are_cut_short() -> None:
 def test_the_strict_track_has_28_checkpoints() -> None:
     entries = {**CONTENT["fast_eval_results"], "ewok": fast(FULL["ewok"]) + [None] * 9}
     assert found({**dict.fromkeys(CONTENT), "fast_eval_results": entries}, "strict") == []
+    longer = {**entries, "ewok": [*entries["ewok"], None]}
+    (problem,) = found({**dict.fromkeys(CONTENT), "fast_eval_results": longer}, "strict")
+    assert problem == "fast_eval_results: ewok has 29 checkpoints, and track=strict 28"
     problems = found({**CONTENT, "fast_eval_results": None}, "strict")
     assert "aoa_surprisals: chck_200M has 0 contexts, not 8,005" in problems
 
