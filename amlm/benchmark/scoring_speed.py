@@ -84,7 +84,7 @@ class Official:
             logits_CV = logits_CLV[torch.arange(len(ids)), positions[rows]]
             log_probs_CV = torch.log_softmax(logits_CV, dim=-1)
             found.append(log_probs_CV[torch.arange(len(ids)), targets[rows]].cpu())
-        return [float(each.sum()) for each in torch.cat(found).split(counts)]
+        return [float(each.sum()) for each in torch.split(torch.cat(found), counts)]
 
 
 def measure_scoring(options: Options) -> dict[str, dict[str, Any]]:

@@ -101,7 +101,7 @@ class Work:
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.answered: Counter[tuple[Any, ...]] = Counter()
+        self.answered: Counter[str] = Counter()
         self.tuned: list[tuple[str, str]] = []
         self.left = -1
         log_probs = MaskedModel.log_probs
@@ -203,7 +203,9 @@ def test_what_is_of_other_rules_settings_or_models_is_done_again(
     assert {key for key, times in work.answered.items() if times == 1} < asked.keys()
 
     # Another model at a checkpoint, under the same name.
-    work.answered.clear(), work.tuned.clear(), capsys.readouterr()
+    work.answered.clear()
+    work.tuned.clear()
+    capsys.readouterr()
     path = model / "checkpoints" / "chck_3M" / "model.safetensors"
     weights = load_file(path)
     weights["cls.predictions.bias"] += torch.randn(len(weights["cls.predictions.bias"]))

@@ -13,8 +13,6 @@ import struct
 import zipfile
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from amlm.config.schema import DataConfig
@@ -261,8 +259,8 @@ def test_the_full_suite_of_ewok_has_known_words_only(
             [("spatial-relations", "Ali is here."), ("social-properties", "Ali is here!"),
              ("spatial-relations", "Ali and Bob aren't here.")])
     ]  # fmt: skip
-    packed = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows), packed)
+    packed, pyarrow = io.BytesIO(), pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow.parquet").write_table(pyarrow.Table.from_pylist(rows), packed)
     release.repositories[EWOK][PARQUET] = packed.getvalue()
     release.repositories[PIPELINE]["vocab.txt"] = b"ali\nis\nn't\nhere\nbob\nand\nare\n."
     folder = tmp_path / "evaluation_data" / "full_eval" / "ewok_filtered"
