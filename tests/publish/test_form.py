@@ -167,7 +167,7 @@ def test_the_command_writes_the_form_and_sends_nothing(
     (folder / "run.json").write_text('{"started": "now"}')
     (folder / "log.jsonl").write_text("".join(json.dumps(each) + "\n" for each in record.records))
     (folder / "hf" / "README.md").write_text("---\nlibrary_name: transformers\n---\n# short\n")
-    monkeypatch.setattr(submitting, "submit", lambda options: file)
+    monkeypatch.setattr(submitting, "submit", lambda options, run: file)
     evaluate(Options(model=str(folder), out=str(tmp_path), submission=str(file)))
     fields = json.loads((tmp_path / "mine.form.json").read_text())
     assert fields == json.loads(json.dumps(form_fields(record, "strict-small", file)))
