@@ -110,7 +110,7 @@ def changed_models(options: Options, folder: Path) -> set[tuple[str, str]]:
     """Revisions whose results in ``results/<model>`` are of another model than the one that is
     there now, each with ``""`` for zero-shot results or `FINETUNE`.
 
-    Each model is loaded for that. Where there is none any more, its results count.
+    Each model is loaded for that. Where none can be loaded any more, its results count.
     """
     found = set()
     for revision in ("main", *checkpoint_names(options.track)):
@@ -120,12 +120,13 @@ def changed_models(options: Options, folder: Path) -> set[tuple[str, str]]:
                 continue
             try:
                 source = find_model(options.model, revision, options.trust_remote_code)
+                if kind == FINETUNE:
+                    now = fingerprint(*load_encoder(source), unused=UNUSED)
+                else:
+                    model = load(source, "cpu", options.batch_tokens, backend=options.backend)
+                    now = model.fingerprint
             except InputError:
                 continue
-            if kind == FINETUNE:
-                now = fingerprint(*load_encoder(source), unused=UNUSED)
-            else:
-                now = load(source, "cpu", options.batch_tokens, False, options.backend).fingerprint
             if now != made_by:
                 found.add((revision, kind))
     return found
