@@ -141,6 +141,9 @@ def baseline(
 ) -> tuple[Path, Literal]:
     """The folder, and the same model for the literal evaluation."""
     monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "m"))
+    monkeypatch.syspath_prepend(tmp_path / "m")
+    for name in [each for each in sys.modules if each.startswith("transformers_modules")]:
+        monkeypatch.delitem(sys.modules, name)  # of another test's folder
     folder = tmp_path / "babylm-baseline-10m-gpt-bert-mixed"
     folder.mkdir()
     (folder / "configuration_gpt_bert.py").write_text(CONFIGURATION)
