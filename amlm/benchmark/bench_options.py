@@ -68,7 +68,7 @@ class Options:
     model: str | None = option(
         None, "suite=evaluation: a run folder or a folder in Hugging Face format"
     )
-    items: int = option(128, "suite=evaluation: items per round", ge=1)
+    items: int = option(128, "suite=evaluation or gpu: items per round of zero-shot scoring", ge=1)
     steps: int = option(300, "suite=gpu: steps of the training run, at each length", ge=20)
     minutes: float = option(12.0, "suite=gpu: time for all parts together", gt=0)
     parts: list[str] = option([], "suite=gpu: the parts to do, in their usual order; []: all")
@@ -114,7 +114,7 @@ KIT = ("steps", "minutes", "parts")
 UNUSED = {  # options that have no effect in a suite
     "none": ("data_dir", "model", "items", *KIT),
     "cpu": (*SHAPE, *STEP, "data_dir", "model", "items", *KIT),
-    "gpu": (*SHAPE, *STEP, "model", "items", "memory"),
+    "gpu": (*SHAPE, *STEP, "model", "memory"),
     "evaluation": (
         *(*SHAPE, *STEP, "tokens", "ratio", "dropout"),
         *("precision", "memory", "cache", *KIT),

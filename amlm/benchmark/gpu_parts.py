@@ -189,8 +189,15 @@ def evaluate(options: Options, lines: Lines) -> None:
         save_hugging_face(step.module.model, Path(folder))
         limit = step.config.model.max_positions
         save_tokenizer(step.data.store.tokenizer, Path(folder), limit)
-        scoring = Options(suite="evaluation", model=folder, device=device, rounds=options.rounds)
-        lines.tell(**measure_scoring(scoring))
+        scoring = Options(
+            suite="evaluation",
+            model=folder,
+            device=device,
+            rounds=options.rounds,
+            items=options.items,
+        )
+        for task, numbers in measure_scoring(scoring).items():
+            lines.tell(task=task, **numbers)
 
 
 def count(options: Options, lines: Lines) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from amlm.bench import bench
-from amlm.benchmark import scoring_speed, synthetic_text, timing
+from amlm.benchmark import synthetic_text, timing
 from amlm.benchmark.bench_options import Options
 from amlm.benchmark.gpu_parts import PARTS, VARIANTS, fastest
 from amlm.benchmark.parts import read_lines
@@ -24,7 +24,6 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     path = folder / "lines.jsonl"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synthetic_text, "WORDS", 20_000)
-        patch.setattr(scoring_speed, "PAIRS", 2)
         patch.setattr(timing, "MATRIX_SIZE", 64)
         patch.setitem(fused_attention.LARGEST_TILE, torch.float32, 256)  # interpreted faster
         bench(
@@ -32,6 +31,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
                 suite="gpu",
                 device="cpu",
                 rounds=1,
+                items=2,
                 dropout=0.0,  # slow in Triton's interpreter, and tested elsewhere
                 cache=str(folder / "cache"),
                 json=str(path),
