@@ -14,6 +14,7 @@ from amlm.config.command import Command
 from amlm.config.command_line import run
 from amlm.config.options import NEEDED, option
 from amlm.util.errors import InputError
+from amlm.util.hub import hub
 from amlm.util.terminal import say
 
 ABOUT = "Writes the models of a run as folders that plain transformers loads, with model cards."
@@ -49,8 +50,6 @@ def export(options: ExportOptions) -> list[Path]:
         InputError: no run, no model yet, a broken model, an output folder of something else, or
             a Hub that cannot be reached or a repository of something else.
     """
-    from huggingface_hub import HfApi
-
     from amlm.publish.card import LICENSE_ADVICE, find_scores, model_card
     from amlm.publish.folders import claim_output, write_models
     from amlm.publish.push import check_push, push
@@ -58,7 +57,7 @@ def export(options: ExportOptions) -> list[Path]:
     from amlm.training.read_run import read_run
 
     folder, out = Path(options.run).expanduser(), Path(options.out).expanduser()
-    api = HfApi()
+    api = hub()
     if options.push:
         check_push(options.push, api)
     record = read_run(folder)

@@ -95,12 +95,6 @@ def _check_effects(config: Config) -> None:
     if isinstance(signal, dict) and signal["_target_"].endswith(".Neural"):
         reason = "with masking/signal=neural: masks are not drawn from the table"
         unused.append(("masking", ("control",), reason))
-        unit = config.masking.unit
-        if isinstance(unit, dict) and not unit["_target_"].endswith(".Token"):
-            raise InputError(
-                "masking/signal=neural learns from the probabilities of single tokens: use "
-                "masking/unit=token, or another signal with words and spans"
-            )
     if config.slurm.submit == "none":
         names = tuple(field.name for field in fields(config.slurm) if field.name != "submit")
         unused.append(("slurm", names, "without impl=slurm"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from amlm.text.readers.hub_datasets import HUB
 from amlm.util.errors import InputError
+from amlm.util.hub import hub
 from amlm.util.look import check_no_pointer
 
 if TYPE_CHECKING:
@@ -102,10 +103,8 @@ def checkpoints(model: str, api: HfApi | None = None) -> list[str]:
 
 
 def _branches(model: str, api: HfApi | None) -> set[str]:
-    from huggingface_hub import HfApi
-
     try:
-        refs = (api or HfApi()).list_repo_refs(model)
+        refs = (api or hub()).list_repo_refs(model)
     except Exception:  # the types depend on huggingface_hub's version; loading reports the error
         return set()
     return {branch.name for branch in refs.branches}

@@ -11,7 +11,6 @@ batch is divided. A draw is cheap: three random numbers per position.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -34,7 +33,7 @@ from amlm.masking.signals import (
 )
 from amlm.masking.table import update_table
 from amlm.masking.units import Unit, unit_name
-from amlm.masking.units.grouping import edges, group
+from amlm.masking.units.grouping import chances, edges
 from amlm.masking.units.token import Token
 from amlm.tokenizers.special_tokens import SpecialIds
 from amlm.util.seeds import derived_seed
@@ -179,21 +178,17 @@ class MaskingPolicy(KeepDtype):
             edges_GL = edges(self.breaks_V[ids_GL])
             share = step / self.total_steps
             begins_GL = self.unit.begins(words_GL | edges_GL, share, generator)
-        if begins_GL is None:
-            size_GU = maskable_GL
-            q_GU = self.marginals(self._weights(ids_GL), maskable_GL, ratio)
-            selected_GL = self.sampler.select(q_GU, generator)
-        else:
-            groups = group(begins_GL | edges_GL, self._weights(ids_GL), maskable_GL, ratio)
-            size_GU = groups.size_GU
-            q_GU = self.marginals(groups.weight_GU, size_GU, ratio)
-            selected_GU = self.sampler.select(q_GU, generator, size_GU)
-            selected_GL = selected_GU.gather(1, groups.unit_GL) & maskable_GL
+            begins_GL = None if begins_GL is None else begins_GL | edges_GL
+        drawn = chances(self.marginals, self._weights(ids_GL), maskable_GL, ratio, begins_GL)
+        sizes = () if begins_GL is None else (drawn.size_GU,)
+        selected_GU = self.sampler.select(drawn.q_GU, generator, *sizes)
+        selected_GL = drawn.at_positions(selected_GU)
         inputs_GL = self.replacement.apply(
             ids_GL, selected_GL, self.special.mask, self.candidates_C, generator
         )
-        saturated = ((q_GU > 1 - 1e-9) * size_GU).sum().double() / maskable_GL.sum().clamp(min=1)
-        return Corruption(inputs_GL, selected_GL, saturated, units=begins_GL is not None)
+        certain = ((drawn.q_GU > 1 - 1e-9) * drawn.size_GU).sum().double()
+        saturated = certain / maskable_GL.sum().clamp(min=1)
+        return Corruption(inputs_GL, selected_GL, saturated, begins_GL)
 
     def _weights(self, ids_BL: Tensor) -> Tensor:
         """How readily each position is masked, relative to the others of its sequence."""
@@ -219,7 +214,7 @@ class MaskingPolicy(KeepDtype):
         ratio = self.ratio(step)
         expected = [min(count, max(ratio * count, 1.0)) for count in maskable]
         # A unit has at most the expected number of positions of its row.
-        sizes = (rows.start, max(int(max(expected)), 1)) if corruption.units else ()
+        sizes = (rows.start, max(int(max(expected)), 1)) if corruption.begins_GL is not None else ()
         labels = self.sampler.capacity(expected, *sizes)
         capacity = slots(labels, len(maskable) * ids_GL.size(1))
         return gather_rows(ids_GL, corruption, rows, capacity, self.special.mask)
@@ -233,25 +228,31 @@ class MaskingPolicy(KeepDtype):
     def learn(
         self,
         ids_GL: Tensor,
+        corruption: Corruption,
         rows: slice,
         masked: MaskedRows,
         predictions: Predictions,
-        labels: Tensor,
         step: int,
     ) -> None:
         """Gives a learned signal the predictions of one micro-batch; others ignore them.
 
         Args:
-            ids_GL, rows, masked: the global batch of the step, and the rows that were predicted.
-            labels: scalar, labels of the whole step.
+            ids_GL, corruption: the global batch of the step.
+            rows, masked: what was predicted of it.
         """
-        if isinstance(self.signal, LearnedSignal):
-            ids_RL = ids_GL[rows]
-            marginals = partial(
-                self.marginals, size_BL=self.maskable_V[ids_RL], ratio=self.ratio(step)
-            )
-            draw = Draw(ids_RL, masked.positions_M, marginals, labels, len(ids_GL))
-            self.signal.learn(self.statistics, predictions, draw)
+        if not isinstance(self.signal, LearnedSignal):
+            return
+        ids_RL, begins_GL = ids_GL[rows], corruption.begins_GL
+        begins_RL = None if begins_GL is None else begins_GL[rows]
+        maskable_RL, ratio = self.maskable_V[ids_RL], self.ratio(step)
+
+        def marginals(weight_RL: Tensor) -> Tensor:
+            drawn = chances(self.marginals, weight_RL, maskable_RL, ratio, begins_RL)
+            return drawn.at_positions(drawn.q_GU)
+
+        labels = corruption.selected_GL.sum().clamp(min=1)
+        draw = Draw(ids_RL, masked.positions_M, marginals, labels, len(ids_GL))
+        self.signal.learn(self.statistics, predictions, draw)
 
     @torch.no_grad()
     def finish_step(self, reduce: Callable[[Tensor], Tensor]) -> None:

@@ -22,7 +22,7 @@ class Corruption:
     inputs_GL: Tensor  # int64, input ids of the model
     selected_GL: Tensor  # bool, positions that carry a label
     saturated: Tensor  # scalar, fraction of maskable positions with selection probability 1
-    units: bool = False  # whether positions were selected in units of several
+    begins_GL: Tensor | None = None  # bool, where units begin; None: positions were selected singly
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ Shapes: N positions, I input features, O output features.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
@@ -18,6 +19,13 @@ from torch.autograd.function import once_differentiable
 
 _BOTH: bool = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 _FASTER: bool = _BOTH and torch.backends.cpu.get_cpu_capability() == "AVX512"
+
+# oneDNN and torch's layer above it keep what they make for each shape, by default 1,024 each, of up
+# to half a megabyte: with a falling mask ratio a run would grow by 4 MB per shape (see
+# `amlm/training/notes.md`). A step has some tens of products. Both read their variable at their
+# first use; what a user has set is kept.
+for _name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+    os.environ.setdefault(_name, "64")
 
 
 def linear(x: Tensor, weight_OI: Tensor, bias_O: Tensor) -> Tensor:

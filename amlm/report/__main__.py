@@ -10,6 +10,7 @@ from pathlib import Path
 from amlm.config.command import Command
 from amlm.config.command_line import run
 from amlm.config.options import option
+from amlm.tokenizers.parts_of_speech import TAGGERS
 from amlm.util.errors import InputError
 from amlm.util.terminal import say
 
@@ -35,6 +36,11 @@ class ReportOptions:
     )
     wandb: str | None = option(
         None, "W&B project, as <entity>/<project>, to save a dashboard in; null: none"
+    )
+    tagger: str = option(
+        "lexicon",
+        "what tells parts of speech: the built-in word list, or HanTa (pip install 'amlm[pos]')",
+        choices=TAGGERS,
     )
 
 
@@ -71,7 +77,7 @@ def write_report(options: ReportOptions) -> Path:
     """Writes the page, figures and tables; returns the path of the page.
 
     Raises:
-        InputError: no runs, two of one group and seed, or matplotlib is not installed.
+        InputError: no runs, two of one group and seed, or no matplotlib or no such tagger.
     """
     try:
         from amlm.report.plots import write_figures
@@ -85,7 +91,7 @@ def write_report(options: ReportOptions) -> Path:
     from amlm.util.files import write_aside
 
     assert options.runs is not None and options.out is not None, "see `check_report`"
-    data = read_report(options.runs, options.results)
+    data = read_report(options.runs, options.results, options.tagger)
     folder = Path(options.out).expanduser()
     tables = tables_of(data)
     figures = write_figures(data, folder / "figures")

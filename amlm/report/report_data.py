@@ -16,6 +16,7 @@ from amlm.report.curves import Curve, Points, over_seeds
 from amlm.report.run_drift import RunDrift, Vocabulary, read_drift
 from amlm.report.runs import find_folders, score_files
 from amlm.report.statistics import Estimate, Floats, estimate
+from amlm.tokenizers.parts_of_speech import check_tagger
 from amlm.training.read_run import read_run
 from amlm.util.errors import InputError
 
@@ -124,10 +125,12 @@ class Group:
 
 @dataclass(frozen=True)
 class ReportData:
-    """Attributes: groups; notes: what a reader must know first, e.g. that a group has one seed."""
+    """Attributes: groups; notes: what a reader must know first, e.g. that a group has one seed;
+    tagger: what told the parts of speech."""
 
     groups: list[Group]
     notes: list[str]
+    tagger: str = "lexicon"
 
     @property
     def runs(self) -> list[tuple[str, RunDrift]]:
@@ -155,26 +158,31 @@ def panels_of(groups: Sequence[Group]) -> dict[str, Panels]:
     }
 
 
-def read_report(patterns: Sequence[str], results: Sequence[str] = ()) -> ReportData:
+def read_report(
+    patterns: Sequence[str], results: Sequence[str] = (), tagger: str = "lexicon"
+) -> ReportData:
     """Reads runs, finished or not, and groups those that differ in their seed alone.
 
     Args:
         patterns: glob patterns of run folders, or of folders above them.
         results: folders with results of ``amlm.evaluate``. Those inside a run folder are read too.
+        tagger: tells the parts of speech, of all runs, so that they compare.
 
     Raises:
-        InputError: a pattern matches nothing, no run has trained, or two are of one group and seed.
+        InputError: a pattern matches nothing, no run has trained, two are of one group and seed, or
+            the tagger is not installed.
     """
     vocabularies: dict[str, Vocabulary] = {}
     drifts: list[RunDrift] = []
     notes = []
     scores = score_files(results)
+    check_tagger(tagger)
     for folder in find_folders(patterns):
         record = read_run(folder)
         if not (record.of_kind("train") and record.of_kind("validation")):
             notes.append(f"{folder} is left out: it has not trained yet.")
             continue
-        drifts.append(read_drift(record, [*scores, *score_files([folder])], vocabularies))
+        drifts.append(read_drift(record, [*scores, *score_files([folder])], vocabularies, tagger))
     if not drifts:
         raise InputError(f"runs={','.join(patterns)}: no run has trained yet; wait for the first")
     # A name for each result, to find its run again.
@@ -184,7 +192,7 @@ def read_report(patterns: Sequence[str], results: Sequence[str] = ()) -> ReportD
         Group(name, [by_folder[seeds[seed].run] for seed in sorted(seeds)])
         for name, seeds in sorted(grouped(named).items())
     ]
-    return ReportData(groups, [*notes, *_notes(groups)])
+    return ReportData(groups, [*notes, *_notes(groups)], tagger)
 
 
 def _notes(groups: Sequence[Group]) -> Iterator[str]:

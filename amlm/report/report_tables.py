@@ -63,7 +63,12 @@ def tables_of(data: ReportData) -> list[ReportTable]:
         *(_accuracy(data.groups, prefix, what) for prefix, what in ACCURACY.items()),
         _drift(data.groups),
         _last(data.groups, RANK, "frequency_rank", f"Mean by frequency rank {relative}"),
-        _last(data.groups, SPEECH, "part_of_speech", f"Mean by part of speech {relative}"),
+        _last(
+            data.groups,
+            SPEECH,
+            "part_of_speech",
+            f"Mean by part of speech (tagger: {data.tagger}) {relative}",
+        ),
         _last(data.groups, KIND, "kind", f"Mean by kind of token {relative}"),
         _extremes(data.groups),
     ]

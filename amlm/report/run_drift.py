@@ -18,7 +18,7 @@ from amlm.report.curves import curves_of
 from amlm.report.runs import RunResult, run_result
 from amlm.store.token_store import TokenStore
 from amlm.tokenizers.bpe import load_tokenizer
-from amlm.tokenizers.parts_of_speech import part_of_speech
+from amlm.tokenizers.parts_of_speech import parts_of_speech
 from amlm.tokenizers.surfaces import special_types, surfaces_of
 from amlm.training.record import Record, read_tables
 from amlm.util.files import sha256
@@ -74,7 +74,7 @@ class RunDrift:
 
 
 def read_drift(
-    record: RunRecord, score_files: Sequence[Path], known: dict[str, Vocabulary]
+    record: RunRecord, score_files: Sequence[Path], known: dict[str, Vocabulary], tagger: str
 ) -> RunDrift:
     """Reads the drift of a run that has at least one ``train`` and one ``validation`` record.
 
@@ -82,10 +82,11 @@ def read_drift(
         record: the run.
         score_files: see `amlm.report.runs.run_result`.
         known: vocabularies read before by digest; a new one is added.
+        tagger: tells the parts of speech.
     """
     updates = record.of_kind("mask_update")
     steps, tables_TV = read_tables(record.folder)
-    vocabulary = _vocabulary(record, known)
+    vocabulary = _vocabulary(record, known, tagger)
     curves = curves_of(record.records)
     if vocabulary:
         for name, mean_T in _means(tables_TV, vocabulary.classes):
@@ -120,7 +121,7 @@ def _means(
             yield name, tables_TV[:, chosen].mean(1, dtype=np.float64)
 
 
-def _vocabulary(record: RunRecord, known: dict[str, Vocabulary]) -> Vocabulary | None:
+def _vocabulary(record: RunRecord, known: dict[str, Vocabulary], tagger: str) -> Vocabulary | None:
     cache, content = Path(record.config["paths"]["cache"]).expanduser(), record.run["content"]
     stored = cache / content["store"]
     folders = [record.folder / "hf", *sorted((record.folder / "checkpoints").glob("chck_*"))]
@@ -136,8 +137,8 @@ def _vocabulary(record: RunRecord, known: dict[str, Vocabulary]) -> Vocabulary |
         surfaces = surfaces_of(tokenizer)
         special = special_types(tokenizer)
         classes = [
-            "special" if v in special else part_of_speech(surface)
-            for v, surface in enumerate(surfaces)
+            "special" if v in special else name
+            for v, name in enumerate(parts_of_speech(surfaces, tagger))
         ]
         counts_V = store.type_counts("train") if store else None
         known[digest] = Vocabulary(digest, tokenizer, surfaces, classes, counts_V, store)

@@ -158,6 +158,19 @@ class _RemainingMicroBatches:
         return self.stop
 
 
+@dataclass
+class _ErrorsAsValues(Dataset[Any]):
+    """For worker processes: torch would put a worker's traceback into the text of an error."""
+
+    dataset: Dataset[Any]
+
+    def __getitem__(self, index: int) -> Any:
+        try:
+            return self.dataset[index]
+        except InputError as error:
+            return error
+
+
 def _identity(batch: Any) -> Any:
     return batch
 
@@ -227,7 +240,7 @@ class TextDataModule(L.LightningDataModule):
         step = self.trainer.global_step if self.trainer else 0
         return self.plan.phase(min(step, self.plan.total_steps - 1)).length
 
-    def train_dataloader(self) -> DataLoader[StepBatch]:
+    def train_dataloader(self) -> DataLoader[Any]:
         trainer = self.trainer
         assert trainer is not None
         dataset = StepDataset(
@@ -243,7 +256,13 @@ class TextDataModule(L.LightningDataModule):
         remaining = _RemainingMicroBatches(
             trainer.global_step * self.accumulate, self.plan.total_steps * self.accumulate
         )
-        return self._loader(dataset, sampler=remaining, num_workers=self.workers)
+        served = _ErrorsAsValues(dataset) if self.workers else dataset
+        return self._loader(served, sampler=remaining, num_workers=self.workers)
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        if isinstance(batch, InputError):
+            raise batch
+        return batch
 
     def val_dataloader(self) -> DataLoader[ValidationBatch]:
         trainer = self.trainer

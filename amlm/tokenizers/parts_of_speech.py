@@ -1,14 +1,25 @@
 """Parts of speech of the types of an English vocabulary, from surface forms alone.
 
 A type has no context, so a form with several readings gets one of them (*that* is a conjunction).
-Closed classes and frequent words are listed, others guessed from suffixes and capitals; a word that
-no rule knows is a noun. Pieces that do not begin a word are a class of their own.
+Pieces that do not begin a word are a class of their own. Two taggers give the same classes:
+
+- ``lexicon``: closed classes and frequent words are listed, others guessed from suffixes and
+  capitals; a word that no rule knows is a noun;
+- ``hanta``: the most likely tag by the morphology of a word (the Hanover Tagger, Wartena 2019, with
+  the tags of the British National Corpus); an extra of the package.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+
 from amlm.tokenizers.bpe import BOUNDARY
 from amlm.tokenizers.surfaces import kind_of
+from amlm.util.errors import InputError
+
+TAGGERS = ("lexicon", "hanta")
 
 CLOSED = {
     "determiner": "a an the this these those every each either neither some any no all both half "
@@ -54,16 +65,64 @@ SUFFIXES = (  # the first that fits a word of at least two more letters
 )
 
 
-def part_of_speech(surface: str | None) -> str:
-    """The part of speech of a type; ``continuation``, ``punctuation``, ``number`` or ``byte`` if it
-    begins no word (see `amlm.tokenizers.surfaces.kind_of`)."""
+CLAWS = {  # the tags of the British National Corpus by their beginnings
+    "determiner": ("AT", "DP", "DT"),
+    "pronoun": ("PN", "EX"),
+    "preposition": ("PR", "TO"),
+    "conjunction": ("CJ",),
+    "auxiliary": ("VB", "VD", "VH", "VM", "POS"),
+    "adverb": ("AV", "XX"),
+    "interjection": ("ITJ",),
+    "number": ("CRD", "ORD"),
+    "verb": ("VV",),
+    "adjective": ("AJ",),
+    "name": ("NP",),
+}
+
+
+def check_tagger(tagger: str) -> None:
+    """Raises InputError if the package of a tagger is not installed."""
+    if tagger == "hanta" and find_spec("HanTa") is None:
+        raise InputError("tagger=hanta is not installed: pip install 'amlm[pos]'")
+
+
+def parts_of_speech(surfaces: Sequence[str | None], tagger: str = "lexicon") -> list[str]:
+    """The part of speech of each type; ``continuation``, ``punctuation``, ``number`` or ``byte`` if
+    it begins no word (see `amlm.tokenizers.surfaces.kind_of`).
+
+    Raises:
+        InputError: the tagger is not installed.
+    """
+    check_tagger(tagger)
+    tag = _by_hanta() if tagger == "hanta" else _by_lexicon
+    return [_part_of_speech(surface, tag) for surface in surfaces]
+
+
+def _part_of_speech(surface: str | None, tag: Callable[[str], str]) -> str:
     kind = kind_of(surface)
     word = "" if surface is None else surface.removeprefix(BOUNDARY)
-    if word.lower() in FORMS and (kind == "word" or word.startswith("'")):
+    return tag(word) if kind == "word" or _is_clitic(word) else kind
+
+
+def _is_clitic(word: str) -> bool:
+    return word.startswith("'") and word.lower() in FORMS
+
+
+def _by_lexicon(word: str) -> str:
+    if word.lower() in FORMS:
         return FORMS[word.lower()]
-    if kind != "word":
-        return kind
     for name, endings in SUFFIXES:
         if any(word.endswith(end) and len(word) >= len(end) + 2 for end in endings):
             return name
     return "name" if word[0].isupper() and word[1:].islower() else "noun"
+
+
+def _by_hanta() -> Callable[[str], str]:
+    model = import_module("HanTa.HanoverTagger").HanoverTagger("morphmodel_en.pgz")
+
+    def tag(word: str) -> str:
+        found = model.tag_word(word)
+        claws = found[0][0] if found else ""
+        return next((name for name, tags in CLAWS.items() if claws.startswith(tags)), "noun")
+
+    return tag

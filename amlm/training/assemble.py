@@ -37,7 +37,7 @@ from amlm.store.datamodule import TextDataModule
 from amlm.store.plan import BatchPlan, make_plan
 from amlm.store.token_store import TokenStore
 from amlm.store.words_seen import WordCounter
-from amlm.tokenizers.parts_of_speech import part_of_speech
+from amlm.tokenizers.parts_of_speech import parts_of_speech
 from amlm.tokenizers.surfaces import surfaces_of
 from amlm.training import devices
 from amlm.training.accumulators import Validation
@@ -181,7 +181,7 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
         store.type_counts("train"),
     )
     context = make_context(config, store, total_steps, model)
-    parts = [part_of_speech(surface) for surface in context.surfaces]
+    parts = parts_of_speech(context.surfaces)
     module = AdaptiveMaskedLM(
         model,
         make_policy(config, store, total_steps, context),

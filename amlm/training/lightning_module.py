@@ -120,7 +120,7 @@ class AdaptiveMaskedLM(L.LightningModule):
         # The number of labels of the whole step: those of a rank or micro-batch can differ.
         labels = corruption.selected_GL.sum().clamp(min=1)
         self.masking.observe(seen)
-        self.masking.learn(batch.ids_GL, batch.rows, rows, seen, labels, batch.step)
+        self.masking.learn(batch.ids_GL, corruption, batch.rows, rows, seen, batch.step)
         if batch.last_micro_batch:
             self.masking.finish_step(over_ranks(self.trainer))
         self.window.add(

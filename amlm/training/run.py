@@ -13,6 +13,7 @@ import torch
 
 from amlm.config.checks import check_division
 from amlm.config.schema import Config, as_dict
+from amlm.masking.signals import signal_name
 from amlm.masking.units import unit_name
 from amlm.models.build import save_hugging_face
 from amlm.store.notices import notices, shares_line
@@ -77,7 +78,7 @@ def _announce(parts: Parts, names: dict[str, str], config: Config) -> None:
     unit, switch = unit_name(module.masking.unit), getattr(module.masking.unit, "switch", 1.0)
     say(
         f"masking  {unit}s{f' until {switch:.0%} of the run' if switch < 1 else ''}, "
-        f"{type(module.masking.signal).__name__.lower()} signal, mask ratio "
+        f"{signal_name(module.masking.signal)} signal, mask ratio "
         f"{ratio(0):.2f} to {ratio(plan.total_steps):.2f}, updated every {update_every} steps"
     )
     warning = boundary_warning(store.words("train"), store.tokens("train"))

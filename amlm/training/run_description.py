@@ -28,7 +28,10 @@ from amlm.util.secrets import masked
 CONFIG_FILE = "config.yaml"
 RUN_FILE = "run.json"
 DIVERGED = "diverged"  # what a run leaves that cannot go on; it may resume at another learning rate
-PACKAGES = ("torch", "lightning", "transformers", "tokenizers", "hydra-core", "numpy", "wandb")
+PACKAGES = (
+    *("torch", "lightning", "transformers", "tokenizers", "hydra-core", "numpy", "wandb"),
+    "HanTa",  # tells parts of speech
+)
 
 
 def precision_of(options: TrainerConfig) -> str:

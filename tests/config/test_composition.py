@@ -13,7 +13,6 @@ from amlm.config.composition import composer, parse
 from amlm.config.groups import conf_dir, groups_of
 from amlm.config.options import check_ranges, options
 from amlm.config.schema import Config
-from amlm.util.errors import InputError
 
 SIX = ["mlm", "mlm_decay", "hard", "hard_decay", "soft", "soft_decay"]
 FUSIONS = [f"hard_decay_nhot_{fusion}" for fusion in ("gate", "attention", "frequency")]
@@ -197,8 +196,3 @@ def test_conf_dir_is_found_in_a_checkout_and_in_a_wheel(
     (package / "conf").mkdir(parents=True)
     monkeypatch.setattr(config_groups, "__file__", str(package / "config" / "groups.py"))
     assert conf_dir() == package / "conf"
-
-
-def test_the_neural_masker_refuses_larger_units() -> None:
-    with pytest.raises(InputError, match=r"masking/signal=neural.*single tokens.*unit=token"):
-        parse(Config, ["masking/signal=neural", "masking/unit=word"])

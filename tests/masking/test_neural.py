@@ -21,13 +21,15 @@ from amlm.masking.sampler import Systematic
 from amlm.masking.schedule import Constant
 from amlm.masking.signals import Context, Draw, Predictions
 from amlm.masking.signals.neural import Neural
+from amlm.masking.units import Unit
+from amlm.masking.units.word import Word
 from amlm.tokenizers.special_tokens import SpecialIds
 
 V, D, G, L = 40, 16, 12, 20
 HARD = 10  # types from here on are unpredictable, but for every other one
 
 
-def policy(ratio: float = 0.25, **options: Any) -> MaskingPolicy:
+def policy(ratio: float = 0.25, unit: Unit | None = None, **options: Any) -> MaskingPolicy:
     rows_VD = torch.randn(V, D, generator=torch.Generator().manual_seed(3))
     context = Context(
         torch.ones(V, dtype=torch.int64),
@@ -45,6 +47,7 @@ def policy(ratio: float = 0.25, **options: Any) -> MaskingPolicy:
         sampler=Systematic(),
         replacement=Replacement(),
         special=SpecialIds(),
+        unit=unit,
         context=context,
     )
 
@@ -55,6 +58,11 @@ def text(step: int) -> Tensor:
     return ids_GL
 
 
+def words_of(ids_GL: Tensor) -> Tensor:
+    """Two of three types begin a word."""
+    return ids_GL % 3 != 0
+
+
 def unpredictable(ids: Tensor) -> Tensor:
     return (ids >= HARD) & (ids % 2 == 0)
 
@@ -62,8 +70,7 @@ def unpredictable(ids: Tensor) -> Tensor:
 def step(masking: MaskingPolicy, number: int, sign: float = 1.0, parts: int = 1) -> None:
     """One step with losses of about 5 nats for unpredictable types and 1 for the others."""
     ids_GL = text(number)
-    corruption = masking.corrupt(ids_GL, number)
-    labels = corruption.selected_GL.sum()
+    corruption = masking.corrupt(ids_GL, number, words_of(ids_GL))
     noise_GL = torch.rand(G, L, generator=torch.Generator().manual_seed(number))
     size = G // parts
     for part in range(parts):
@@ -76,7 +83,7 @@ def step(masking: MaskingPolicy, number: int, sign: float = 1.0, parts: int = 1)
             masked.labels_M, masked.valid_M, nll_M, masked.shows_mask_M, masked.valid_M
         )
         masking.observe(seen)
-        masking.learn(ids_GL, rows, masked, seen, labels, number)
+        masking.learn(ids_GL, corruption, rows, masked, seen, number)
     masking.finish_step(lambda sums: sums)
 
 
@@ -89,11 +96,14 @@ def preference(masking: MaskingPolicy) -> float:
     return float(q_GL[hard_GL].mean() / q_GL[easy_GL].mean())
 
 
-@pytest.mark.parametrize(("sign", "low", "high"), [(1.0, 1.8, math.inf), (-1.0, 0.0, 0.55)])
+@pytest.mark.parametrize(
+    ("sign", "unit", "low", "high"),
+    [(1.0, None, 1.8, math.inf), (-1.0, None, 0.0, 0.55), (1.0, Word(), 1.8, math.inf)],
+)
 def test_a_masker_learns_a_planted_difficulty_and_not_the_reverse(
-    sign: float, low: float, high: float
+    sign: float, unit: Unit | None, low: float, high: float
 ) -> None:
-    masking = policy(lr=5e-3)
+    masking = policy(unit=unit, lr=5e-3)
     assert preference(masking) == pytest.approx(1)
     for number in range(80):
         step(masking, number, sign)
@@ -163,6 +173,50 @@ def test_the_gradient_equals_that_of_the_closed_form() -> None:
     assert float(report["baseline"]) == pytest.approx(math.log(V))
 
 
+def test_with_words_the_gradient_is_that_of_the_words_probabilities() -> None:
+    masking = policy(unit=Word(), entropy_bonus=0.0)
+    signal = masking.signal
+    assert isinstance(signal, Neural)
+    signal.weights_P += 0.1 * torch.randn(
+        len(signal.weights_P), generator=torch.Generator().manual_seed(1)
+    )
+    ids_GL = text(0)
+    drawn = masking.corrupt(ids_GL, 0, words_of(ids_GL))
+    masked = masking.rows(ids_GL, drawn, slice(0, G), [L - 1] * G, 0)
+    reward_M = torch.rand(len(masked.labels_M), generator=torch.Generator().manual_seed(2)) * 6
+    seen = Predictions(
+        masked.labels_M, masked.valid_M, reward_M, masked.shows_mask_M, masked.valid_M
+    )
+    masking.learn(ids_GL, drawn, slice(0, G), masked, seen, 0)
+
+    rewards = torch.zeros(G * L)
+    rewards[masked.positions_M[masked.valid_M]] = reward_M[masked.valid_M] - math.log(V)
+    weights_P = signal.weights_P.clone().requires_grad_()
+    w_GL = signal._weigh(ids_GL, weights_P)
+    gain, selected = torch.zeros((), dtype=torch.float64), 0
+    for g in range(G):
+        words: list[list[int]] = []
+        for i in range(1, L):  # position 0 is [CLS]; a word longer than the budget of 4 is cut
+            if i == 1 or int(ids_GL[g, i]) % 3 or len(words[-1]) == 4:
+                words.append([])
+            words[-1].append(i)
+        mean = [w_GL[g, word].mean() for word in words]
+        total = torch.stack([len(word) * w for word, w in zip(words, mean, strict=True)]).sum()
+        for word, w in zip(words, mean, strict=True):
+            log_q = (0.25 * (L - 1) * w / total).log()
+            assert float(log_q.detach()) < 0  # none saturates
+            hidden = drawn.selected_GL[g, word]
+            assert hidden.all() or not hidden.any()
+            if hidden.all():
+                gain = gain + log_q * rewards.view(G, L)[g, word].sum()
+                selected += len(word)
+    assert selected == int(drawn.selected_GL.sum())
+    (expected,) = torch.autograd.grad(-gain / selected, weights_P)
+    ours = signal.step_sums[: len(expected)]
+    assert float(expected.norm()) > 1e-2
+    torch.testing.assert_close(ours, expected.double(), rtol=1e-4, atol=1e-6)
+
+
 def test_its_updates_equal_those_of_adamw() -> None:
     signal = policy(lr=0.02).signal
     assert isinstance(signal, Neural)
@@ -179,9 +233,13 @@ def test_its_updates_equal_those_of_adamw() -> None:
         assert not signal.step_sums.any()
 
 
-@pytest.mark.parametrize("baseline", ["overall", "type"])
-def test_micro_batches_and_ranks_learn_as_one_that_saw_everything(baseline: str) -> None:
-    whole, parts = policy(baseline=baseline), policy(baseline=baseline)
+@pytest.mark.parametrize(
+    ("baseline", "unit"), [("overall", None), ("type", None), ("type", Word())]
+)
+def test_micro_batches_and_ranks_learn_as_one_that_saw_everything(
+    baseline: str, unit: Unit | None
+) -> None:
+    whole, parts = policy(unit=unit, baseline=baseline), policy(unit=unit, baseline=baseline)
     for number in range(6):
         step(whole, number)
         step(parts, number, parts=4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -100,3 +102,29 @@ def test_autocast_falls_back_to_torch() -> None:
 def test_onednn_is_used_where_available() -> None:
     x, weight, bias = _drawn(6, 24), _drawn(40, 24), _drawn(40)
     assert "_Linear" in type(linear(x, weight, bias).grad_fn).__name__
+
+
+GROWTH = """
+import torch
+from amlm.models.linear import _product
+
+def resident():  # MB
+    fields = open("/proc/self/statm").read().split()
+    return int(fields[1]) * 4096 / 1e6
+
+torch.set_num_threads(1)
+x, weight, bias = torch.randn(3_000, 32), torch.randn(100, 32), torch.zeros(100)
+grad, sizes = torch.randn(3_000, 100), []
+for rows in range(3_000, 1_600, -7):
+    _product(x[:rows], weight, bias)
+    _product(grad[:rows], weight.mT, None)
+    sizes.append(resident())
+print(sizes[-1] - sizes[60])
+"""
+
+
+@pytest.mark.skipif(not (module._BOTH and sys.platform == "linux"), reason="needs oneDNN and /proc")
+def test_what_is_kept_for_each_shape_is_bounded() -> None:
+    # 140 shapes of two products: 120 MB with the default capacities.
+    ran = subprocess.run([sys.executable, "-c", GROWTH], capture_output=True, text=True, check=True)
+    assert float(ran.stdout) < 10

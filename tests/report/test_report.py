@@ -24,7 +24,7 @@ from amlm.report.plots import relative
 from amlm.report.report_data import KIND, RANK, SPEECH, Group, ReportData, read_report
 from amlm.report.report_tables import tables_of
 from amlm.store.token_store import TokenStore
-from amlm.tokenizers.parts_of_speech import part_of_speech
+from amlm.tokenizers.parts_of_speech import parts_of_speech
 from amlm.training.record import read_tables
 from amlm.util.errors import InputError
 from tests.report.made_up_runs import make_up_run
@@ -137,16 +137,28 @@ def test_means_by_part_of_speech_are_those_of_the_types(data: ReportData, runs: 
     vocabulary = group.vocabulary
     assert vocabulary is not None
     tables = [read_tables(runs / f"hard-{seed}")[1] for seed in range(3)]
+    classes = parts_of_speech(vocabulary.surfaces)
     for name, curve in group.under(SPEECH).items():
-        types = [
-            v
-            for v, surface in enumerate(vocabulary.surfaces)
-            if surface is not None and part_of_speech(surface) == name
-        ]
+        types = [v for v, found in enumerate(classes) if found == name]
         expected = [np.mean([table[t, types].mean() for table in tables]) for t in range(4)]
         assert curve.mean == pytest.approx(expected, rel=1e-6), name
     assert {"determiner", "noun", "punctuation"} & group.under(SPEECH).keys()
     assert not {"special", "byte"} & group.under(SPEECH).keys()
+
+
+def test_another_tagger_tells_the_parts_of_speech_and_is_named(
+    data: ReportData, runs: Path
+) -> None:
+    by_hanta = read_report([str(runs)], tagger="hanta")
+    vocabulary = by_hanta.groups[0].vocabulary
+    assert vocabulary is not None
+    classes = parts_of_speech(vocabulary.surfaces, "hanta")
+    assert [c for c in vocabulary.classes if c != "special"] == [
+        name for name, c in zip(classes, vocabulary.classes, strict=True) if c != "special"
+    ]
+    for read, tagger in ((data, "lexicon"), (by_hanta, "hanta")):
+        (table,) = [each for each in tables_of(read) if each.name == "part_of_speech"]
+        assert f"(tagger: {tagger})" in table.title
 
 
 def test_ranks_are_in_order_and_relative_to_the_mask_ratio(data: ReportData) -> None:

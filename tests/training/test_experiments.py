@@ -75,6 +75,18 @@ def test_every_experiment_trains_two_steps_resumes_and_exports(
     assert result.folder.parent.name.startswith(experiment)
 
 
+def test_the_tagger_of_parts_of_speech_is_in_the_log_and_the_record(
+    tiny_run: Callable[..., Result], capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = ("trainer.max_steps=1", "masking.update_every=1")
+    result = tiny_run("experiment=pos_decay", "masking.signal.tagger=hanta", *steps)
+    assert "pos (hanta) signal" in capsys.readouterr().out
+    (update,) = [r for r in read_log(result.folder) if r["kind"] == "mask_update"]
+    assert update["signal"] == "pos (hanta)"
+    versions = json.loads((result.folder / "run.json").read_text())["versions"]
+    assert versions["HanTa"]
+
+
 def test_a_run_folder_has_the_files_of_the_readme(tiny: Callable[..., Config]) -> None:
     config = tiny(
         "experiment=hard_decay_nhot",

@@ -1,7 +1,10 @@
-"""Events of a run's health: on made-up records that go wrong, and none on records of sound runs."""
+"""Events of a run's health: on made-up records that go wrong, none on records of sound runs, and in
+a training that really goes wrong."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +15,8 @@ import torch
 from amlm.masking.table import drift
 from amlm.training.health import Health
 from amlm.training.mirrors import WandbMirror
+from amlm.training.record import read_log
+from amlm.training.run import Result
 
 
 def _events(losses: list[float], every: int = 20) -> list[tuple[int, str]]:
@@ -79,6 +84,29 @@ def test_a_collapsed_table_is_an_event(table: str, events: list[str]) -> None:
     record = {"kind": "mask_update", "vocab_size": count, **drift(table_V, first_V, first_V)}
     health = Health()
     assert [event["event"] for _ in range(3) if (event := health(record))] == events
+
+
+def test_a_training_with_a_rate_too_high_and_a_collapsed_table_has_both_events(
+    tiny_run: Callable[..., Result], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # One type in fifty is masked a thousand times as readily as the others.
+    weights = np.where(np.arange(385) % 50 == 7, 1_000.0, 1.0)
+    np.save(tmp_path / "few.npy", weights)
+    result = tiny_run(
+        *("trainer.max_steps=270", "trainer.log_every=10", "data.tokens_per_step=128"),
+        *("optimizer=adamw", "optimizer.lr=8", "optimizer.warmup=0.9", "checkpoints.every=1000"),
+        *("masking/signal=table", f"masking.signal.path={tmp_path / 'few.npy'}"),
+        *("masking.update_every=50", "masking.floor=1e-5", "model.layers=1"),
+    )
+    records = read_log(result.folder)
+    events = {r["event"]: r["step"] for r in records if r["kind"] == "health"}
+    assert events.keys() == {"masking_collapsed", "loss_rose"}
+    assert events["masking_collapsed"] == 50 and 200 < events["loss_rose"] <= 270
+    losses = [r["loss"] for r in records if r["kind"] == "train"]
+    assert min(losses) < losses[0] < losses[-1] - 1  # it learned first, and ended worse
+    said = capsys.readouterr().out
+    assert "warning: step 50: the masking distribution has collapsed" in said
+    assert "try a smaller optimizer.lr" in said
 
 
 def test_wandb_alerts_an_event() -> None:

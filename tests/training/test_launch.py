@@ -64,7 +64,8 @@ def _steps(folder: Path) -> list[int]:
 
 
 def _ours(overrides: list[str], folder: Path) -> list[BaseProcess]:
-    run = [*overrides, *STEPS, *TWO, f"run_dir={folder}"]
+    """A sweep of two runs, each in two processes."""
+    run = [*overrides, *STEPS, *TWO, f"run_dir={folder}", "seed=0,1", "-m"]
     return [forked.start(forked.train, run, output=_output(folder))]
 
 
@@ -123,15 +124,18 @@ def test_two_processes_give_the_results_of_one(
     one, folder = reference["one"], tmp_path / "two"
     for process in start(overrides, folder):
         assert forked.status(process) == 0, _output(folder).read_text()
+    folders = sorted(folder.iterdir()) if start is _ours else [folder]
+    assert len(folders) == (2 if start is _ours else 1)
+    for each in folders:
+        assert {path.name for path in each.iterdir()} - {".lock"} == COMPLETE
     found, expected = (
         [r for r in read_log(each) if r["kind"] in ("train", "validation")]
-        for each in (folder, one)
+        for each in (folders[0], one)
     )
     for ours, theirs in zip(found, expected, strict=True):
         assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-6)
-    np.testing.assert_array_equal(read_tables(folder)[1], read_tables(one)[1])
-    assert {path.name for path in folder.iterdir()} - {".lock"} == COMPLETE
-    assert [path.name for path in tmp_path.iterdir()] == ["two"]
+    np.testing.assert_array_equal(read_tables(folders[0])[1], read_tables(one)[1])
+    assert len([*tmp_path.glob("**/run.json")]) == len(folders)  # and no run anywhere else
 
 
 def test_accumulation_and_workers_give_the_same_statistics_table_and_losses(

@@ -4,11 +4,13 @@ without a network nothing is looked up, waited for or missed."""
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from amlm import evaluate
@@ -16,10 +18,11 @@ from amlm.config.schema import Config
 from amlm.evaluation.evaluate_options import Options
 from amlm.export import ExportOptions, export
 from amlm.store.identity import Content
-from amlm.store.token_store import open_store
+from amlm.store.token_store import TokenStore, open_store
 from amlm.training.run import Result
 from amlm.training.run_description import describe, mark_finished, note_resumed, wandb_id
 from amlm.training.run_folder import claim
+from amlm.util.errors import InputError
 
 SECRET = "xoxb-0123456789-abcdefghij"
 
@@ -55,6 +58,28 @@ def test_a_wandb_id_is_random_and_kept_wherever_the_folder_is(
         (tmp_path / "run").rename(tmp_path / name)
         assert wandb_id(tmp_path / name) == found[-1]
     assert found[0] != found[1], "a new run in the same place is another one"
+
+
+def test_an_id_outside_the_vocabulary_is_one_line_from_a_worker_too(
+    tiny_run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = ("trainer.max_steps=3", "data.workers=1", f"paths.cache={tmp_path / 'cache'}")
+    store = tmp_path / "cache" / "store"
+
+    def damaged(*arguments: Any, **options: Any) -> TokenStore:
+        opened = open_store(*arguments, **options)
+        ids = np.memmap(opened.folder / "train.ids", dtype=np.uint16, mode="r+")
+        ids[:] = 60_001  # after its checksum was verified
+        return TokenStore(opened.folder.rename(store))
+
+    monkeypatch.setattr("amlm.training.run.open_store", damaged)
+    with pytest.raises(InputError) as told:
+        tiny_run("experiment=hard_decay", *steps)
+    assert re.fullmatch(
+        rf"{store}/train\.ids is damaged: token [\d,]+ has id 60,001, outside the vocabulary of "
+        rf"\d+ types\. Remove {store} and repeat the command, which builds it again from the text",
+        str(told.value),
+    )
 
 
 def test_without_a_network_nothing_is_asked_or_waited_for(

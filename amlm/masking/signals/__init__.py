@@ -105,6 +105,12 @@ class LearnedSignal(PreparedSignal, Protocol):
         ...
 
 
+def signal_name(signal: Signal) -> str:
+    """A signal in lower case and what it is told by, if it has a choice: ``pos (lexicon)``."""
+    tagger = getattr(signal, "tagger", None)
+    return type(signal).__name__.lower() + (f" ({tagger})" if tagger else "")
+
+
 def uses_entropy(signal: Signal) -> bool:
     """Whether a signal asks for `Predictions.entropy_M`."""
     return bool(getattr(signal, "uses_entropy", False))

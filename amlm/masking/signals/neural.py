@@ -8,9 +8,11 @@ sequence, a step follows the gradient
 
     ∇ [ Σ_selected (r_i − b) log q_i / labels  +  entropy_bonus · mean H ]
 
-Σ over positions of ∇q is zero, so a constant b changes the variance only. A baseline per type does
-more: it removes the mean reward of each type, so that only contexts that are harder than usual for
-their type gain. It then cannot learn that a type is hard, which is why it is not the default.
+With words or spans, a position has the q of its unit, which is drawn by the mean weight of its
+pieces; the sum over labels then gives a unit the rewards of all its pieces. Σ over positions of ∇q
+is zero, so a constant b changes the variance only. A baseline per type does more: it removes the
+mean reward of each type, so that only contexts that are harder than usual for their type gain. It
+then cannot learn that a type is hard, which is why it is not the default.
 
 All parameters are one flat buffer, not a Parameter: the model's optimizer, its gradient norm and
 DDP do not see them. Shapes: V token types, B sequences, R rows of a micro-batch, L positions,

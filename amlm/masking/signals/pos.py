@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from amlm.config.options import option
 from amlm.masking.signals import Context, score_of_weights
 from amlm.masking.signals.soft import Soft
-from amlm.tokenizers.parts_of_speech import part_of_speech
+from amlm.tokenizers.parts_of_speech import TAGGERS, check_tagger, parts_of_speech
 
 
 @dataclass
@@ -22,8 +23,17 @@ class Pos(Soft):
     """Weight: the mean loss of a type's part of speech, counted as in `Soft`, with one pseudo-count
     of a uniform guess per class. Smoothing of the table makes it a running mean over windows."""
 
+    tagger: str = option(
+        "lexicon",
+        "what tells parts of speech: the built-in word list, or HanTa (pip install 'amlm[pos]')",
+        choices=TAGGERS,
+    )
+
+    def __post_init__(self) -> None:
+        check_tagger(self.tagger)
+
     def prepare(self, context: Context) -> None:
-        tags = [part_of_speech(surface) for surface in context.surfaces]
+        tags = parts_of_speech(context.surfaces, self.tagger)
         self.classes = sorted(set(tags))
         self.class_V = torch.tensor([self.classes.index(tag) for tag in tags])
 

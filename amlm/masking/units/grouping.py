@@ -1,16 +1,19 @@
-"""Groups the positions of a batch into units.
+"""Groups the positions of a batch into units, and gives units their probabilities.
 
 Shapes: G sequences, L positions, U = L slots for the units of a sequence.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from amlm.masking.marginals import target_counts
+
+Marginals = Callable[[Tensor, Tensor, float], Tensor]  # see `amlm.masking.marginals`
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ def group(begins_GL: Tensor, weight_GL: Tensor, maskable_GL: Tensor, ratio: floa
 
     Args:
         begins_GL: bool, where units begin; true at the first position of each sequence.
-        weight_GL: float32 weight of each position.
+        weight_GL: weight of each position, rounded to float32.
         maskable_GL: bool.
         ratio: the mask ratio p.
     """
@@ -51,6 +54,42 @@ def group(begins_GL: Tensor, weight_GL: Tensor, maskable_GL: Tensor, ratio: floa
     zeros_GU = torch.zeros(unit_GL.shape, dtype=torch.float64, device=unit_GL.device)
     size_GU = zeros_GU.scatter_add(1, unit_GL, maskable_GL.double())
     # Float64 holds sums of float32 weights exactly: no order of summation changes a bit.
-    weight_GL = torch.where(maskable_GL, weight_GL, 0).double()
+    weight_GL = torch.where(maskable_GL, weight_GL, 0).float().double()
     weight_GU = zeros_GU.scatter_add(1, unit_GL, weight_GL) / size_GU.clamp(min=1)
     return Groups(unit_GL, size_GU, weight_GU)
+
+
+@dataclass(frozen=True)
+class Chances:
+    """Selection probabilities of the units of each sequence."""
+
+    q_GU: Tensor  # float64
+    size_GU: Tensor  # maskable positions
+    unit_GL: Tensor | None  # int64, the unit of each position; None: each is its own
+    maskable_GL: Tensor  # bool
+
+    def at_positions(self, of_units_GU: Tensor) -> Tensor:
+        """What the unit of each position has, ``[G, L]``; 0 where nothing is maskable."""
+        if self.unit_GL is None:
+            return of_units_GU
+        return of_units_GU.gather(1, self.unit_GL) * self.maskable_GL
+
+
+def chances(
+    marginals: Marginals,
+    weight_GL: Tensor,
+    maskable_GL: Tensor,
+    ratio: float,
+    begins_GL: Tensor | None,
+) -> Chances:
+    """The probabilities at a mask ratio; differentiable with respect to the weights.
+
+    Args:
+        marginals: a rule of `amlm.masking.marginals`.
+        weight_GL, maskable_GL, ratio, begins_GL: see `group`; None: every position is a unit.
+    """
+    if begins_GL is None:
+        return Chances(marginals(weight_GL, maskable_GL, ratio), maskable_GL, None, maskable_GL)
+    groups = group(begins_GL, weight_GL, maskable_GL, ratio)
+    q_GU = marginals(groups.weight_GU, groups.size_GU, ratio)
+    return Chances(q_GU, groups.size_GU, groups.unit_GL, maskable_GL)

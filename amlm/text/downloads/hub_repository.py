@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, RepoFile, errors, snapshot_download
+from huggingface_hub import RepoFile, errors, snapshot_download
 
 from amlm.text.downloads.remote import Unreachable, check_space, conflict, path_in
 from amlm.util.errors import InputError
+from amlm.util.hub import hub
 
 # Where huggingface_hub keeps partial downloads, to resume them.
 CACHE = Path(".cache") / "huggingface"
@@ -60,7 +61,7 @@ def fetch_repository(
 def _fetch(
     repository: str, revision: str | None, folder: Path, endpoint: str | None, only: str | None
 ) -> list[int]:
-    api = HfApi(endpoint=endpoint)
+    api = hub(endpoint)
     commit = api.dataset_info(repository, revision=revision).sha
     tree = api.list_repo_tree(repository, repo_type="dataset", revision=commit, recursive=True)
     sizes = {each.path: each.size for each in tree if isinstance(each, RepoFile)}

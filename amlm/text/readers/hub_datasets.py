@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from amlm.text.readers.records import Cells, check_columns, rows, some, texts
 from amlm.text.readers.text_files import optional
 from amlm.util.errors import ENVIRONMENT_ERRNOS, InputError
+from amlm.util.hub import bound_waits, hub
 
 HUB = "hub:"
 NAME = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:/(?P<config>[^/@\s]+))?(?:@(?P<revision>[^@\s]+))?")
@@ -37,6 +38,7 @@ def _explained(name: str) -> Iterator[None]:
     """Turns whatever the libraries of the Hub raise into an `InputError` of one line."""
     from huggingface_hub import errors
 
+    bound_waits()
     unreachable = (ConnectionError, errors.LocalEntryNotFoundError)
     try:
         yield
@@ -75,10 +77,8 @@ def hub_revision(name: str) -> str:
     repo, _, revision = _parsed(name)
     if revision and COMMIT.fullmatch(revision):
         return revision
-    from huggingface_hub import HfApi
-
     with _explained(name):
-        return str(HfApi().dataset_info(repo, revision=revision).sha)
+        return str(hub().dataset_info(repo, revision=revision).sha)
 
 
 def _cells(name: str, split: str, columns: Sequence[str]) -> Cells:

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from amlm.masking.exclusions import noise_warning
+from amlm.masking.signals import signal_name
 from amlm.masking.table import drift
 from amlm.masking.units.word_weights import WordSample
 from amlm.tokenizers.surfaces import kind_of, special_types, surfaces_of
@@ -127,7 +128,7 @@ class MaskDrift(L.Callback):
             {
                 "step": update.step,
                 "unit": policy.unit_name(update.step - 1),
-                "signal": type(policy.signal).__name__.lower(),
+                "signal": signal_name(policy.signal),
                 "vocab_size": len(table_V),
                 "ratio": policy.ratio(update.step),
                 **moved,

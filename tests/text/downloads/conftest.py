@@ -36,6 +36,7 @@ class Hub(ThreadingHTTPServer):
         gated: repositories whose files other than ``README.md`` are refused.
         sent: what it sends instead, by path.
         error: status and code of every answer about the repository, if it refuses.
+        wait: further headers of these answers.
         asked: addresses that its commit was asked at.
         got: paths of files asked for.
     """
@@ -49,6 +50,7 @@ class Hub(ThreadingHTTPServer):
         self.gated: set[str] = set()
         self.sent: dict[str, bytes] = {}
         self.error: tuple[int, str] | None = None
+        self.wait: dict[str, str] = {}
         self.asked: list[str] = []
         self.got: list[str] = []
 
@@ -81,7 +83,7 @@ class Answer(BaseHTTPRequestHandler):
             self.answer(404, {"X-Error-Code": "RepoNotFound"}, b"{}")
         elif api and self.server.error:
             status, code = self.server.error
-            self.answer(status, {"X-Error-Code": code}, b"{}")
+            self.answer(status, {"X-Error-Code": code, **self.server.wait}, b"{}")
         elif api and asked in ("", "revision/v2"):
             self.server.asked.append(path)
             self.answer(200, {}, json.dumps({"id": repository, "sha": COMMIT}).encode())

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from huggingface_hub import errors
+from huggingface_hub.utils._http import http_backoff
 
 from amlm.text.downloads.download import Download, download
 from amlm.util.errors import InputError
+from amlm.util.hub import bound_waits
 from tests.text.downloads.conftest import LARGE, Hub
 
 
@@ -66,6 +69,27 @@ def test_a_refusal_gives_advice(
     with pytest.raises(InputError, match=text) as error:
         get(hub, tmp_path, "hub:owner/name@v9")
     assert "https://huggingface.co/datasets/owner/name" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "wait", [{"Retry-After": "721"}, {"RateLimit": '"api";r=0;t=721', "Retry-After": "1"}]
+)
+def test_a_server_that_asks_for_a_long_wait_is_refused_at_once(
+    hub: Hub, tmp_path: Path, wait: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    hub.error, hub.wait = (429, "TooMany"), wait
+    with pytest.raises(InputError, match=r"127\.0\.0\.1 asks to wait 721 seconds .*repeat"):
+        get(hub, tmp_path)
+    bound_waits()
+    with pytest.raises(InputError, match="asks to wait 721 seconds"):
+        http_backoff("GET", f"{hub.address}/api/datasets/owner/name")
+    assert slept == []
+    hub.wait = {"Retry-After": "720"}
+    with pytest.raises(errors.HfHubHTTPError):
+        http_backoff("GET", f"{hub.address}/api/datasets/owner/name")
+    assert slept == [721] * 5
 
 
 def test_an_unreachable_hub_is_reported(hub: Hub, tmp_path: Path) -> None:
