@@ -139,7 +139,7 @@ def test_the_exported_model_equals_the_trained_one(
     experiment: str, tiny: Callable[..., Config]
 ) -> None:
     from amlm.store.token_store import open_store
-    from amlm.training.assemble import make_module
+    from amlm.training.make_module import make_module
 
     config = tiny(f"experiment={experiment}", "trainer.max_steps=3")
     folder = train(config).folder

@@ -29,9 +29,9 @@ from amlm.models.build import to_hugging_face
 from amlm.models.deberta import DebertaV2MaskedLM
 from amlm.store.token_store import open_store
 from amlm.train import train
-from amlm.training.assemble import make_module
 from amlm.training.callbacks import word_checkpoints
 from amlm.training.checkpoint_files import newest
+from amlm.training.make_module import make_module
 from amlm.training.record import read_log
 from amlm.training.run import Result
 from amlm.util.errors import InputError
