@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amlm.config.command import Command
+from amlm.config.command import Command, Outcome
 from amlm.config.command_line import run
 from amlm.config.schema import Config
 from amlm.training.check_run import check_run
@@ -30,6 +30,7 @@ def train(config: Config) -> Result:
     from amlm.training.replay import replay
     from amlm.training.run import Result
     from amlm.training.run import run as run_training
+    from amlm.training.run_folder import recorded_content
     from amlm.training.slurm import inside_job, submit
 
     if config.trainer.replay:
@@ -38,28 +39,30 @@ def train(config: Config) -> Result:
         return Result(folder, {})
     if config.slurm.submit == "none" or inside_job():
         return run_training(config)
+    recorded_content(config)  # a run that has finished needs no job
     folder, job = submit(config)
     say(f"job      {job.job_id}, its output in {folder / 'slurm'}")
     say(f"folder   {folder}")
     return Result(folder, {})
 
 
-def train_to_objective(config: Config) -> float | None:
-    """Trains, unless this run of a sweep has finished; returns the objective, on the first rank."""
+def train_to_objective(config: Config) -> Outcome:
+    """Trains, unless this run of a sweep has finished; the outcome has its objective, on the first
+    rank."""
     from amlm.training.objective import objective
 
+    word = "finished"
     try:
         result = train(config)
     except RunFinished:
         if config.sweep is None or config.run_dir is None:
             raise
-        folder = Path(config.run_dir).expanduser()
-        say(f"skipped: already finished: {folder}")
+        word, folder = "skipped", Path(config.run_dir).expanduser()
     else:
         if not result.summary:
-            return None
+            return Outcome("submitted" if config.slurm.submit != "none" else word)
         folder = result.folder
-    return objective(folder, config.objective)
+    return Outcome(word, objective(folder, config.objective))
 
 
 COMMAND = Command(
@@ -68,6 +71,7 @@ COMMAND = Command(
     Config,
     train_to_objective,
     check_run,
+    preload="amlm.training.run",
 )
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import reduce
 from operator import getitem
 from typing import Any, NoReturn
@@ -20,26 +19,8 @@ from amlm.config.groups import groups_of
 from amlm.config.help_text import help_text
 from amlm.config.options import options
 from amlm.config.schema import Config
-from amlm.util.errors import ENVIRONMENT_ERRNOS, InputError
-from amlm.util.terminal import fail, say, survive_encoding
-
-
-@contextmanager
-def _report_errors(in_sweep: bool = False) -> Iterator[None]:
-    """Reports an error that a user can fix in one line and exits; exits silently on Ctrl-C."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except InputError as error:
-        if not in_sweep:
-            fail(error)
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        raise  # Hydra runs the rest of the sweep and fails at its end
-    except OSError as error:
-        if error.errno not in ENVIRONMENT_ERRNOS:
-            raise
-        fail(error)
+from amlm.util.errors import InputError
+from amlm.util.terminal import report_errors, say, survive_encoding
 
 
 def _parse_flags(arguments: Sequence[str]) -> argparse.Namespace:
@@ -84,6 +65,7 @@ def check_command(
 
     from amlm.config.composition import composer
     from amlm.config.overrides import to_overrides
+    from amlm.config.parallel_launchers import check_launcher
     from amlm.config.sweeps import check_sweep, place_sweep, runs, with_grid
 
     overrides = to_overrides(arguments, command.schema)
@@ -99,6 +81,7 @@ def check_command(
             overrides = with_grid(overrides, hydra.sweeper.get("params") or {})
             parsed = made.parse(overrides)
         check_sweep(parsed, multirun, hydra.runtime.choices["hydra/sweeper"])
+        check_launcher(hydra.launcher)
         if only_compose:
             return overrides
         for run_overrides in runs(parsed):
@@ -125,24 +108,6 @@ def _help(command: Command[Any], flags: argparse.Namespace, overrides: Sequence[
         return help_text(command, made.groups, values, parts)
 
 
-def _run_task(command: Command[Options], cfg: Any) -> float | None:
-    """One run: called by Hydra, once per run of a sweep."""
-    from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
-
-    from amlm.config.composition import build_options
-    from amlm.config.place import place
-
-    job = HydraConfig.get()
-    in_sweep = job.mode == RunMode.MULTIRUN
-    with _report_errors(in_sweep):
-        made = build_options(cfg, command.schema)
-        if isinstance(made, Config):
-            place(made, job, in_sweep)
-        result = command.task(made)
-        return result if isinstance(result, float) else None
-
-
 def run(command: Command[Options], arguments: Sequence[str]) -> None:
     """Runs a command with the arguments of its command line, or prints its help.
 
@@ -152,7 +117,7 @@ def run(command: Command[Options], arguments: Sequence[str]) -> None:
     if arguments and {*arguments} <= {"-h", "--help"}:
         say(help_text(command, groups_of(command.root)))
         return
-    with _report_errors():
+    with report_errors():
         _run(command, arguments)
 
 
@@ -160,6 +125,7 @@ def _run(command: Command[Options], arguments: Sequence[str]) -> None:
     import hydra
 
     from amlm.config.composition import VERSION_BASE, config_path, register
+    from amlm.config.launchers import Sweep
     from amlm.config.overrides import to_overrides
 
     flags = _parse_flags(arguments)
@@ -178,18 +144,19 @@ def _run(command: Command[Options], arguments: Sequence[str]) -> None:
         )
 
     register(command.schema, command.root)
-
-    @hydra.main(  # type: ignore[untyped-decorator]
+    sweep = Sweep(command)
+    main = hydra.main(
         version_base=VERSION_BASE, config_path=config_path(command.root), config_name=command.root
     )
-    def start(cfg: Any) -> float | None:
-        return _run_task(command, cfg)
-
     # Hydra, and the processes that Lightning starts, read sys.argv.
     # Its parser takes no flag between overrides.
     before = sys.argv
     sys.argv = [before[0], *overrides, *(each for each in arguments if each not in flags.overrides)]
     try:
-        start()
+        main(sweep)()
     finally:
         sys.argv = before
+        if sweep.runs:
+            say(sweep.summary())
+    if any(run.failed for run in sweep.runs):
+        sys.exit(1)

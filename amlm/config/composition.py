@@ -40,7 +40,7 @@ from amlm.util.secrets import check_no_secrets
 
 VERSION_BASE = "1.3"
 SETTINGS = {  # Hydra's own settings, for every command
-    "defaults": [{"override /hydra/job_logging": "stdout"}],
+    "defaults": [{"override /hydra/job_logging": "stdout"}, {"override /hydra/launcher": "serial"}],
     "hydra": {
         # A run creates its own folder, so that runs never overwrite each other.
         "output_subdir": None,
@@ -66,6 +66,9 @@ def config_path(root: str) -> str | None:
 
 def register(schema: type[Any], root: str) -> None:
     """Registers a dataclass as the schema of a root configuration."""
+    from amlm.config.parallel_launchers import register_launchers
+
+    register_launchers()
     store = ConfigStore.instance()
     store.store(name="hydra_settings", node=SETTINGS, package="_global_")
     store.store(name=f"{root}_schema", node=schema)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import socket
 import sys
 import threading
@@ -26,8 +25,8 @@ import torch
 import torch.distributed as dist
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
-from amlm.training.stopping import SIGNALS, exit_status, stopped
 from amlm.util.errors import InputError
+from amlm.util.processes import end_with_parent, kill, passed_on, status_of, stopped
 from amlm.util.terminal import survive_encoding
 
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
@@ -150,10 +149,10 @@ def start_ranks(task: Callable[[Any], Any], argument: Any, size: int) -> Any:
     for each in ranks:
         each.start()
     sender.close()
-    with _passed_on(ranks):
+    with passed_on(ranks):
         result, failed = _watch(ranks, receiver)
     if failed is not None:
-        status = _status(ranks[failed])
+        status = status_of(ranks[failed])
         if not stopped(status):
             what = "ended with status" if status < 128 else "was ended by signal"
             number = status if status < 128 else status - 128
@@ -177,7 +176,7 @@ def _as_rank(
 ) -> None:
     """A new process: takes its place, runs the task, and reports to the process that started it."""
     os.setpgid(0, 0)  # Ctrl-C reaches the starting process alone, which passes it on
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size}
     os.environ.update({name: str(value) for name, value in place.items()})
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
@@ -190,37 +189,6 @@ def _as_rank(
         result = error
     if rank == 0:
         sender.send(result)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(exit_status(signal.SIGKILL))
-
-
-@contextmanager
-def _passed_on(ranks: list[Any]) -> Iterator[None]:
-    """Passes signals on to all ranks; a second Ctrl-C ends them and this process at once."""
-    interrupts = 0
-
-    def pass_on(signum: int, _: Any) -> None:
-        nonlocal interrupts
-        interrupts += signum == signal.SIGINT
-        if interrupts > 1:
-            _kill(ranks)
-            os._exit(exit_status(signal.SIGINT))
-        for each in ranks:
-            if each.is_alive():
-                os.kill(each.pid, signum)
-
-    before = {signum: signal.signal(signum, pass_on) for signum in SIGNALS}
-    try:
-        yield
-    finally:
-        _kill(ranks)
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
 
 
 def _watch(ranks: list[Any], receiver: Connection) -> tuple[Any, int | None]:
@@ -237,25 +205,13 @@ def _watch(ranks: list[Any], receiver: Connection) -> tuple[Any, int | None]:
         if bad and failed is None:
             # Of two that ended at once, the one that a signal ended is the cause.
             failed = min(bad, key=lambda i: ranks[i].exitcode >= 0)
-            if not stopped(_status(ranks[failed])):  # else they save, and end by themselves
+            if not stopped(status_of(ranks[failed])):  # else they save, and end by themselves
                 deadline = time.monotonic() + GRACE
         if isinstance(result, Exception):
             deadline = min(deadline, time.monotonic() + GRACE)
         if time.monotonic() > deadline:
-            _kill(ranks)
+            kill(ranks)
     if waiting and receiver.poll():
         with suppress(EOFError):
             result = receiver.recv()
     return result, None if isinstance(result, Exception) else failed
-
-
-def _status(process: Any) -> int:
-    code = int(process.exitcode)
-    return code if code >= 0 else exit_status(-code)
-
-
-def _kill(ranks: list[Any]) -> None:
-    for each in ranks:
-        if each.exitcode is None:
-            each.kill()
-            each.join()

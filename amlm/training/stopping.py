@@ -9,18 +9,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
-# SIGHUP: the terminal is gone; SIGUSR1, SIGUSR2: what schedulers send before the time is up.
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP)
-
-
-def exit_status(signum: int) -> int:
-    """The exit status of a process that a signal ended, as shells give it."""
-    return 128 + signum
-
-
-def stopped(status: int) -> bool:
-    """Whether an exit status says that a signal stopped a run."""
-    return status in [exit_status(signum) for signum in SIGNALS]
+from amlm.util.processes import SIGNALS, exit_status
 
 
 class Stopped(SystemExit):

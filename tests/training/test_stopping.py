@@ -16,7 +16,8 @@ from amlm.config.schema import Config
 from amlm.train import train
 from amlm.training.callbacks.metrics import Metrics
 from amlm.training.checkpoint_files import newest
-from amlm.training.stopping import SIGNALS, Stopped, StopRequest
+from amlm.training.stopping import Stopped, StopRequest
+from amlm.util.processes import SIGNALS
 
 STEPS = (
     "experiment=hard_decay",
