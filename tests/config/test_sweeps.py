@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from amlm.config import sweeps
 from amlm.config.command import Command
 from amlm.config.command_line import check_command, run
 from amlm.config.composition import composer
+from amlm.config.groups import conf_dir
 from amlm.config.options import option
 from amlm.config.place import place
 from amlm.config.schema import Config
@@ -233,3 +235,28 @@ def test_both_ends_of_an_interval_are_checked(override: str, part: str) -> None:
             ["hydra/sweeper=optuna", override],
             multirun=True,
         )
+
+
+def _named(name: str) -> tuple[list[list[str]], set[str]]:
+    """The runs of a named sweep, and the experiments among them."""
+    overrides = check_command(TRAIN, [f"sweep={name}", "seed=0"])
+    found = runs_of(*overrides)
+    chosen = {each for run in found for each in run if each.startswith("experiment=")}
+    return found, {each.partition("=")[2] for each in chosen}
+
+
+SWEEPS = {"paper_grid": 12, "decay": 8, "scoring": 8, "units": 7, "nhot": 5, "controls": 6}
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_run_of_a_named_sweep_is_valid(name: str) -> None:
+    found, experiments = _named(name)  # of one seed: the others differ in nothing else
+    assert len(found) == SWEEPS[name]
+    grid = yaml.safe_load((conf_dir() / "sweep" / f"{name}.yaml").read_text())["hydra"]["sweeper"]
+    assert grid["params"]["seed"] == "0,1,2"
+    if name == "paper_grid":  # the product, and no more
+        scoring, decay, nhot = ("mlm", "hard", "soft"), ("", "_decay"), ("", "_nhot")
+        assert experiments == {"".join(each) for each in product(scoring, decay, nhot)}
+    if name == "controls":  # the table that `frozen` needs is made before
+        order = grid["params"]["experiment"].split(",")
+        assert order[-1] == "frozen" and list(grid["params"]) == ["experiment", "seed"]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from amlm.config.run_schema import TrainerConfig
 from amlm.training import devices
+from amlm.training.objective import objective
 from amlm.util.errors import InputError
 
 COMPLETE = {"config.yaml", "run.json", "log.jsonl", "tables.f32", "checkpoints", "hf"}
@@ -49,7 +53,8 @@ def test_an_extended_sweep_trains_only_the_new_runs(
     assert {name.split(",")[1] for name in first} == {"seed=3", "seed=4"}
     stamps = {name: (tmp_path / "mine" / name / "run.json").stat().st_mtime_ns for name in first}
     printed = sweep("seed=5,4,3")
-    assert printed.count("skipped: ") == 2
+    assert printed.count(" skipped, it had finished: seed=") == 2
+    assert "sweep    3 runs: 1 finished, 2 skipped\n" in printed
     assert len(_names(tmp_path / "mine")) == 3
     assert all(
         (tmp_path / "mine" / name / "run.json").stat().st_mtime_ns == stamp
@@ -83,3 +88,42 @@ def test_a_missing_gpu_is_reported_before_any_work(
     assert ended.value.code == 2
     assert "use impl=cpu" in capsys.readouterr().err
     assert not (tmp_path / "outputs").exists()
+
+
+def test_optuna_finds_the_lowest_objective_of_real_trainings(
+    command_here: Callable[..., None], tmp_path: Path
+) -> None:
+    command_here(
+        *("-m", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1"),
+        *("hydra.sweeper.sampler.seed=1", f"hydra.sweep.dir={tmp_path / 'study'}"),
+        *("optimizer.lr=tag(log,interval(1e-3,1e-1))", f"run_dir={tmp_path / 'mine'}"),
+        *("trainer.max_steps=2", "optimizer=adamw"),
+    )
+    losses = {
+        OmegaConf.load(folder / "config.yaml").optimizer.lr: objective(folder, "validation/loss")
+        for folder in (tmp_path / "mine").iterdir()
+    }
+    best = OmegaConf.load(tmp_path / "study" / "optimization_results.yaml")
+    assert len(losses) == 2 and best.best_value == min(losses.values())
+    assert losses[best.best_params["optimizer.lr"]] == best.best_value
+
+
+def test_a_sweep_of_jobs_submits_only_what_has_not_finished(
+    command_here: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = ("trainer.max_steps=1", f"run_dir={tmp_path / 'mine'}", "-m")
+    command_here("seed=3", *steps)
+    jobs = ("impl=slurm", "slurm.submit=local", "trainer.accelerator=cpu")
+    capsys.readouterr()
+    command_here("seed=3,4", *jobs, *steps)
+    assert "sweep    2 runs: 1 skipped, 1 submitted\n" in capsys.readouterr().out
+    (new,) = (path for path in (tmp_path / "mine").iterdir() if "seed=4" in path.name)
+    deadline = time.monotonic() + 300
+    while not (run := _description(new)).get("finished"):
+        assert time.monotonic() < deadline, run
+        time.sleep(0.2)
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    path = folder / "run.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
