@@ -19,10 +19,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from amlm.training.callbacks.progress import Progress, time_left
+from amlm.training.callbacks.progress import Progress
 from amlm.training.callbacks.word_checkpoints import WordCheckpoints
 from amlm.training.record import Record
 from amlm.training.stopping import StopRequest
+from amlm.util.terminal import duration
 
 
 def live_console() -> Console | None:
@@ -129,7 +130,7 @@ class LiveView(Progress):
 
     def panel(self, step: int, left: float | None = None) -> RenderableType:
         """The state after ``step`` completed steps, with ``left`` seconds left, if known."""
-        known = [] if left is None else [time_left(left)]
+        known = [] if left is None else [f"{duration(left)} left"]
         rows = {**state_of(self.run_log.latest), "words": self._words(step)}
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_row(Text("step", style="dim"), ", ".join([self.position(step), *known]))

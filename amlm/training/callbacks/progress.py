@@ -13,7 +13,7 @@ from amlm.training.callbacks import StepCallback
 from amlm.training.lightning_module import AdaptiveMaskedLM
 from amlm.training.run_log import RunLog
 from amlm.util.progress_bar import MINUTE, Timer
-from amlm.util.terminal import say
+from amlm.util.terminal import duration, say
 
 
 @dataclass(eq=False)
@@ -45,11 +45,6 @@ class Progress(StepCallback):
         return f"{step:,} of {self.total_steps:,} ({step / self.total_steps:.0%})"
 
 
-def time_left(seconds: float) -> str:
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min left" if hours else f"{minutes} min left"
-
-
 class ProgressLines(Progress):
     """Prints a line every minute, for files and pipes."""
 
@@ -64,4 +59,4 @@ class ProgressLines(Progress):
         if train := self.run_log.latest.get("train"):
             parts.append(f"loss {train['loss']:.2f}, accuracy {train['accuracy']:.1%}")
             parts.append(f"{train['tokens_per_second']:,.0f} tokens/s")
-        return ", ".join([*parts, time_left(left)])
+        return ", ".join([*parts, f"{duration(left)} left"])
