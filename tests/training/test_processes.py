@@ -109,13 +109,18 @@ def test_optuna_finds_the_lowest_objective_of_real_trainings(
 
 
 def test_a_sweep_of_jobs_submits_only_what_has_not_finished(
-    command_here: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command_here: Callable[..., None],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    steps = ("trainer.max_steps=1", f"run_dir={tmp_path / 'mine'}", "-m")
-    command_here("seed=3", *steps)
     jobs = ("impl=slurm", "slurm.submit=local", "trainer.accelerator=cpu")
+    steps = (*jobs, "trainer.max_steps=1", f"run_dir={tmp_path / 'mine'}", "-m")
+    with monkeypatch.context() as patch:
+        patch.setenv("SLURM_JOB_ID", "1")  # in a job it just runs
+        command_here("seed=3", *steps)
     capsys.readouterr()
-    command_here("seed=3,4", *jobs, *steps)
+    command_here("seed=3,4", *steps)
     assert "sweep    2 runs: 1 skipped, 1 submitted\n" in capsys.readouterr().out
     (new,) = (path for path in (tmp_path / "mine").iterdir() if "seed=4" in path.name)
     deadline = time.monotonic() + 300
