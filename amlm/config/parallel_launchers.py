@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from importlib.util import find_spec
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
 
 from amlm.config.command import Outcome
 from amlm.config.launchers import Job, Serial, attempt, ended_with
@@ -26,7 +30,7 @@ from amlm.util.errors import InputError
 from amlm.util.processes import end_with_parent, output_in, passed_on, status_of
 from amlm.util.terminal import fail, survive_encoding
 
-PLUGINS = "hydra_plugins.amlm_launchers"
+PLUGINS = "hydra_plugins.amlm"  # Hydra accepts only launchers of its plugins' package
 # Options of the launchers, under `hydra.launcher`.
 OPTIONS: dict[str, dict[str, Any]] = {
     "serial": {},
@@ -37,10 +41,21 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def register_launchers() -> None:
-    """Makes the choices of ``hydra/launcher``, for `hydra_plugins.amlm_launchers`."""
-    for name, defaults in OPTIONS.items():
-        node = {"_target_": f"{PLUGINS}.{name.title()}", **defaults}
-        ConfigStore.instance().store(group="hydra/launcher", name=name, node=node)
+    """Makes the choices of ``hydra/launcher``, and the module in which Hydra looks for them."""
+    package, _, name = PLUGINS.rpartition(".")
+    try:  # of other plugins
+        parent = import_module(package)
+    except ModuleNotFoundError:
+        parent = sys.modules.setdefault(package, ModuleType(package))
+    module = sys.modules.setdefault(PLUGINS, ModuleType(PLUGINS))
+    setattr(parent, name, module)
+    for launcher in (Serial, Parallel, Ray):
+        name = launcher.__name__
+        node = {"_target_": f"{PLUGINS}.{name}", **OPTIONS[name.lower()]}
+        ConfigStore.instance().store(group="hydra/launcher", name=name.lower(), node=node)
+        if not hasattr(module, name):
+            setattr(module, name, type(name, (launcher,), {"__module__": PLUGINS}))
+            Plugins.instance().register(getattr(module, name))
 
 
 def check_launcher(launcher: Any) -> None:
