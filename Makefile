@@ -16,11 +16,11 @@ help:  ## list the targets
 	@echo 'ARGS are passed on: make train ARGS="experiment=soft_decay seed=1"'
 
 # PIP_ARGS choose where pip looks for torch, for example for a build for the processor alone. Its
-# version is fixed in constraints.txt; everything else has its version and hashes in the lock.
+# version and triton's are fixed in constraints.txt; everything else has version and hashes in the lock.
 $(VENV)/.ready: pyproject.toml constraints.txt requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt torch "triton; sys_platform == 'linux'"
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
@@ -52,7 +52,7 @@ check: lint types test  ## all that continuous integration runs
 lock: setup  ## write requirements.lock anew; versions stay but with ARGS=--upgrade
 	$(BIN)/uv pip compile pyproject.toml --extra dev --constraint constraints.txt $(ARGS) \
 		--universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
-		--no-emit-package torch --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+		--no-emit-package torch --no-emit-package triton --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
 		--quiet --output-file requirements.lock
 
 wheel: setup  ## build a wheel into dist/
