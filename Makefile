@@ -16,11 +16,13 @@ help:  ## list the targets
 	@echo 'ARGS are passed on: make train ARGS="experiment=soft_decay seed=1"'
 
 # PIP_ARGS choose where pip looks for torch, for example for a build for the processor alone. Its
-# version and triton's are fixed in constraints.txt; everything else has version and hashes in the lock.
+# version and that of triton, which builds for CUDA bring, are fixed in constraints.txt; everything else
+# has its version and hashes in the lock.
 $(VENV)/.ready: pyproject.toml constraints.txt requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt torch "triton; sys_platform == 'linux'"
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt "triton; sys_platform == 'linux'"
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
