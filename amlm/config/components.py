@@ -35,13 +35,15 @@ MASKING_PARTS = {
     "replacement": ("apply",),
 }
 CALLBACK = ("on_train_batch_end",)
-# Lightning's callbacks that would change the steps of a run, which are planned before it starts.
+# Lightning's callbacks that a run cannot have: why, and what to do instead.
+PLANNED = "would change the steps of a run, which are planned before it starts"
 UNFIT = {
-    "GradientAccumulationScheduler": "set trainer.accumulate",
-    "BatchSizeFinder": "set data.tokens_per_step and trainer.accumulate",
-    "LearningRateFinder": "compare values of optimizer.lr in a sweep",
-    "StochasticWeightAveraging": "use EMAWeightAveraging, which needs no epochs",
-    "BaseFinetuning": "train all of the model",
+    "GradientAccumulationScheduler": (PLANNED, "set trainer.accumulate"),
+    "BatchSizeFinder": (PLANNED, "set data.tokens_per_step and trainer.accumulate"),
+    "LearningRateFinder": (PLANNED, "compare values of optimizer.lr in a sweep"),
+    "StochasticWeightAveraging": (PLANNED, "use EMAWeightAveraging, which needs no epochs"),
+    "BaseFinetuning": (PLANNED, "train all of the model"),
+    "SpikeDetection": ("fails when a run resumes", "see the health records, which report spikes"),
 }
 
 
@@ -89,10 +91,8 @@ def resolve(target: str, where: str, packages: Sequence[str], needs: Sequence[st
         )
     for name in (base.__name__ for base in found.__mro__ if base.__module__.startswith(OURS[1])):
         if name in UNFIT:
-            raise InputError(
-                f"{where}._target_={target} would change the steps of a run, which are planned "
-                f"before it starts: leave it out and {UNFIT[name]}"
-            )
+            why, instead = UNFIT[name]
+            raise InputError(f"{where}._target_={target} {why}: leave it out and {instead}")
     # Not hasattr: every class has __call__, from its metaclass.
     if not all(any(name in vars(base) for base in found.__mro__) for name in needs):
         raise InputError(

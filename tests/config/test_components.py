@@ -200,6 +200,12 @@ def test_a_schedule_whose_instances_are_not_callable_is_refused() -> None:
         check_command(TRAIN, ["masking.schedule._target_=amlm.masking.signals.hard.Hard"])
 
 
+def test_a_callback_that_cannot_be_resumed_is_refused() -> None:
+    target = "callbacks.mine._target_=lightning.pytorch.callbacks.SpikeDetection"
+    with pytest.raises(InputError, match=f"{target} fails when a run resumes: .*health records"):
+        check_command(TRAIN, [target])
+
+
 @pytest.mark.parametrize(
     ("name", "instead"),
     [

@@ -57,11 +57,9 @@ def test_every_experiment_trains_two_steps_resumes_and_exports(
         return tiny(f"experiment={experiment}", *steps, other, *folder)
 
     result = train(config())
-    # Their own tests resume these: test_units.py, test_export.py.
-    if not any(part in experiment for part in ("nhot", "word", "span")):
-        stopped = f"run_dir={tmp_path / 'stopped'}"
-        interrupt(config(stopped), 2)
-        same_run(train(config(stopped)).folder, result.folder)
+    stopped = f"run_dir={tmp_path / 'stopped'}"
+    interrupt(config(stopped), 2)
+    same_run(train(config(stopped)).folder, result.folder)
     AutoModelForMaskedLM.from_pretrained(result.folder / "hf")
 
     records = read_log(result.folder)
