@@ -7,6 +7,7 @@ error says how to quote it.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -92,7 +93,9 @@ def _to_override(argument: str, known: Mapping[str, str]) -> str:
     if not re.fullmatch(r"[+~]*[\w./@-]+", key):
         raise InputError(f"{argument!r} is not of the form option=value")
     name = key.lstrip("+~")
-    if value[:1] in MARKS or value[-1:] in "'\"" or "," in value:
+    marked = value[:1] in MARKS or value[-1:] in "'\"" or "," in value
+    # The folder of a sweep's run: experiment=mlm,seed=0.
+    if marked and not (known.get(name, "").startswith("str") and os.path.exists(value)):  # noqa: PTH110
         raise InputError(f"{name}={value} cannot be read: {how_to_quote(name, value)}")
     quoted = value.replace("\\'", "\\\\'").replace("'", "\\'")
     return f"{key}='{quoted}'"

@@ -86,6 +86,8 @@ def sweep_key(overrides: Iterable[str], experiment: str | None, seed: int) -> st
     others = sorted(given.keys() - {"experiment", "seed"})
     order = ["experiment", "seed", *others]  # a long name loses its end
     parts = [f"{key}={given[key]}" for key in order if not NOT_IN_KEY.match(key)]
+    # Official result folders are named by what stands before the last dot of a model's folder.
+    parts = [part.replace(".", "_") for part in parts]
     text = ",".join(parts)
     clean = ",".join(_clean(part) for part in parts)
     return shortened(clean, distinct=text) if clean != text else shortened(clean)

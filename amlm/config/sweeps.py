@@ -36,10 +36,12 @@ def place_sweep(overrides: Sequence[str], named: Sequence[str], multirun: bool) 
     if (name := given.get("sweep")) is None or name == "null":
         return list(overrides)
     if name not in named:
-        if not multirun:
+        swept = multirun and any("," in each or "(" in each for each in overrides)
+        if not swept:
             raise InputError(
                 f"sweep={name} is not a named sweep{nearest(name, named)}: one of "
-                f"{', '.join(named)}. With --multirun it names a sweep of your own"
+                f"{', '.join(named)}. With --multirun and values to sweep over it names "
+                "a sweep of your own"
             )
         if not re.fullmatch(r"\w[\w.-]*", name):
             raise InputError(f"sweep={name} names a folder: use letters, digits, _, - and .")

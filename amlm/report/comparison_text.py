@@ -69,7 +69,8 @@ def claim(row: Row, metric: str, baseline: str, comparisons: int) -> str:
     """What the data support about one difference, in a sentence or two."""
     difference = row.difference
     assert difference is not None
-    size = f"{_number(abs(difference.mean), metric)} {unit(metric)}".strip()
+    units = {"%": "points"}.get(unit(metric), unit(metric))
+    size = f"{_number(abs(difference.mean), metric)} {units}".strip()
     direction = "higher" if difference.mean > 0 else "lower"
     subject = f"{metric}: {row.group}"
     if difference.p is None or row.p is None:
@@ -77,7 +78,7 @@ def claim(row: Row, metric: str, baseline: str, comparisons: int) -> str:
             return f"{subject} and {baseline} have the same values in every pair of runs."
         return (
             f"{subject} is {size} {direction} than {baseline} in the runs at hand. Nothing follows "
-            "for other seeds: two per group are the least."
+            "for other seeds: at least two seeds per group are needed."
         )
     evidence = (
         f"{LEVEL:.0%} interval {_interval(difference.low, difference.high, metric, sign=True)}"
@@ -96,7 +97,7 @@ def claim(row: Row, metric: str, baseline: str, comparisons: int) -> str:
     smallest = _number(difference.detectable(comparisons), metric)
     return (
         f"{subject} and {baseline}: the data do not show a difference ({size} {direction}; "
-        f"{evidence}). With these seeds, {smallest} {unit(metric)}".rstrip()
+        f"{evidence}). With these seeds, {smallest} {units}".rstrip()
         + f" would have been found with {POWER:.0%} power; {needed}."
     )
 
@@ -126,8 +127,8 @@ def legend(found: Comparison) -> str:
     return (
         f"Means over seeds; SD: standard deviation over seeds; intervals: {LEVEL:.0%}. Differences "
         f"are from {found.baseline}, paired by seed where possible. p: Holm's correction for "
-        f"{found.comparisons} comparisons, to which what is said of power holds too. ratio: mean "
-        "realised mask ratio."
+        f"{found.comparisons} comparisons; power is that of a test corrected in the same way. "
+        "ratio: mean realised mask ratio."
     )
 
 

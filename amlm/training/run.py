@@ -174,7 +174,8 @@ def _run_in_folder(config: Config, parts: Parts, claimed: RunFolder, ranks: Rank
     except (KeyboardInterrupt, SystemExit):
         if has_checkpoint(claimed.path):
             with suppress(OSError):  # the terminal is gone
-                say(f"stopped; to resume: the same command with run_dir={claimed.path}")
+                how = "" if config.sweep else f" with run_dir={claimed.path}"
+                say(f"stopped; to resume: the same command{how}")
         raise
     except OSError as error:
         if error.errno not in ENVIRONMENT_ERRNOS:

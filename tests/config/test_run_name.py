@@ -72,7 +72,7 @@ def test_a_long_name_is_truncated_and_stays_distinct() -> None:
 
 def test_sweep_key_does_not_depend_on_the_order_of_overrides() -> None:
     one = sweep_key(["seed=3", "optimizer.lr=0.1", "experiment=mlm"], "mlm", 3)
-    assert one == "experiment=mlm,seed=3,optimizer.lr=0.1"
+    assert one == "experiment=mlm,seed=3,optimizer_lr=0_1"
     assert sweep_key(["optimizer.lr=0.1", "seed=3"], "mlm", 3) == one
 
 
@@ -91,6 +91,13 @@ def test_sweep_key_ignores_paths_and_loggers() -> None:
         "components=[mylab]",
     ]
     assert sweep_key(more, "mlm", 1) == "experiment=mlm,seed=1"
+
+
+def test_a_sweep_key_has_no_dot() -> None:
+    # What stands after a dot is no part of the folder of official results.
+    assert sweep_key(["trainer.max_steps=20", "optimizer.lr=0.1"], "mlm", 0) == (
+        "experiment=mlm,seed=0,optimizer_lr=0_1,trainer_max_steps=20"
+    )
 
 
 def test_sweep_keys_that_clean_to_the_same_text_differ() -> None:

@@ -158,6 +158,8 @@ def test_multirun_names_a_sweep_of_ones_own() -> None:
         check_command(TRAIN, ["seed=0,1", "sweep=a/b"], multirun=True)
     with pytest.raises(InputError, match=r"sweep=stduy is not a named sweep \(did you mean study"):
         check_command(TRAIN, ["sweep=stduy"])
+    with pytest.raises(InputError, match=r"With --multirun and values to sweep over"):
+        check_command(TRAIN, ["sweep=stduy", "seed=1"], multirun=True)
 
 
 def placed(*overrides: str) -> Config:

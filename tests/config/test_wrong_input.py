@@ -116,6 +116,17 @@ def test_train_reports_values_that_do_not_fit(override: str, part: str) -> None:
         check_command(TRAIN, [override])
 
 
+def test_a_folder_that_exists_needs_no_quotes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("multirun/experiment=mlm,seed=0")
+    with pytest.raises(InputError, match="cannot be read"):
+        check_command(SMALL, [f"out={folder}"])
+    folder.mkdir(parents=True)
+    check_command(SMALL, [f"out={folder}"])
+
+
 def test_sequence_length_must_replace_every_epoch() -> None:
     with pytest.raises(InputError, match="from epoch 5 on"):
         check_command(TRAIN, ["scale=paper", "data.sequence_length={0: 128}"])

@@ -66,7 +66,7 @@ def test_a_clear_difference_is_claimed_with_its_interval_and_corrected_p_value()
     assert second.p > second.difference.p
     accuracy, loss = claims_of(found, "hard")
     assert accuracy.startswith(
-        "accuracy: hard is 1.96 % higher than mlm (95% interval +1.79 to +2.13"
+        "accuracy: hard is 1.96 points higher than mlm (95% interval +1.79 to +2.13"
     )
     assert "over 5 paired seeds; p < 0.001, corrected for 4 comparisons" in accuracy
     assert loss.startswith("loss: hard is 0.196 nats lower than mlm")
@@ -75,7 +75,7 @@ def test_a_clear_difference_is_claimed_with_its_interval_and_corrected_p_value()
 def test_where_nothing_is_shown_power_and_seeds_needed_are_said() -> None:
     found = compare([*PLAIN, *SAME], "mlm", ["accuracy"])
     (claim,) = text.claims(found)
-    assert "the data do not show a difference (0.02 % higher" in claim
+    assert "the data do not show a difference (0.02 points higher" in claim
     assert "would have been found with 80% power" in claim
     assert "seeds per group would show a difference of this size" in claim or "thousand" in claim
 
@@ -84,7 +84,9 @@ def test_one_seed_has_no_interval_and_the_reason_is_said() -> None:
     found = compare([*PLAIN[:1], *BETTER], "mlm", ["accuracy"])
     assert "mlm has one seed: no interval can be given" in found.notes[0]
     (claim,) = text.claims(found)
-    assert claim.endswith("Nothing follows for other seeds: two per group are the least.")
+    assert claim.endswith(
+        "Nothing follows for other seeds: at least two seeds per group are needed."
+    )
     assert found.tables[0].rows[1].p is None
     assert text.cells(found.tables[0])[1][3:5] == ["-", "-"]
 
