@@ -133,7 +133,7 @@ def test_the_effect_that_a_claim_says_would_be_found_has_power_80_percent(metric
     base = np.tile([33.0, 34, 33, 35, 33], (metrics, 1))
     study = compare([*group("mlm", base), *group("hard", base + difference_S)], "mlm")
     claim = claims(study)[0]
-    smallest = float(re.findall(r"With these seeds, ([\d.]+) % would", claim)[0])
+    smallest = float(re.findall(r"With these seeds, ([\d.]+) points would", claim)[0])
     error, level = difference_S.std(ddof=1) / math.sqrt(SEEDS), 0.05 / metrics
     limit = stats.t.isf(level / 2, SEEDS - 1)
     power = stats.nct.sf(limit, SEEDS - 1, smallest / error)
