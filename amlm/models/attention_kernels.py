@@ -34,6 +34,13 @@ def _first(n, batch, length, HEADS: tl.constexpr, SIZE: tl.constexpr):
 
 
 @triton.jit
+def _place(rows, e, length, HEADS: tl.constexpr, SIZE: tl.constexpr):
+    """Offsets of the vectors of some rows within a head and sequence, and which numbers exist."""
+    at = rows[:, None] * (HEADS * SIZE) + e[None, :]
+    return at, (rows < length)[:, None] & (e < SIZE)[None, :]
+
+
+@triton.jit
 def _scores(
     q_ME, k_NE, i, j, c2p, p2c, padding, n,
     batch, length, scale,
@@ -81,16 +88,14 @@ def forward(
     n = tl.program_id(1)
     i, e = tl.program_id(0) * M + tl.arange(0, M), tl.arange(0, E)
     first = _first(n, batch, length, HEADS, SIZE)
-    at_ME = i[:, None] * (HEADS * SIZE) + e[None, :]
-    inside_ME = (i < length)[:, None] & (e < SIZE)[None, :]
+    at_ME, inside_ME = _place(i, e, length, HEADS, SIZE)
     q_ME = tl.load(q + first + at_ME, mask=inside_ME, other=0.0)
     best_M = tl.full([M], -1e30, tl.float32)  # finite: a row may have no key to attend to
     sum_M = tl.zeros([M], tl.float32)
     out_ME = tl.zeros([M, E], tl.float32)
     for first_key in range(0, length, N):
         j = first_key + tl.arange(0, N)
-        at_NE = j[:, None] * (HEADS * SIZE) + e[None, :]
-        inside_NE = (j < length)[:, None] & (e < SIZE)[None, :]
+        at_NE, inside_NE = _place(j, e, length, HEADS, SIZE)
         k_NE = tl.load(k + first + at_NE, mask=inside_NE, other=0.0)
         v_NE = tl.load(v + first + at_NE, mask=inside_NE, other=0.0)
         scores = _scores(
@@ -156,8 +161,7 @@ def backward_queries(
     n = tl.program_id(1)
     i, e = tl.program_id(0) * M + tl.arange(0, M), tl.arange(0, E)
     first = _first(n, batch, length, HEADS, SIZE)
-    at_ME = i[:, None] * (HEADS * SIZE) + e[None, :]
-    inside_ME = (i < length)[:, None] & (e < SIZE)[None, :]
+    at_ME, inside_ME = _place(i, e, length, HEADS, SIZE)
     q_ME = tl.load(q + first + at_ME, mask=inside_ME, other=0.0)
     grad_ME = tl.load(grad + first + at_ME, mask=inside_ME, other=0.0)
     out_ME = tl.load(out + first + at_ME, mask=inside_ME, other=0.0)
@@ -168,8 +172,7 @@ def backward_queries(
     d_q_ME = tl.zeros([M, E], tl.float32)
     for first_key in range(0, length, N):
         j = first_key + tl.arange(0, N)
-        at_NE = j[:, None] * (HEADS * SIZE) + e[None, :]
-        inside_NE = (j < length)[:, None] & (e < SIZE)[None, :]
+        at_NE, inside_NE = _place(j, e, length, HEADS, SIZE)
         k_NE = tl.load(k + first + at_NE, mask=inside_NE, other=0.0)
         v_NE = tl.load(v + first + at_NE, mask=inside_NE, other=0.0)
         _, d_scores = _backward_tile(
@@ -196,16 +199,14 @@ def backward_keys(
     first_key = tl.program_id(0) * N
     j, e = first_key + tl.arange(0, N), tl.arange(0, E)
     first = _first(n, batch, length, HEADS, SIZE)
-    at_NE = j[:, None] * (HEADS * SIZE) + e[None, :]
-    inside_NE = (j < length)[:, None] & (e < SIZE)[None, :]
+    at_NE, inside_NE = _place(j, e, length, HEADS, SIZE)
     k_NE = tl.load(k + first + at_NE, mask=inside_NE, other=0.0)
     v_NE = tl.load(v + first + at_NE, mask=inside_NE, other=0.0)
     d_k_NE = tl.zeros([N, E], tl.float32)
     d_v_NE = tl.zeros([N, E], tl.float32)
     for first_query in range(0, length, M):
         i = first_query + tl.arange(0, M)
-        at_ME = i[:, None] * (HEADS * SIZE) + e[None, :]
-        inside_ME = (i < length)[:, None] & (e < SIZE)[None, :]
+        at_ME, inside_ME = _place(i, e, length, HEADS, SIZE)
         q_ME = tl.load(q + first + at_ME, mask=inside_ME, other=0.0)
         grad_ME = tl.load(grad + first + at_ME, mask=inside_ME, other=0.0)
         at_M = n.to(tl.int64) * length + i
