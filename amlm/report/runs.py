@@ -121,7 +121,7 @@ def run_result(record: RunRecord, files: Sequence[Path]) -> RunResult:
         InputError: one of them is invalid.
     """
     validations, evaluations = record.of_kind("validation"), record.of_kind("evaluation")
-    metrics = dict(_validation(validations[-1]))
+    metrics = dict(held_out_metrics(validations[-1]))
     intervals: dict[str, list[float]] = {}
     ties: dict[str, float] = {}
     for task, figure in (evaluations[-1] if evaluations else {}).items():
@@ -129,7 +129,7 @@ def run_result(record: RunRecord, files: Sequence[Path]) -> RunResult:
             metrics[task] = figure["score"]
             intervals |= _interval(task, figure)
             ties |= _ties(task, figure)
-    untrained = dict(_validation(validations[0])) if validations[0]["step"] == 0 else {}
+    untrained = dict(held_out_metrics(validations[0])) if validations[0]["step"] == 0 else {}
     hits: dict[str, dict[str, str]] = {}
     for content in map(_read_scores, files):
         if not Path(content["model"]).is_relative_to(record.folder.resolve()):
@@ -166,7 +166,8 @@ def run_result(record: RunRecord, files: Sequence[Path]) -> RunResult:
     )
 
 
-def _validation(record: dict[str, Any]) -> Iterator[tuple[str, float]]:
+def held_out_metrics(record: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """The metrics of a ``validation`` record by name; accuracies in per cent."""
     for name, value in record.items():
         if name == "loss":
             yield name, value

@@ -29,7 +29,7 @@ from transformers import (
 from amlm.config.composition import parse
 from amlm.config.schema import Config, as_dict, flat
 from amlm.models.loss import predictions
-from amlm.report.runs import RunResult, load_runs, write_runs
+from amlm.report.runs import RunResult, held_out_metrics, load_runs, write_runs
 from amlm.store.datamodule import StepDataset
 from amlm.store.token_store import open_store
 from amlm.store.words_seen import WordCounter
@@ -103,13 +103,8 @@ def result(arguments: list[str], lr: float) -> RunResult:
         parts.plan.total_steps,
         config.model.max_positions,
     ).score(model)
-    metrics = {"loss": found["loss"], "CPU seconds of training": trained["cpu_seconds"]}
-    metrics |= {n: 100 * v for n, v in found.items() if n.startswith("accuracy")}
-    metrics |= {
-        f"accuracy/{name}": 100 * value
-        for by in ("by_frequency", "by_part_of_speech")
-        for name, value in found[by].items()
-    }
+    metrics = dict(held_out_metrics(found))
+    metrics["CPU seconds of training"] = trained["cpu_seconds"]
     metrics |= {task: figure["score"] for task, figure in scores.items()}
     options = {**flat(as_dict(config)), "text": store.content.digest, "optimizer.lr": lr}
     options |= {"optimizer.name": "adamw", "optimizer.clip": CLIP, "optimizer.weight_decay": 0.0}
