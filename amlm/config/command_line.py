@@ -71,7 +71,8 @@ def check_command(
     overrides = to_overrides(arguments, command.schema)
     with composer(command.schema, command.root, config_dir, config_name) as made:
         if named := made.groups.get("sweep"):
-            overrides = place_sweep(overrides, named, multirun)
+            swept = any(each.is_sweep_override() for each in made.parse(overrides))
+            overrides = place_sweep(overrides, named, multirun and swept)
         parsed = made.parse(overrides)
         first = next(runs(parsed))
         composed = made.compose(first)

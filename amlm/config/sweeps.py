@@ -21,13 +21,13 @@ from amlm.util.nearest import nearest
 CHECKED_RUNS = 256  # per sweep; checking one takes a tenth of a second
 
 
-def place_sweep(overrides: Sequence[str], named: Sequence[str], multirun: bool) -> list[str]:
+def place_sweep(overrides: Sequence[str], named: Sequence[str], swept: bool) -> list[str]:
     """The overrides with the folder of the sweep that ``sweep=`` names, if none is given.
 
     Args:
         overrides: of a run.
         named: the files in ``conf/sweep``.
-        multirun: whether ``--multirun`` is given.
+        swept: whether ``--multirun`` is given, with values to sweep over.
 
     Raises:
         InputError: ``sweep=`` names no file, and nothing else either.
@@ -36,7 +36,6 @@ def place_sweep(overrides: Sequence[str], named: Sequence[str], multirun: bool) 
     if (name := given.get("sweep")) is None or name == "null":
         return list(overrides)
     if name not in named:
-        swept = multirun and any("," in each or "(" in each for each in overrides)
         if not swept:
             raise InputError(
                 f"sweep={name} is not a named sweep{nearest(name, named)}: one of "
