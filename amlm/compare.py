@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING
 from amlm.config.command import Command
 from amlm.config.command_line import run
 from amlm.config.options import NEEDED, option
+from amlm.util.errors import InputError
 from amlm.util.terminal import say
 
 if TYPE_CHECKING:
     from amlm.report.comparison import Comparison
 
-ABOUT = """Compares groups of runs with a baseline: means, intervals over seeds, differences paired
+ABOUT = """Compares groups of runs with baselines: means, intervals over seeds, differences paired
 by seed and item, corrected for many comparisons, and a sentence per claim. Runs are of one group if
 they make the same choices (their name, e.g. hard_decay).
   runs=outputs/multirun/study baseline=mlm_decay
-  runs='outputs/*' baseline=mlm_decay results=[scores] out=comparison"""
+  runs='outputs/*' baseline=mlm_decay results=[scores] out=comparison
+  runs=outputs/multirun/study pairs=[hard_decay:mlm_decay,soft_decay:hard_decay]"""
 
 
 @dataclass
@@ -28,7 +30,12 @@ class CompareOptions:
         NEEDED,
         "folders of runs, folders above them, glob patterns, or a runs.json that out= wrote",
     )
-    baseline: str = option(NEEDED, "the group that the others are compared with, e.g. mlm_decay")
+    baseline: str | None = option(
+        None, "the group that all others are compared with, e.g. mlm_decay"
+    )
+    pairs: list[str] = option(
+        [], "instead of baseline: the groups to compare, each with its baseline, <group>:<baseline>"
+    )
     results: list[str] = option(
         [], "folders with results of amlm.evaluate model=<run>; those in run folders are found"
     )
@@ -38,7 +45,8 @@ class CompareOptions:
         "share, but those of classes of tokens",
     )
     out: str | None = option(
-        None, "folder for comparison.txt, .md, .tex, .csv and runs.json; null writes none"
+        None,
+        "folder for comparison.txt, .md, .tex, .csv, .svg, .png and runs.json; null writes none",
     )
     wandb: str | None = option(None, "W&B project to log the tables to; null logs none")
 
@@ -47,15 +55,19 @@ def compare_runs(options: CompareOptions) -> Comparison:
     """Compares runs, prints the result, and writes it as asked.
 
     Raises:
-        InputError: no runs, an unknown baseline or metric, or runs that cannot be compared.
+        InputError: no runs, an unknown group or metric, or runs that cannot be compared.
     """
     from amlm.report import comparison_text as text
     from amlm.report.comparison import compare
     from amlm.report.runs import read_runs, write_runs
     from amlm.util.files import write_aside
 
+    if (options.baseline is None) == (not options.pairs):
+        raise InputError(
+            "one of baseline=<group> and pairs=[<group>:<baseline>,...] is required, and not both"
+        )
     runs, skipped = read_runs(options.runs, options.results)
-    found = compare(runs, options.baseline, options.metrics)
+    found = compare(runs, options.baseline or options.pairs, options.metrics)
     found.notes.extend(skipped)
     say(text.as_text(found))
     if options.out:
@@ -67,6 +79,7 @@ def compare_runs(options: CompareOptions) -> Comparison:
             ("csv", text.as_csv),
         ):
             write_aside(folder / f"comparison.{ending}", write(found))
+        _write_figure(found, folder)
         write_runs(folder / "runs.json", runs)
         say(f"\nwritten to {folder}")
     if options.wandb:
@@ -74,6 +87,17 @@ def compare_runs(options: CompareOptions) -> Comparison:
 
         log_tables(found, options.wandb)
     return found
+
+
+def _write_figure(found: Comparison, folder: Path) -> None:
+    try:
+        from amlm.report.difference_plot import write_differences
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        say("no figure: matplotlib is not installed (pip install 'amlm[report]')")
+    else:
+        write_differences(found, folder, "comparison")
 
 
 COMMAND = Command("amlm.compare", ABOUT, CompareOptions, compare_runs)

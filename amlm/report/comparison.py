@@ -1,18 +1,16 @@
-"""Compares groups of runs with a baseline: for every metric, means over seeds and differences.
+"""Compares groups of runs with baselines: for every metric, means over seeds and differences.
 
 Shapes: S seeds, I items.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
-from amlm.config.run_schema import is_science
+from amlm.report.groups import grouped, unequal
 from amlm.report.runs import RunResult
 from amlm.report.statistics import (
     Difference,
@@ -27,14 +25,7 @@ from amlm.report.statistics import (
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
 
-# Options of a run that decide what it trains, but are of one group all the same.
-OF_ONE_GROUP = re.compile(
-    r"(seed|data\.seed|trainer\.accumulate)$|(callbacks|evaluation|checkpoints)\b"
-)
-# Options in which groups are meant to differ.
-COMPARED = re.compile(r"(masking|model)\.")
 OF_CLASS = "accuracy/"  # begins a metric of one class of tokens
-TOLERANCE = 0.01  # relative difference of ratio or words from the baseline that is pointed out
 
 
 @dataclass(frozen=True)
@@ -43,13 +34,15 @@ class Row:
 
     Attributes:
         group: its name.
+        baseline: the group that it is compared with; None if it is compared with none.
         value: mean over seeds.
-        difference: from the baseline; None for the baseline and the untrained control.
+        difference: from the baseline.
         p: p-value of the difference, corrected for all comparisons (Holm).
         ratio, words_seen: means over runs; None for the untrained control.
     """
 
     group: str
+    baseline: str | None
     value: Estimate
     difference: Difference | None
     p: float | None
@@ -59,7 +52,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """All groups for one metric; the baseline first, the untrained control last."""
+    """All groups for one metric: baselines first, the untrained control last."""
 
     metric: str
     rows: list[Row]
@@ -67,17 +60,20 @@ class Table:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Attributes: tables, one per metric; comparisons: number of tests that Holm's correction
-    counts; notes: what a reader must know first, e.g. that groups saw different amounts of text."""
+    """Attributes: baselines, without repetition; tables, one per metric; comparisons: number of
+    tests that Holm's correction counts; notes: what a reader must know first, e.g. that groups saw
+    different amounts of text."""
 
-    baseline: str
+    baselines: list[str]
     tables: list[Table]
     comparisons: int
     notes: list[str]
 
 
-def compare(runs: Sequence[RunResult], baseline: str, metrics: Sequence[str] = ()) -> Comparison:
-    """Compares every other group with the baseline.
+def compare(
+    runs: Sequence[RunResult], baseline: str | Sequence[str], metrics: Sequence[str] = ()
+) -> Comparison:
+    """Compares groups with baselines.
 
     Runs are paired by seed where both groups have two seeds or more in common; else the groups are
     compared by Welch's test. Where outcomes of items are known for all pairs, the interval holds
@@ -85,104 +81,97 @@ def compare(runs: Sequence[RunResult], baseline: str, metrics: Sequence[str] = (
 
     Args:
         runs: one run per group and seed.
-        baseline: a group.
-        metrics: names of metrics; default: all that the baseline and another group have.
+        baseline: the group that all others are compared with, or pairs ``group:baseline``.
+        metrics: names of metrics; default: all that both groups of a pair have.
 
     Raises:
         InputError: an unknown group or metric, or two runs of one group and seed.
     """
     groups = grouped(runs)
-    if baseline not in groups:
-        raise InputError(
-            f"baseline={baseline} is not among the runs{nearest(baseline, groups)}: they are of "
-            + ", ".join(groups)
-        )
-    order = [baseline, *sorted(groups.keys() - {baseline})]
-    names = list(metrics) or _shared_metrics(groups, baseline)
-    tables = [_table(name, groups, order) for name in names]
-    tests = [(i, j) for i, table in enumerate(tables) for j in range(1, len(table.rows))]
-    raw = [d.p if (d := tables[i].rows[j].difference) else None for i, j in tests]
-    for (i, j), p in zip(tests, holm(raw), strict=True):
-        tables[i].rows[j] = replace(tables[i].rows[j], p=p)
+    pairs = _pairs(groups, baseline)
+    baselines = list(dict.fromkeys(base for _, base in pairs)) or [str(baseline)]
+    names = list(metrics) or _shared_metrics(groups, pairs, baselines)
+    tables = [_table(name, groups, pairs, baselines) for name in names]
+    tests = [(table, j) for table in tables for j, row in enumerate(table.rows) if row.difference]
+    raw = [d.p if (d := table.rows[j].difference) else None for table, j in tests]
+    for (table, j), p in zip(tests, holm(raw), strict=True):
+        table.rows[j] = replace(table.rows[j], p=p)
     known = untrained(runs)
     for table in tables:
         if control := known.get(table.metric):
-            table.rows.append(Row("untrained", control, None, None, None, None))
+            table.rows.append(Row("untrained", None, control, None, None, None, None))
     count = sum(p is not None for p in raw)
-    return Comparison(baseline, tables, count, _notes(groups, order))
+    return Comparison(baselines, tables, count, unequal(groups, pairs))
 
 
-def grouped(runs: Sequence[RunResult]) -> dict[str, dict[int, RunResult]]:
-    """Runs by group and seed.
-
-    A group's name is that of its signal, schedule and n-hot fusion, e.g. ``hard_decay``, with the
-    options in which runs of that name differ, e.g. ``hard_decay-smoothing_0.5``.
-
-    Raises:
-        InputError: a group has two runs of one seed.
-    """
-    by_name: dict[str, list[RunResult]] = {}
-    for run in runs:
-        by_name.setdefault(run.group.partition("-")[0], []).append(run)
-    groups: dict[str, dict[int, RunResult]] = {}
-    for name, alike in by_name.items():
-        different = sorted(
-            {key for one, other in pairwise(alike) for key in _differing(one, other)}
+def _pairs(groups: Mapping[str, object], baseline: str | Sequence[str]) -> list[tuple[str, str]]:
+    def known(group: str, given: str) -> str:
+        if group in groups:
+            return group
+        raise InputError(
+            f"{given}: {group} is not among the runs{nearest(group, groups)}: they are of "
+            + ", ".join(groups)
         )
-        for run in alike:
-            parts = [f"{key.rpartition('.')[2]}_{run.options.get(key)}" for key in different]
-            seeds = groups.setdefault("-".join([name, *parts]), {})
-            if run.seed in seeds:
-                raise InputError(
-                    f"{name} has two runs of seed {run.seed}: {seeds[run.seed].run} and {run.run}."
-                    " Give runs= patterns that match one of them"
-                )
-            seeds[run.seed] = run
-    return groups
+
+    if isinstance(baseline, str):
+        base = known(baseline, f"baseline={baseline}")
+        return [(group, base) for group in sorted(groups.keys() - {base})]
+    pairs = []
+    for each in baseline:
+        group, colon, base = each.partition(":")
+        if not colon:
+            raise InputError(f"pairs={each} is no pair: write <group>:<baseline>")
+        pairs.append((known(group, f"pairs={each}"), known(base, f"pairs={each}")))
+    return pairs
 
 
-def _differing(one: RunResult, other: RunResult) -> list[str]:
-    ours, theirs = one.options, other.options
-    return [
-        key
-        for key in sorted(ours.keys() | theirs.keys())
-        if is_science(key) and not OF_ONE_GROUP.match(key) and ours.get(key) != theirs.get(key)
-    ]
-
-
-def _shared_metrics(groups: Mapping[str, Mapping[int, RunResult]], baseline: str) -> list[str]:
+def _shared_metrics(
+    groups: Mapping[str, Mapping[int, RunResult]],
+    pairs: Sequence[tuple[str, str]],
+    baselines: Sequence[str],
+) -> list[str]:
     def known(group: str) -> list[str]:
         runs = list(groups[group].values())
         # Accuracies of classes of tokens are many, and only those asked for count as comparisons.
         names = (name for name in runs[0].metrics if not name.startswith(OF_CLASS))
         return [name for name in names if all(name in run.metrics for run in runs)]
 
-    others = {name for group in groups if group != baseline for name in known(group)}
-    return [name for name in known(baseline) if name in others or len(groups) == 1]
+    shared = {name for group, base in pairs for name in set(known(group)) & set(known(base))}
+    ordered = dict.fromkeys(name for base in baselines for name in known(base))
+    return [name for name in ordered if name in shared or not pairs]
 
 
 def _table(
-    metric: str, groups: Mapping[str, Mapping[int, RunResult]], order: Sequence[str]
+    metric: str,
+    groups: Mapping[str, Mapping[int, RunResult]],
+    pairs: Sequence[tuple[str, str]],
+    baselines: Sequence[str],
 ) -> Table:
-    rows = []
-    theirs = groups[order[0]]
-    for group in order:
+    def row(group: str, base: str | None) -> Row | None:
         ours = groups[group]
         lacking = [run.run for run in ours.values() if metric not in run.metrics]
+        if lacking and group in baselines:
+            known = sorted({name for run in ours.values() for name in run.metrics})
+            raise InputError(
+                f"metrics={metric}: {lacking[0]} has no such metric{nearest(metric, known)}. "
+                f"It has {', '.join(known)}"
+            )
         if lacking:
-            if group == order[0]:
-                known = sorted({name for run in ours.values() for name in run.metrics})
-                raise InputError(
-                    f"metrics={metric}: {lacking[0]} has no such metric{nearest(metric, known)}. "
-                    f"It has {', '.join(known)}"
-                )
-            continue
-        value = estimate([run.metrics[metric] for run in ours.values()])
-        difference = None if group == order[0] else _difference(metric, ours, theirs)
-        ratio = float(np.mean([run.ratio for run in ours.values()]))
-        words = float(np.mean([run.words_seen for run in ours.values()]))
-        rows.append(Row(group, value, difference, None, ratio, words))
-    return Table(metric, rows)
+            return None
+        return Row(
+            group,
+            base,
+            value=estimate([run.metrics[metric] for run in ours.values()]),
+            difference=_difference(metric, ours, groups[base]) if base else None,
+            p=None,
+            ratio=float(np.mean([run.ratio for run in ours.values()])),
+            words_seen=float(np.mean([run.words_seen for run in ours.values()])),
+        )
+
+    compared = {group for group, _ in pairs}
+    alone = [row(base, None) for base in baselines if base not in compared]
+    rows = [*alone, *(row(group, base) for group, base in pairs)]
+    return Table(metric, [each for each in rows if each])
 
 
 def _difference(
@@ -224,41 +213,3 @@ def untrained(runs: Sequence[RunResult]) -> dict[str, Estimate]:
         metric: estimate([float(np.mean(values)) for values in by_seed.values()])
         for metric, by_seed in found.items()
     }
-
-
-def _notes(groups: Mapping[str, Mapping[int, RunResult]], order: Sequence[str]) -> list[str]:
-    notes = []
-    first = groups[order[0]]
-    for group in order:
-        if len(groups[group]) == 1:
-            notes.append(
-                f"{group} has one seed: no interval can be given, and no difference from it tested."
-            )
-    for group in order[1:]:
-        ours = groups[group]
-        for what, field, form in (
-            ("words seen", "words_seen", ",.0f"),
-            ("mask ratio", "ratio", ".4f"),
-        ):
-            mine, base = (
-                float(np.mean([getattr(run, field) for run in runs.values()]))
-                for runs in (ours, first)
-            )
-            if abs(mine - base) > TOLERANCE * base:
-                notes.append(
-                    f"Unequal: {group} has {what} {mine:{form}}, {order[0]} {base:{form}}."
-                )
-        common = len(ours.keys() & first.keys())
-        if common < 2 and min(len(ours), len(first)) > 1:
-            notes.append(
-                f"{group} and {order[0]} share no two seeds: the comparison is not paired."
-            )
-        elif common < max(len(ours), len(first)) and common > 1:
-            notes.append(
-                f"{group} and {order[0]} share {common} seeds; differences are of these alone."
-            )
-        one, other = next(iter(ours.values())), next(iter(first.values()))
-        different = [key for key in _differing(one, other) if not COMPARED.match(key)]
-        if different:
-            notes.append(f"Unequal: {group} and {order[0]} differ in {', '.join(different)}.")
-    return notes

@@ -11,11 +11,12 @@ from amlm.report.statistics import LEVEL, POWER, Difference
 from amlm.util.text_table import aligned, latex
 
 COLUMNS = (
-    *("metric", "group", "seeds", "mean", "sd", "low", "high"),
+    *("metric", "group", "baseline", "seeds", "mean", "sd", "low", "high"),
     *("difference", "difference_low", "difference_high", "p", "p_corrected"),
     *("pairs", "items", "seeds_needed", "detectable", "ratio", "words_seen"),
 )
 HEAD = ["", "seeds", "mean", "SD", "interval", "difference", "interval", "p", "ratio", "words seen"]
+BASELINE = "from"  # the column after the group's name, if groups differ in their baseline
 
 
 def _number(value: float | None, metric: str, sign: bool = False) -> str:
@@ -46,7 +47,12 @@ def _interval(low: float | None, high: float | None, metric: str, sign: bool = F
 
 def cells(table: Table) -> list[list[str]]:
     """The rows of a table, formatted, with a head."""
-    return [HEAD, *(_cells(row, table.metric) for row in table.rows)]
+    found = [HEAD, *(_cells(row, table.metric) for row in table.rows)]
+    baselines = [row.baseline for row in table.rows]
+    if len({*baselines} - {None}) < 2:
+        return found
+    column = [BASELINE, *(base or "-" for base in baselines)]
+    return [[group, base, *rest] for (group, *rest), base in zip(found, column, strict=True)]
 
 
 def _cells(row: Row, metric: str) -> list[str]:
@@ -65,9 +71,9 @@ def _cells(row: Row, metric: str) -> list[str]:
     ]
 
 
-def claim(row: Row, metric: str, baseline: str, comparisons: int) -> str:
+def claim(row: Row, metric: str, comparisons: int) -> str:
     """What the data support about one difference, in a sentence or two."""
-    difference = row.difference
+    difference, baseline = row.difference, row.baseline
     assert difference is not None
     units = {"%": "points"}.get(unit(metric), unit(metric))
     size = f"{_number(abs(difference.mean), metric)} {units}".strip()
@@ -110,7 +116,7 @@ def _basis(difference: Difference) -> str:
 def claims(found: Comparison) -> list[str]:
     """One claim per difference."""
     return [
-        claim(row, table.metric, found.baseline, found.comparisons)
+        claim(row, table.metric, found.comparisons)
         for table in found.tables
         for row in table.rows
         if row.difference is not None
@@ -124,9 +130,11 @@ def title(table: Table) -> str:
 
 def legend(found: Comparison) -> str:
     """What the columns mean."""
+    only = found.baselines[0] if len(found.baselines) == 1 else None
+    base = only or f'the group in the column "{BASELINE}"'
     return (
         f"Means over seeds; SD: standard deviation over seeds; intervals: {LEVEL:.0%}. Differences "
-        f"are from {found.baseline}, paired by seed where possible. p: Holm's correction for "
+        f"are from {base}, paired by seed where possible. p: Holm's correction for "
         f"{found.comparisons} comparisons; power is that of a test corrected in the same way. "
         "ratio: mean realised mask ratio."
     )
@@ -145,7 +153,9 @@ def as_markdown(found: Comparison) -> str:
     lines = [f"- {note}" for note in found.notes] + [""] * bool(found.notes)
     for table in found.tables:
         head, *rows = cells(table)
-        lines += [f"**{title(table)}**", "", _row([*head]), _row(["---", *["---:"] * 9])]
+        texts = len(head) - len(HEAD) + 1
+        marks = ["---"] * texts + ["---:"] * (len(head) - texts)
+        lines += [f"**{title(table)}**", "", _row(head), _row(marks)]
         lines += [*map(_row, rows), ""]
     return "\n".join([*lines, legend(found), "", *(f"- {each}" for each in claims(found))]) + "\n"
 
@@ -175,5 +185,6 @@ def as_csv(found: Comparison) -> str:
                 plan = (d.needed(found.comparisons), d.detectable(found.comparisons))
                 tested = (d.mean, d.low, d.high, d.p, row.p, d.pairs, d.items, *plan)
             mean = (value.count, value.mean, value.sd, value.low, value.high)
-            writer.writerow([table.metric, row.group, *mean, *tested, row.ratio, row.words_seen])
+            names = (table.metric, row.group, row.baseline)
+            writer.writerow([*names, *mean, *tested, row.ratio, row.words_seen])
     return out.getvalue()

@@ -19,18 +19,12 @@ def log_tables(found: Comparison, project: str) -> None:
         import wandb
     except ImportError as error:
         raise InputError("wandb=... needs W&B: pip install amlm[wandb]") from error
-    with wandb.init(
-        project=project, job_type="comparison", name=f"against {found.baseline}"
-    ) as run:
+    against = ", ".join(found.baselines)
+    with wandb.init(project=project, job_type="comparison", name=f"against {against}") as run:
         for table in found.tables:
             head, *rows = cells(table)
-            columns = [
-                "group",
-                *head[1:4],
-                "interval",
-                "difference",
-                "difference interval",
-                *head[7:],
-            ]
-            run.log({title(table): wandb.Table(columns=columns, data=rows)})
+            # Columns of W&B need names of their own.
+            named = ["group", *head[1:]]
+            named[named.index("difference") + 1] = "difference interval"
+            run.log({title(table): wandb.Table(columns=named, data=rows)})
         run.log({"claims": wandb.Table(columns=["claim"], data=[[each] for each in claims(found)])})

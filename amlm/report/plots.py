@@ -51,11 +51,16 @@ def write_figures(data: ReportData, folder: Path, only: Collection[str] = ()) ->
         for name, figure in figures(data):
             if only and name not in only:
                 continue
-            for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
-                with aside(folder / f"{name}.{ending}") as path:
-                    figure.savefig(path, format=ending, dpi=200, metadata=metadata)
+            save(figure, folder, name)
             names.append(name)
     return names
+
+
+def save(figure: Figure, folder: Path, name: str) -> None:
+    """Writes ``<name>.svg`` and ``<name>.png``, under `STYLE` with the same bytes each time."""
+    for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
+        with aside(folder / f"{name}.{ending}") as path:
+            figure.savefig(path, format=ending, dpi=200, metadata=metadata)
 
 
 def figures(data: ReportData) -> Iterator[tuple[str, Figure]]:

@@ -11,8 +11,9 @@ from functools import cached_property
 
 import numpy as np
 
-from amlm.report.comparison import OF_CLASS, grouped
+from amlm.report.comparison import OF_CLASS
 from amlm.report.curves import Curve, Points, over_seeds
+from amlm.report.groups import grouped
 from amlm.report.run_drift import RunDrift, Vocabulary, read_drift
 from amlm.report.runs import find_folders, score_files
 from amlm.report.statistics import Estimate, Floats, estimate

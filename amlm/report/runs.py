@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from amlm.config.run_schema import is_science
 from amlm.config.schema import flat
 from amlm.evaluation.results import CORRELATIONS, SCORES_FILE
 from amlm.evaluation.rules import DEFAULT
@@ -43,8 +44,8 @@ class RunResult:
         hits: for each task, by group of items, one character per item: 1 if it is correct.
         ratio: mean realised mask ratio.
         words_seen: words it was trained on, counting repetitions.
-        options: the resolved configuration under dotted names, and ``text``, the digest of the
-            store.
+        options: the options that decide what is trained, under dotted names, and ``text``, the
+            digest of the store.
     """
 
     run: str
@@ -162,7 +163,10 @@ def run_result(record: RunRecord, files: Sequence[Path]) -> RunResult:
         intervals=intervals,
         ties=ties,
         hits=hits,
-        options={**flat(record.config), "text": record.run["content"]["digest"]},
+        options={
+            **{name: value for name, value in flat(record.config).items() if is_science(name)},
+            "text": record.run["content"]["digest"],
+        },
     )
 
 
@@ -209,8 +213,18 @@ def _read_scores(path: Path) -> dict[str, Any]:
 
 
 def write_runs(path: Path, runs: Sequence[RunResult]) -> None:
-    """Writes results of runs to one JSON file."""
-    write_json(path, {"version": VERSION, "runs": [asdict(run) for run in runs]}, indent=1)
+    """Writes results of runs to one JSON file; options that they share stand there once."""
+    first = runs[0].options if runs else {}
+    shared = {
+        name: value
+        for name, value in first.items()
+        if all(name in run.options and run.options[name] == value for run in runs)
+    }
+    lines = [
+        asdict(run) | {"options": {k: v for k, v in run.options.items() if k not in shared}}
+        for run in runs
+    ]
+    write_json(path, {"version": VERSION, "options": shared, "runs": lines}, indent=1)
 
 
 def load_runs(path: Path) -> list[RunResult]:
@@ -222,7 +236,10 @@ def load_runs(path: Path) -> list[RunResult]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         assert content["version"] == VERSION
-        return [RunResult(**each) for each in content["runs"]]
+        shared = content["options"]
+        return [
+            RunResult(**{**each, "options": shared | each["options"]}) for each in content["runs"]
+        ]
     except FileNotFoundError:
         raise InputError(f"runs={path}: no such file") from None
     except (ValueError, KeyError, TypeError, AssertionError) as error:

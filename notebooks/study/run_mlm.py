@@ -27,6 +27,7 @@ from transformers import (
 )
 
 from amlm.config.composition import parse
+from amlm.config.run_schema import is_science
 from amlm.config.schema import Config, as_dict, flat
 from amlm.models.loss import predictions
 from amlm.report.runs import RunResult, held_out_metrics, load_runs, write_runs
@@ -106,7 +107,8 @@ def result(arguments: list[str], lr: float) -> RunResult:
     metrics = dict(held_out_metrics(found))
     metrics["CPU seconds of training"] = trained["cpu_seconds"]
     metrics |= {task: figure["score"] for task, figure in scores.items()}
-    options = {**flat(as_dict(config)), "text": store.content.digest, "optimizer.lr": lr}
+    options = {name: value for name, value in flat(as_dict(config)).items() if is_science(name)}
+    options |= {"text": store.content.digest, "optimizer.lr": lr}
     options |= {"optimizer.name": "adamw", "optimizer.clip": CLIP, "optimizer.weight_decay": 0.0}
     return RunResult(
         run=f"run_mlm-lr_{lr:g}-seed{config.seed}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ import pytest
 from amlm.compare import CompareOptions, compare_runs
 from amlm.report import comparison_text as text
 from amlm.report.comparison import Comparison, compare
+from amlm.report.difference_plot import differences, write_differences
 from amlm.report.html_page import html_page
 from amlm.report.report_data import read_report
 from amlm.report.report_tables import tables_of
 from amlm.report.runs import RunResult, load_runs, read_runs, write_runs
+from amlm.report.statistics import holm
 from amlm.training.run import Result
 from amlm.util.errors import InputError
 
@@ -172,16 +175,68 @@ def test_outcomes_of_items_widen_the_interval_and_are_named_in_the_claim() -> No
     [
         ([*PLAIN, *BETTER], "mln", [], ["baseline=mln", "did you mean mlm", "mlm, hard"]),
         ([*PLAIN, *BETTER], "mlm", ["acuracy"], ["metrics=acuracy", "accuracy", "loss"]),
+        (PLAIN, ["hard/mlm"], [], ["pairs=hard/mlm is no pair", "<group>:<baseline>"]),
+        (PLAIN, ["mlm:mln"], [], ["pairs=mlm:mln: mln is not among the runs", "did you mean mlm"]),
         ([*PLAIN, PLAIN[0]], "mlm", [], ["mlm has two runs of seed 0", "Give runs="]),
     ],
 )
 def test_what_cannot_be_compared_is_refused_in_words(
-    chosen: list[RunResult], baseline: str, metrics: list[str], words: list[str]
+    chosen: list[RunResult], baseline: str | list[str], metrics: list[str], words: list[str]
 ) -> None:
     with pytest.raises(InputError) as error:
         compare(chosen, baseline, metrics)
     for each in words:
         assert each in str(error.value)
+
+
+def test_pairs_have_baselines_of_their_own_and_share_one_correction() -> None:
+    chosen = [*PLAIN, *BETTER, *SAME, *runs("other", [1.0, 2.0])]
+    found = compare(chosen, ["hard:mlm", "soft:hard", "hard:soft"], ["accuracy", "loss"])
+    rows = found.tables[0].rows
+    assert [(row.group, row.baseline) for row in rows] == [
+        ("mlm", None),
+        ("hard", "mlm"),
+        ("soft", "hard"),
+        ("hard", "soft"),
+        ("untrained", None),
+    ]
+    assert found.comparisons == 6
+    (alone,) = (row for row in compare([*PLAIN, *BETTER], "mlm").tables[0].rows if row.difference)
+    assert rows[1].difference == alone.difference
+    raw = [row.difference.p for table in found.tables for row in table.rows if row.difference]
+    corrected = [row.p for table in found.tables for row in table.rows if row.difference]
+    assert corrected == holm(raw)
+    forward, back = rows[2].difference, rows[3].difference
+    assert forward is not None and back is not None
+    assert forward.mean == pytest.approx(-back.mean) and forward.p == pytest.approx(back.p)
+
+
+def test_the_baseline_of_each_pair_stands_beside_it() -> None:
+    found = compare([*PLAIN, *BETTER, *SAME], ["hard:mlm", "soft:hard"], ["accuracy"])
+    head, *cells = text.cells(found.tables[0])
+    assert head[:3] == ["", "from", "seeds"]
+    assert [row[:3] for row in cells] == [
+        ["mlm", "-", "5"],
+        ["hard", "mlm", "5"],
+        ["soft", "hard", "5"],
+        ["untrained", "-", "5"],
+    ]
+    markdown = text.as_markdown(found)
+    assert "| --- | --- | ---: |" in markdown and "| soft | hard | 5 | 33.68 |" in markdown
+    assert "Differences are from the group in the column" in markdown
+    assert [each.partition(" (95")[0] for each in text.claims(found)] == [
+        "accuracy: hard is 1.96 points higher than mlm",
+        "accuracy: soft is 1.94 points lower than hard",
+    ]
+    rows = list(csv.DictReader(text.as_csv(found).splitlines()))
+    assert [row["baseline"] for row in rows] == ["", "mlm", "hard", ""]
+    assert "soft & hard & 5 & 33.68 &" in text.as_latex(found)
+
+
+@pytest.mark.parametrize("given", [{}, {"baseline": "mlm", "pairs": ["hard:mlm"]}])
+def test_either_a_baseline_or_pairs_are_needed(given: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"one of baseline=<group> and pairs=.* is required"):
+        compare_runs(CompareOptions(["outputs"], **given))
 
 
 def test_markdown_latex_and_csv_hold_the_same_numbers() -> None:
@@ -200,6 +255,7 @@ def test_kept_results_give_the_same_text(tmp_path: Path) -> None:
     chosen = [*PLAIN, *BETTER]
     write_runs(tmp_path / "runs.json", chosen)
     assert load_runs(tmp_path / "runs.json") == chosen
+    assert (tmp_path / "runs.json").read_text().count("trainer.max_steps") == 1
     again, _ = read_runs([str(tmp_path / "runs.json")])
     assert text.as_text(compare(again, "mlm")) == text.as_text(compare(chosen, "mlm"))
 
@@ -258,7 +314,7 @@ def test_run_folders_are_read_and_compared(
     printed = capsys.readouterr().out
     assert "accuracy: hard" in printed
     assert sorted(path.name for path in out.iterdir()) == [
-        *(f"comparison.{ending}" for ending in ("csv", "md", "tex", "txt")),
+        *(f"comparison.{ending}" for ending in ("csv", "md", "png", "svg", "tex", "txt")),
         "runs.json",
     ]
     assert (out / "comparison.txt").read_text() in printed
@@ -271,6 +327,33 @@ def test_run_folders_are_read_and_compared(
     vocabulary = report.groups[0].runs[0].vocabulary
     assert vocabulary is not None and vocabulary.counts_V is not None
     assert "held-out loss" in html_page(report, tables_of(report), {})
+
+
+def test_the_figure_has_a_point_and_an_interval_per_difference_and_the_same_bytes(
+    tmp_path: Path,
+) -> None:
+    found = compare([*PLAIN, *BETTER, *SAME], ["hard:mlm", "soft:hard"])
+    write_differences(found, tmp_path / "one", "comparison")
+    write_differences(found, tmp_path / "two", "comparison")
+    for name in ("comparison.svg", "comparison.png"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    accuracy, _ = differences(found).axes
+    assert [each.get_text() for each in accuracy.get_yticklabels()] == ["hard − mlm", "soft − hard"]
+    ends = [list(line.get_xdata()) for line in accuracy.lines if len(line.get_xdata()) == 2][1:]
+    rows = [row.difference for row in found.tables[0].rows if row.difference]
+    assert ends == [[each.low, each.high] for each in rows]
+
+
+def test_without_matplotlib_the_rest_of_a_comparison_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_runs(tmp_path / "runs.json", [*PLAIN, *BETTER])
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "amlm.report.difference_plot", raising=False)
+    out = tmp_path / "out"
+    compare_runs(CompareOptions([str(tmp_path / "runs.json")], "mlm", out=str(out)))
+    assert "pip install 'amlm[report]'" in capsys.readouterr().out
+    assert (out / "comparison.txt").exists() and not (out / "comparison.svg").exists()
 
 
 def test_a_pattern_without_runs_is_refused(tmp_path: Path) -> None:
