@@ -164,10 +164,19 @@ def run_result(record: RunRecord, files: Sequence[Path]) -> RunResult:
         ties=ties,
         hits=hits,
         options={
-            **{name: value for name, value in flat(record.config).items() if is_science(name)},
+            **compared_options(flat(record.config)),
             "text": record.run["content"]["digest"],
         },
     )
+
+
+def compared_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that decide what is trained, but where a table lies: each seed has one of its own."""
+    return {
+        name: value
+        for name, value in options.items()
+        if is_science(name) and name != "masking.signal.path"
+    }
 
 
 def held_out_metrics(record: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

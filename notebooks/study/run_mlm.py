@@ -27,10 +27,15 @@ from transformers import (
 )
 
 from amlm.config.composition import parse
-from amlm.config.run_schema import is_science
 from amlm.config.schema import Config, as_dict, flat
 from amlm.models.loss import predictions
-from amlm.report.runs import RunResult, held_out_metrics, load_runs, write_runs
+from amlm.report.runs import (
+    RunResult,
+    compared_options,
+    held_out_metrics,
+    load_runs,
+    write_runs,
+)
 from amlm.store.datamodule import StepDataset
 from amlm.store.token_store import open_store
 from amlm.store.words_seen import WordCounter
@@ -107,7 +112,7 @@ def result(arguments: list[str], lr: float) -> RunResult:
     metrics = dict(held_out_metrics(found))
     metrics["CPU seconds of training"] = trained["cpu_seconds"]
     metrics |= {task: figure["score"] for task, figure in scores.items()}
-    options = {name: value for name, value in flat(as_dict(config)).items() if is_science(name)}
+    options = compared_options(flat(as_dict(config)))
     options |= {"text": store.content.digest, "optimizer.lr": lr}
     options |= {"optimizer.name": "adamw", "optimizer.clip": CLIP, "optimizer.weight_decay": 0.0}
     return RunResult(

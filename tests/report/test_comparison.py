@@ -308,6 +308,9 @@ def test_run_folders_are_read_and_compared(
     assert one.untrained["accuracy"] == pytest.approx(100 * last["accuracy_before"])
     assert (one.metrics["blimp_fast"], one.hits["blimp_fast"]) == (51.0, {"a": "10"})
     assert by_name["mlm-1"].hits == {}
+    assert one.options["trainer.max_steps"] == 4
+    places = {"run_dir", "paths.cache", "data.dir", "masking.signal.path"}
+    assert not places & one.options.keys()
 
     out = tmp_path / "out"
     compare_runs(CompareOptions([f"{tmp_path}/*-[01]"], "mlm", out=str(out)))
