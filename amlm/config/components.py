@@ -126,7 +126,10 @@ def build(node: Any, where: str, needs: Sequence[str] = (), packages: Sequence[s
         InputError: no ``_target_``, an unknown class or option, a wrong type or range.
     """
     if not isinstance(node, Mapping) or "_target_" not in node:
-        raise InputError(f"{where} is not set: choose one, e.g. {where.replace('.', '/')}=...")
+        group = where.replace(".", "/")
+        if isinstance(node, str):
+            raise InputError(f"{where}={node} chooses nothing: write {group}={node}")
+        raise InputError(f"{where} is not set: choose one, e.g. {group}=...")
     given = {key: value for key, value in node.items() if key != "_target_"}
     cls = resolve(str(node["_target_"]), where, packages, needs)
     if dataclasses.is_dataclass(cls):

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -106,6 +107,9 @@ def _as_list(override: str) -> str:
     return override if value[:1] == "[" or "," in value else f"{key}=[{value}]"
 
 
+KINDS = {"Float": "a number", "Integer": "an integer"}  # as OmegaConf spells types
+
+
 def explain(
     error: Exception,
     overrides: Sequence[Override],
@@ -125,9 +129,11 @@ def explain(
     missing = str(getattr(error, "missing_cfg_file", None))
     if missing.startswith("hydra/"):
         group, _, choice = missing.rpartition("/")
+        installed = [each.removesuffix(".yaml") for each in ConfigStore.instance().list(group)]
         return (
-            f"{group}={choice} is not available: install the Hydra plugin that provides it (for "
-            "optuna: pip install 'amlm[optuna]')"
+            f"{group}={choice} is not available{nearest(choice, installed)}: choose one of "
+            f"{', '.join(installed)}, or install the Hydra plugin that provides it (for optuna: "
+            "pip install 'amlm[optuna]')"
         )
     for override in overrides:
         key, value = override.key_or_group, override.value()
@@ -147,5 +153,8 @@ def explain(
             return f"unknown option {full_key}{nearest(full_key, known)} ({lines[0].rstrip(':')})"
     cause = str(error.__cause__ or "").splitlines()[:1]
     text = ": ".join([lines[0].rstrip(":"), *(cause or lines[1:2])])
-    whole = "; for integers from an interval, use int(interval(a,b))"
-    return text + (whole if "'float' could not be converted to Integer" in text else "")
+    wrong = re.match(r"Error merging override (.*): Value '.*' of .* could not .* (\w+)$", text)
+    if not wrong or wrong[2] not in KINDS:
+        return text
+    whole = "; for integers from an interval, use int(interval(a,b))" * ("'float'" in text)
+    return f"{wrong[1]} is not {KINDS[wrong[2]]}{whole}"

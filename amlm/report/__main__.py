@@ -46,11 +46,12 @@ class ReportOptions:
 
 def check_report(options: ReportOptions, in_sweep: bool = False) -> None:
     """Raises InputError if there is nothing to write, or no place for it."""
-    page = (options.runs is not None, options.out is not None)
-    if page not in ((True, True), (False, False)) or (not any(page) and options.wandb is None):
+    page = {"runs=<folders of runs>": options.runs, "out=<folder>": options.out}
+    missing = [name for name, value in page.items() if value is None]
+    if len(missing) == 1 or (missing and options.wandb is None):
         raise InputError(
-            "nothing to report: give runs=<folders of runs> and out=<folder> for a page, or "
-            "wandb=<entity>/<project> for a dashboard in W&B"
+            f"give {' and '.join(missing)} for a page"
+            + ", or wandb=<entity>/<project> for a dashboard in W&B" * (len(missing) > 1)
         )
 
 

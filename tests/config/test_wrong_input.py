@@ -80,6 +80,16 @@ SMALL = Command("amlm.x", "About x.", Options, print)
         (["experiment="], ["experiment"]),
         (["trainer.max_steps"], ["'trainer.max_steps' is not of the form option=value"]),
         (["evaluation.tasks=sample"], ["evaluation.tasks is a list: evaluation.tasks=[sample]"]),
+        (["optimizer.lr=abc"], ["optimizer.lr=abc is not a number"]),
+        (["trainer.max_steps=1.5"], ["trainer.max_steps=1.5 is not an integer; for"]),
+        (
+            ["masking.signal=soft"],
+            ["masking.signal=soft chooses nothing: write masking/signal=soft"],
+        ),
+        (
+            ["hydra/launcher=paralel"],
+            ["hydra/launcher=paralel is not available (did you mean parallel?): choose one of"],
+        ),
         (["hydra/sweeper=nothing"], ["hydra/sweeper=nothing is not available", "plugin"]),
         (["name=a/../../b"], ["name=a/../../b is no folder below paths.outputs", "run_dir="]),
         (

@@ -203,9 +203,19 @@ def test_another_form_of_project_is_refused(target: str) -> None:
         dashboard(target)
 
 
-@pytest.mark.parametrize("arguments", [[], ["runs=x"], ["out=x"], ["out=x", "wandb=a/b"]])
-def test_a_report_without_runs_a_place_or_a_project_is_refused(arguments: list[str]) -> None:
-    with pytest.raises(InputError, match=r"^nothing to report: give runs=.* out=.* or wandb="):
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], r"^give runs=.* and out=<folder> for a page, or wandb="),
+        (["runs=[x]"], "^give out=<folder> for a page$"),
+        (["out=x"], "^give runs=<folders of runs> for a page$"),
+        (["out=x", "wandb=a/b"], "^give runs=<folders of runs> for a page$"),
+    ],
+)
+def test_a_report_without_runs_a_place_or_a_project_is_refused(
+    arguments: list[str], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
         check_command(COMMAND, arguments)
 
 
