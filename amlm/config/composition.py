@@ -195,7 +195,7 @@ def _check_targets(node: Any, where: str) -> None:
         elif key in ("_target_", "class", "()") and not str(value).startswith(OF_HYDRA):
             raise InputError(
                 f"{where}.{key}={value}: only classes of {', '.join(OF_HYDRA)} are allowed there; "
-                "callbacks of a run belong into callbacks"
+                "a run's own callbacks go under callbacks"
             )
 
 

@@ -76,10 +76,11 @@ def _announce(parts: Parts, names: dict[str, str], config: Config) -> None:
         f"n-hot {model.nhot.fusion}"
     )
     unit, switch = unit_name(module.masking.unit), getattr(module.masking.unit, "switch", 1.0)
+    first, last = f"{ratio(0):.2f}", f"{ratio(plan.total_steps):.2f}"
     say(
         f"masking  {unit}s{f' until {switch:.0%} of the run' if switch < 1 else ''}, "
         f"{signal_name(module.masking.signal)} signal, mask ratio "
-        f"{ratio(0):.2f} to {ratio(plan.total_steps):.2f}, updated every {update_every} steps"
+        f"{first}{f' to {last}' if last != first else ''}, updated every {update_every} steps"
     )
     warning = boundary_warning(store.words("train"), store.tokens("train"))
     if parts.data.words and warning is not None:
