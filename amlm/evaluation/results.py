@@ -7,6 +7,7 @@
 | ``zero_shot/mlm/AoA_word/surprisal.json`` | the same for age of acquisition |
 | ``zero_shot/mlm/AoA_word/aoa_score.json`` | its score, where the rules want it |
 | ``scores/<data folder>/<file>.json`` | cached scores of all candidates |
+| ``scores/aoa/models.json`` | fingerprints of the checkpoints whose surprisals these are |
 | ``scores.json`` | all scores with intervals, by task and group |
 
 ``mlm`` is the backend, or ``mntp``. Baselines have their own folders next to the model's:
@@ -29,6 +30,7 @@ from amlm.util.terminal import say
 from amlm.util.text_table import aligned
 
 SCORES_FILE = "scores.json"
+AOA_MODELS = "scores/aoa/models.json"
 CORRELATIONS = ("Spearman", "Pearson")  # the metrics that are not in per cent
 SCORES_VERSION = 1  # increment it when scores of the same model on the same items change
 

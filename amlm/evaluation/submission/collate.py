@@ -23,7 +23,7 @@ from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.finetuning.finetune import recipe_of
 from amlm.evaluation.models import UNUSED, fingerprint, load, load_encoder
 from amlm.evaluation.places import find_model
-from amlm.evaluation.results import SCORES_FILE, read_json
+from amlm.evaluation.results import AOA_MODELS, SCORES_FILE, read_json
 from amlm.evaluation.rules import RULES, Rules
 from amlm.evaluation.submission import official, sizes
 from amlm.evaluation.submission.validity import aoa_keys
@@ -33,6 +33,7 @@ from amlm.evaluation.zero_shot.tasks import find
 from amlm.util.errors import InputError
 
 FULL, FAST, FINETUNE = "full suite", "fast suite", "fine-tuning"  # what produces a result
+AGE = "age of acquisition"
 Scores = Callable[[official.Predictions], dict[str, float]]
 
 
@@ -62,10 +63,11 @@ def collate(
     def read_or_note(
         produced_by: str, task: str, read: Callable[[], Any], revision: str = "main"
     ) -> Any:
-        kind = FINETUNE if produced_by == FINETUNE else ""
-        revisions = ("main", *steps) if task == "aoa" else (revision,)
+        made = {(revision, FINETUNE if produced_by == FINETUNE else "")}
+        if task == "aoa":
+            made |= {(each, AGE) for each in steps}
         try:
-            if any((each, kind) in changed for each in revisions):
+            if not made.isdisjoint(changed):
                 raise official.NotSubmittable("results of another model than this one")
             return read()
         except official.NotSubmittable as reason:
@@ -108,28 +110,37 @@ def checkpoint_names(track: str) -> list[str]:
 
 def changed_models(options: Options, folder: Path) -> set[tuple[str, str]]:
     """Revisions whose results in ``results/<model>`` are of another model than the one that is
-    there now, each with ``""`` for zero-shot results or `FINETUNE`.
+    there now, each with `FINETUNE`, `AGE`, or ``""`` for other zero-shot results.
 
     Each model is loaded for that. Where none can be loaded any more, its results count.
     """
     found = set()
+    aged = read_json(folder / "main" / AOA_MODELS)
     for revision in ("main", *checkpoint_names(options.track)):
-        for kind, place in (("", folder / revision), (FINETUNE, folder / revision / "finetune")):
-            made_by = read_json(place / SCORES_FILE).get("fingerprint")
-            if made_by is None:
-                continue
-            try:
-                source = find_model(options.model, revision, options.trust_remote_code)
-                if kind == FINETUNE:
-                    now = fingerprint(*load_encoder(source), unused=UNUSED)
-                else:
-                    model = load(source, "cpu", options.batch_tokens, backend=options.backend)
-                    now = model.fingerprint
-            except InputError:
-                continue
-            if now != made_by:
-                found.add((revision, kind))
+        place = folder / revision
+        made_by = {
+            "": read_json(place / SCORES_FILE).get("fingerprint"),
+            FINETUNE: read_json(place / "finetune" / SCORES_FILE).get("fingerprint"),
+            AGE: aged.get(revision),
+        }
+        now = cache(partial(_fingerprint, options, revision))
+        try:
+            found |= {
+                (revision, kind)
+                for kind, before in made_by.items()
+                if before is not None and now(kind == FINETUNE) != before
+            }
+        except InputError:
+            continue
     return found
+
+
+def _fingerprint(options: Options, revision: str, encoder: bool) -> str:
+    """Of a model as it is scored, or of its encoder as it is fine-tuned."""
+    source = find_model(options.model, revision, options.trust_remote_code)
+    if encoder:
+        return fingerprint(*load_encoder(source), unused=UNUSED)
+    return load(source, "cpu", options.batch_tokens, backend=options.backend).fingerprint
 
 
 def _fast_scores(

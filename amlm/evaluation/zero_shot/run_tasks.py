@@ -123,12 +123,15 @@ def run_aoa(
     contexts, children = aoa.read_contexts(found.paths[0]), aoa.read_children(found.paths[1])
     items = [[each] for each in aoa.candidates(contexts)]
     lines: list[dict[str, Any]] = []
+    fingerprints: dict[str, str] = {}
     total = len(items) * len(checkpoints)
     with progress_bar(total=total, desc="aoa", unit=" contexts") as bar:
         for name, load in checkpoints:
             bar.set_postfix_str(name)
             path = folder / "scores" / "aoa" / f"{name}.json"
-            scores = score_items(load(), items, path, bar.update)
+            checkpoint = load()
+            fingerprints[name] = checkpoint.fingerprint
+            scores = score_items(checkpoint, items, path, bar.update)
             lines += aoa.results(name, contexts, [each for (each,) in scores])
     about = {
         "model_name": model,
@@ -138,6 +141,7 @@ def run_aoa(
     }
     official = results.predictions_folder(folder, scorer.backend, found.task.official)
     write_json(official / "surprisal.json", {"metadata": about, "results": lines})
+    write_json(folder / results.AOA_MODELS, fingerprints)
     report = aoa.report(lines, children, rules.acquisition, partial(aoa.chance, scorer.tokenizer))
     if rules.aoa_by_client:
         write_json(official / "aoa_score.json", {"aoa": report.totals["Pearson"].official})

@@ -216,6 +216,14 @@ def test_what_is_of_other_rules_settings_or_models_is_done_again(
     assert len({json.loads(key)[0] for key in work.answered}) == 1
     assert (tmp_path / "mine.json").read_text() != content
 
+    # The same, with the fast suite of the new one evaluated by itself before.
+    weights["cls.predictions.bias"].neg_()
+    save_file(weights, path, metadata={"format": "pt"})
+    run(replace(mine, submission=None, suite="fast", revision="chck_3M"))
+    capsys.readouterr()
+    run(mine)
+    assert "full suite: aoa" in (said := capsys.readouterr().out) and "fast suite at" not in said
+
     # Other settings of fine-tuning.
     run(replace(mine, seeds=[7], pooling="first"))
     assert work.tuned == [(name, "first") for name in GLUE]
