@@ -11,6 +11,7 @@ from amlm.config.command_line import run
 from amlm.config.schema import Config
 from amlm.training.check_run import check_run
 from amlm.util.errors import RunFinished
+from amlm.util.quick_imports import import_torchmetrics, quick_imports
 from amlm.util.terminal import say
 
 if TYPE_CHECKING:
@@ -27,11 +28,13 @@ def train(config: Config) -> Result:
     Raises:
         InputError: data are missing, the run folder cannot be used, or the run has diverged.
     """
-    from amlm.training.replay import replay
-    from amlm.training.run import Result
-    from amlm.training.run import run as run_training
-    from amlm.training.run_folder import recorded_content
-    from amlm.training.slurm import inside_job, submit
+    with quick_imports():
+        import_torchmetrics()
+        from amlm.training.replay import replay
+        from amlm.training.run import Result
+        from amlm.training.run import run as run_training
+        from amlm.training.run_folder import recorded_content
+        from amlm.training.slurm import inside_job, submit
 
     if config.trainer.replay:
         folder = Path(str(config.run_dir)).expanduser()

@@ -20,6 +20,7 @@ from amlm.config.options import check_ranges
 from amlm.config.schema import Config
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
+from amlm.util.quick_imports import quick_imports
 
 # A config file is data, not code: classes of other packages are built only if the user names the
 # package in `components` or it has an entry point in this group.
@@ -73,7 +74,8 @@ def resolve(target: str, where: str, packages: Sequence[str], needs: Sequence[st
             f"components=[{target.partition('.')[0]}]"
         )
     try:
-        module = importlib.import_module(module_name)
+        with quick_imports():  # a signal imports torch
+            module = importlib.import_module(module_name)
     except ImportError as error:
         raise InputError(f"{where}._target_={target} does not exist: {error}") from error
     found = getattr(module, class_name, None)

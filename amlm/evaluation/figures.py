@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import scipy  # its submodules, a second, are imported at their first use
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from amlm.evaluation.intervals import mean_interval
 
@@ -158,7 +158,7 @@ def pearson(x: Floats, y: Floats) -> Floats:
 
 def spearman(x: Floats, y: Floats) -> Floats:
     """Rank correlation along the last axis; ties get their mean rank."""
-    return pearson(rankdata(x, axis=-1), rankdata(y, axis=-1))
+    return pearson(*(scipy.stats.rankdata(each, axis=-1) for each in (x, y)))
 
 
 def number(value: Floats | float) -> float | None:

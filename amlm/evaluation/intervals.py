@@ -8,8 +8,8 @@ Shapes: G groups; leading dimensions are independent cases.
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import beta
 
 TAIL = 0.025
 BORROWED = 4.0  # items at the overall mean that steady the variance of a group (Agresti & Coull)
@@ -25,6 +25,7 @@ def jeffreys(hits: ArrayLike, misses: ArrayLike) -> tuple[Floats, Floats]:
     Hits and misses need not be integers.
     """
     hits, misses = np.asarray(hits, dtype=float), np.asarray(misses, dtype=float)
+    beta = scipy.stats.beta
     low = np.where(hits > NONE, beta.ppf(TAIL, hits + 0.5, misses + 0.5), 0.0)
     high = np.where(misses > NONE, beta.ppf(1 - TAIL, hits + 0.5, misses + 0.5), 1.0)
     return low, high

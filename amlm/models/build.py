@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from amlm.config.schema import ModelConfig
 from amlm.models.deberta import DebertaV2MaskedLM
@@ -23,11 +25,10 @@ if TYPE_CHECKING:
     from transformers import DebertaV2Config, DebertaV2ForMaskedLM
 
 
-def encoder_config(model: ModelConfig, vocab_size: int, special: SpecialIds) -> DebertaV2Config:
-    """The model's `transformers` configuration: the architecture of DeBERTa-v3-base, our sizes."""
-    from transformers import DebertaV2Config
-
-    return DebertaV2Config(
+def _encoder_config(model: ModelConfig, vocab_size: int, special: SpecialIds) -> DebertaV2Config:
+    """What our encoder needs of a `transformers` configuration: the architecture of
+    DeBERTa-v3-base, our sizes. The class itself takes a second to import."""
+    fields = SimpleNamespace(
         vocab_size=vocab_size,
         hidden_size=model.hidden_size,
         num_hidden_layers=model.layers,
@@ -54,6 +55,19 @@ def encoder_config(model: ModelConfig, vocab_size: int, special: SpecialIds) -> 
         sep_token_id=special.sep,
         tie_word_embeddings=True,
     )
+    return cast("DebertaV2Config", fields)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves the random values out that modules start with: `_initialise` draws them."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        given = kwargs or {}
+        if func.__name__ in ("normal_", "uniform_", "kaiming_uniform_"):
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
 
 
 @torch.no_grad()
@@ -85,7 +99,8 @@ def build_model(
         counts: occurrences of each type in the training text; needed only for
             ``model.nhot.fusion=frequency``.
     """
-    model = DebertaV2MaskedLM(encoder_config(config, vocab_size, special))
+    with _Undrawn():
+        model = DebertaV2MaskedLM(_encoder_config(config, vocab_size, special))
     _initialise(model, seed, config.initializer_range)
     embeddings = model.deberta.embeddings
     tokens = embeddings.word_embeddings
@@ -119,17 +134,17 @@ def to_hugging_face(model: DebertaV2MaskedLM) -> DebertaV2ForMaskedLM:
     N-hot embeddings are folded into an ordinary embedding matrix. The output head then has its own
     weights, because it was tied to the token embedding without the n-hot term.
     """
-    from transformers import DebertaV2ForMaskedLM
+    from transformers import DebertaV2Config, DebertaV2ForMaskedLM
 
-    config = model.config
+    fields = vars(model.config)
     state = {name: value.detach().float().cpu() for name, value in model.state_dict().items()}
     embedding = model.deberta.embeddings.word_embeddings
     if isinstance(embedding, NHotEmbedding):
-        config = type(config).from_dict({**config.to_dict(), "tie_word_embeddings": False})
+        fields = {**fields, "tie_word_embeddings": False}
         name = "deberta.embeddings.word_embeddings."
         state = {k: v for k, v in state.items() if not k.startswith(name)}
         state[f"{name}weight"] = embedding.folded_weight().cpu()
-    config = type(config).from_dict({**config.to_dict(), "architectures": ["DebertaV2ForMaskedLM"]})
+    config = DebertaV2Config(**fields, architectures=["DebertaV2ForMaskedLM"])
     exported = DebertaV2ForMaskedLM(config)
     names = exported.state_dict().keys()
     exported.load_state_dict({k: v for k, v in state.items() if k in names}, strict=True)

@@ -69,6 +69,11 @@ class TokenStore:
         return pieces_of(self.tokenizer)
 
     @cached_property
+    def surfaces(self) -> list[str | None]:
+        """Surface forms, ordered by id; see `amlm.tokenizers.surfaces.surfaces_of`."""
+        return surfaces_of(self.tokenizer)
+
+    @cached_property
     def special(self) -> SpecialIds:
         """Ids of the special tokens."""
         return special_ids(self.tokenizer)
@@ -83,7 +88,7 @@ class TokenStore:
 
     @cached_property
     def _unspaced_V(self) -> NDArray[np.bool_]:
-        return is_unspaced(surfaces_of(self.tokenizer))
+        return is_unspaced(self.surfaces)
 
     def ids(self, split: str) -> NDArray[np.unsignedinteger]:
         """All token ids of a split, as a new memory map: ``[N]``.

@@ -112,7 +112,7 @@ def _by_lexicon(word: str) -> str:
     if word.lower() in FORMS:
         return FORMS[word.lower()]
     for name, endings in SUFFIXES:
-        if any(word.endswith(end) and len(word) >= len(end) + 2 for end in endings):
+        if word[2:].endswith(endings):
             return name
     return "name" if word[0].isupper() and word[1:].islower() else "noun"
 

@@ -82,6 +82,6 @@ def kind_of(surface: str | None) -> str:
     surface form)."""
     if surface is None:
         return "byte"
-    if any(character.isalpha() for character in surface):
+    if any(map(str.isalpha, surface)):
         return "word" if surface.startswith(BOUNDARY) else "continuation"
-    return "number" if any(character.isnumeric() for character in surface) else "punctuation"
+    return "number" if any(map(str.isnumeric, surface)) else "punctuation"

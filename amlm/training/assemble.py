@@ -114,8 +114,7 @@ def make_callbacks(
         MaskUpdate(masking.update_every, masking.first_update, masking.update_offset),
         MaskDrift(
             run_log,
-            store.tokenizer,
-            store.type_counts("train"),
+            store,
             words=sample_of(store, plan, parts.data.not_maskable) if parts.data.words else None,
             exclude=parts.data.not_maskable,
         ),

@@ -26,7 +26,6 @@ from amlm.models.substrings import cached_substring_index
 from amlm.models.tied import FusedEmbedding
 from amlm.store.token_store import TokenStore
 from amlm.tokenizers.parts_of_speech import parts_of_speech
-from amlm.tokenizers.surfaces import surfaces_of
 from amlm.training import devices
 from amlm.training.accumulators import Validation
 from amlm.training.lightning_module import AdaptiveMaskedLM
@@ -40,7 +39,7 @@ def make_context(
     assert isinstance(rows, nn.Embedding | FusedEmbedding)
     return Context(
         counts_V=torch.from_numpy(store.type_counts("train")),
-        surfaces=surfaces_of(store.tokenizer),
+        surfaces=store.surfaces,
         total_steps=total_steps,
         seed=config.seed,
         embed=lambda ids: F.embedding(ids, rows.weight),
@@ -60,7 +59,7 @@ def make_policy(
         total_steps,
         **parts,
         special=store.special,
-        exclude=excluded_ids(masking.exclude, surfaces_of(store.tokenizer)),
+        exclude=excluded_ids(masking.exclude, store.surfaces),
         smoothing=masking.smoothing,
         floor=masking.floor,
         normalization=masking.normalization,
@@ -93,7 +92,7 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
     substrings = None
     if config.model.nhot.fusion != "none":
         substrings = cached_substring_index(
-            surfaces_of(store.tokenizer),
+            store.surfaces,
             config.model.nhot.include_self,
             store.folder / "tokenizer",
         )

@@ -9,7 +9,6 @@ import numpy as np
 from amlm.masking.units.word_weights import WordSample, sample_words
 from amlm.store.plan import BatchPlan
 from amlm.store.token_store import TokenStore
-from amlm.tokenizers.surfaces import surfaces_of
 
 SAMPLED_TOKENS = 131_072
 
@@ -21,4 +20,4 @@ def sample_of(store: TokenStore, plan: BatchPlan, not_maskable: Sequence[int]) -
     numbers = np.unique(np.linspace(0, blocks - 1, SAMPLED_TOKENS // length).astype(np.int64))
     ids_GL = store.blocks("train", numbers, length)
     begins_GL = store.word_starts("train", numbers, ids_GL)
-    return sample_words(ids_GL, begins_GL, surfaces_of(store.tokenizer), not_maskable)
+    return sample_words(ids_GL, begins_GL, store.surfaces, not_maskable)

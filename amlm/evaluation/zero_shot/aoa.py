@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import OptimizeWarning, curve_fit
-from scipy.stats import pearsonr
+import scipy
 
 from amlm.evaluation.figures import Figure, Floats, Report, interval, number, pearson, resample
 from amlm.evaluation.rules import Acquisition
@@ -163,8 +162,10 @@ def age_of_model(
 def _fit(x: Floats, y: Floats, start: list[Any], evaluations: int, **limits: Any) -> Floats | None:
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", OptimizeWarning)  # fewer points than parameters
-            fitted, _ = curve_fit(sigmoid, x, y, p0=start, maxfev=evaluations, **limits)
+            # Fewer points than parameters.
+            warnings.simplefilter("ignore", scipy.optimize.OptimizeWarning)
+            fit = scipy.optimize.curve_fit
+            fitted, _ = fit(sigmoid, x, y, p0=start, maxfev=evaluations, **limits)
     except (RuntimeError, ValueError, TypeError):  # no fit, no age, as in the official pipeline
         return None
     return np.asarray(fitted)
@@ -221,6 +222,6 @@ def report(
         drawn = resample(len(pairs))
         low, high = interval(pearson(ages[0][drawn], ages[1][drawn]))
         # NaN, for ages that do not vary, is not above a limit.
-        official = 0.0 if pearsonr(*ages).pvalue > rules.highest_p else score
+        official = 0.0 if scipy.stats.pearsonr(*ages).pvalue > rules.highest_p else score
         figure = replace(figure, score=score, low=low, high=high, official=official)
     return Report({"Pearson": figure}, {}, too_long)

@@ -11,14 +11,14 @@ from itertools import pairwise
 import lightning as L
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 from torch import Tensor
 
 from amlm.masking.exclusions import noise_warning
 from amlm.masking.signals import signal_name
 from amlm.masking.table import drift
 from amlm.masking.units.word_weights import WordSample
-from amlm.tokenizers.surfaces import kind_of, special_types, surfaces_of
+from amlm.store.token_store import TokenStore
+from amlm.tokenizers.surfaces import kind_of, special_types
 from amlm.training.callbacks import Update
 from amlm.training.lightning_module import AdaptiveMaskedLM
 from amlm.training.record import Record
@@ -73,7 +73,7 @@ def _report(of_signal: Mapping[str, Tensor]) -> dict[str, dict[str, float]]:
 
 class MaskDrift(L.Callback):
     """Records at every update the drift (`amlm.masking.table.drift`), means by frequency rank and
-    kind, the ``top`` extreme types, and the table; ``counts_V`` are of the training text.
+    kind, the ``top`` extreme types, and the table.
 
     Where larger units are masked, also what the update means for ``words``. Warns if the types
     masked most are noise; on the terminal, when they have become so.
@@ -85,18 +85,17 @@ class MaskDrift(L.Callback):
     def __init__(
         self,
         run_log: RunLog,
-        tokenizer: Tokenizer,
-        counts_V: NDArray[np.int64],
+        store: TokenStore,
         top: int = 20,
         *,
         words: WordSample | None = None,
         exclude: Sequence[int] = (),
     ) -> None:
         self.run_log = run_log
-        self.surfaces = surfaces_of(tokenizer)
+        self.surfaces = store.surfaces
         # Special tokens are frequent and never measured.
-        special = special_types(tokenizer)
-        self.counts_V = counts_V.copy()
+        special = special_types(store.tokenizer)
+        self.counts_V = store.type_counts("train")
         self.counts_V[[*special, *exclude]] = 0
         self.words = words
         self.kinds = [
