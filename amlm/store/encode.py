@@ -6,19 +6,25 @@ Shapes: N tokens of some lines, V token types.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
 
 from amlm.text.lines import SEGMENT
 from amlm.tokenizers.bpe import BOUNDARY, counts_words_by_type, pieces_of
+from amlm.tokenizers.special_tokens import special_ids
+from amlm.tokenizers.word_cache import WordCache
 from amlm.tokenizers.word_starts import word_starts
 from amlm.util.chunks import chunks
+
+LINE_END = "\n"  # among the words of several lines
+# Of the tokens of a chunk, and the number of words that begin at each: ``[N]``, ``[N]``.
+IdsAndWords: TypeAlias = tuple[NDArray[np.unsignedinteger], NDArray[np.integer]]
 
 
 @dataclass
@@ -58,7 +64,7 @@ def segments(lines: Iterable[str]) -> Iterator[str]:
 
 
 class Encoder:
-    """Tokenises lines on all cores, one chunk ahead of writing.
+    """Tokenises lines, each distinct word once where the tokenizer allows it.
 
     Every line becomes ``[CLS] ... [SEP]``, a joined one ``[CLS] a [SEP] b [SEP]``. Text that spells
     a special token is encoded as ordinary text.
@@ -77,6 +83,8 @@ class Encoder:
         # Where the token type does not determine whether a word begins, offsets do, at a cost.
         self.by_type = counts_words_by_type(tokenizer)
         self.begins_word_V = begins_word(pieces_of(tokenizer))
+        self.special = special_ids(tokenizer)
+        self.ids_of_words = WordCache(self._encode_words)
 
     def write(self, lines: Iterable[str], folder: Path, split: str) -> Iterator[Totals]:
         """Appends ids to ``<split>.ids`` and, if types do not determine them, the words that begin
@@ -86,8 +94,8 @@ class Encoder:
             (folder / f"{split}.ids").open("ab") as ids,
             (folder / f"{split}.words").open("ab") as words,
         ):
-            for chunk, encodings in self._encode(lines):
-                ids_N, words_N = self._ids_and_words(chunk, encodings)
+            for chunk in chunks(lines):
+                ids_N, words_N = (self._by_word if self.by_type else self._by_offset)(chunk)
                 ids.write(ids_N.tobytes())
                 if not self.by_type:
                     words.write(words_N.astype(np.uint8).tobytes())
@@ -97,29 +105,28 @@ class Encoder:
                 totals.bytes += sum(map(len, map(str.encode, chunk))) + len(chunk)
                 yield totals
 
-    def _encode(self, lines: Iterable[str]) -> Iterator[tuple[list[str], list[Encoding]]]:
-        encode = self.tokenizer.encode_batch_fast if self.by_type else self.tokenizer.encode_batch
-        with ThreadPoolExecutor(1) as executor:
-            pending = None
-            for chunk in chunks(lines):
-                encodings = executor.submit(encode, list(segments(chunk)))
-                if pending is not None:
-                    yield pending[0], pending[1].result()
-                pending = chunk, encodings
-            if pending is not None:
-                yield pending[0], pending[1].result()
+    def _by_word(self, chunk: list[str]) -> IdsAndWords:
+        words = f" {LINE_END} ".join(chunk).replace(SEGMENT, f" {SEGMENT} ").split(" ")
+        ids = b"".join([self._bytes(self.special.cls), *self.ids_of_words.of([*words, SEGMENT])])
+        ids_N: NDArray[np.unsignedinteger] = np.frombuffer(ids, id_type(self.vocab_size))
+        return ids_N, self.begins_word_V[ids_N]
 
-    def _ids_and_words(
-        self, chunk: list[str], encodings: list[Encoding]
-    ) -> tuple[NDArray[np.unsignedinteger], NDArray[np.integer]]:
-        """Ids of a chunk, and the number of words that begin at each token: ``[N]``, ``[N]``."""
+    def _encode_words(self, words: list[str]) -> Iterator[bytes]:
+        cls, sep = self.special.cls, self.special.sep
+        between = {SEGMENT: self._bytes(sep), LINE_END: self._bytes(sep, cls)}
+        encodings = self.tokenizer.encode_batch_fast(words, add_special_tokens=False)
+        for word, encoding in zip(words, encodings, strict=True):
+            yield between[word] if word in between else self._bytes(*encoding.ids)
+
+    def _bytes(self, *ids: int) -> bytes:
+        return np.array(ids, id_type(self.vocab_size)).tobytes()
+
+    def _by_offset(self, chunk: list[str]) -> IdsAndWords:
+        texts = list(segments(chunk))
+        encodings = self.tokenizer.encode_batch(texts)
         ids = chain.from_iterable(encoding.ids for encoding in encodings)
         ids_N: NDArray[np.unsignedinteger] = np.fromiter(ids, id_type(self.vocab_size))
-        words_N: NDArray[np.integer]
-        if self.by_type:
-            words_N = self.begins_word_V[ids_N]
-        else:
-            words_N = np.concatenate(list(map(word_starts, segments(chunk), encodings)))
+        words_N = np.concatenate(list(map(word_starts, texts, encodings)))
         if len(encodings) == len(chunk):
             return ids_N, words_N
         # Only the first segment of a line keeps its [CLS].

@@ -28,6 +28,7 @@ from tokenizers import (
 )
 
 from amlm.tokenizers.special_tokens import NAMES, set_roles, special_tokens
+from amlm.tokenizers.word_cache import WordCache
 from amlm.util.chunks import chunks
 from amlm.util.errors import InputError
 from amlm.util.files import os_error
@@ -45,6 +46,7 @@ ALPHABET_SHARE = 0.05
 # The trainer's time grows with the square of a word's length: longer ones, as in text without
 # spaces, are cut while it learns, never when text is encoded.
 LONGEST_WORD = 256
+FED_LINES = 64  # lines that the trainer gets at once
 # A literal boundary mark would decode to a space. A private-use character escapes it (and itself).
 ESCAPE = "\ue000"
 ESCAPES = [(ESCAPE, ESCAPE + "0"), (BOUNDARY, ESCAPE + "1")]
@@ -99,6 +101,20 @@ def _alphabet(normalizer: normalizers.Normalizer, lines: Iterable[str], size: in
     return found
 
 
+def _pieces(
+    normalizer: normalizers.Normalizer, pre_tokenizer: pre_tokenizers.PreTokenizer
+) -> WordCache[str]:
+    """The pieces of words, with spaces between."""
+
+    def cut(word: str) -> str:
+        if word.isascii() and word.isalpha() and len(word) < LONGEST_WORD:
+            return BOUNDARY + word
+        pieces = pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(word))
+        return " ".join(piece for piece, _ in pieces)
+
+    return WordCache(lambda words: map(cut, words))
+
+
 def _has_long_word(line: str) -> bool:
     return len(line) > LONGEST_WORD and max(map(len, line.split(" "))) > LONGEST_WORD
 
@@ -122,9 +138,13 @@ def train_tokenizer(lines: Callable[[], Iterable[str]], vocab_size: int) -> Toke
             yield line
 
     alphabet = _alphabet(learner.normalizer, counted(), alphabet_size)
+    pipeline = [learner.pre_tokenizer]
     if any_long:
-        cut = pre_tokenizers.Split(Regex(f"(?m:.{{1,{LONGEST_WORD}}})"), "isolated")
-        learner.pre_tokenizer = pre_tokenizers.Sequence([learner.pre_tokenizer, cut])
+        pipeline += [pre_tokenizers.Split(Regex(f"(?m:.{{1,{LONGEST_WORD}}})"), "isolated")]
+    pieces = _pieces(learner.normalizer, pre_tokenizers.Sequence(pipeline))
+    # The learner is given each word's pieces, which are found once for most words.
+    learner.normalizer = None
+    learner.pre_tokenizer = pre_tokenizers.CharDelimiterSplit(" ")
     trainer = trainers.BpeTrainer(
         vocab_size=room,
         min_frequency=2,
@@ -135,13 +155,15 @@ def train_tokenizer(lines: Callable[[], Iterable[str]], vocab_size: int) -> Toke
     with ExitStack() as after_counting:
 
         def words() -> Iterator[str]:
-            yield from progress_bar(lines(), desc="counting words", unit=" lines")
+            counted = progress_bar(lines(), desc="counting words", unit=" lines")
+            for chunk in chunks(counted, FED_LINES):
+                yield " ".join(pieces.of(" ".join(chunk).split(" ")))
             after_counting.enter_context(passing_time("learning merges"))
 
         learner.train_from_iterator(words(), trainer)
     learned: dict[str, Any] = json.loads(learner.to_str())["model"]
-    pieces = sorted(learned["vocab"], key=learned["vocab"].__getitem__)
-    vocab = {piece: i for i, piece in enumerate([*SPECIAL_TOKENS, *BYTE_TOKENS, *pieces])}
+    found = sorted(learned["vocab"], key=learned["vocab"].__getitem__)
+    vocab = {piece: i for i, piece in enumerate([*SPECIAL_TOKENS, *BYTE_TOKENS, *found])}
     tokenizer = _pipeline(
         Tokenizer(
             models.BPE(
@@ -161,12 +183,14 @@ def train_tokenizer(lines: Callable[[], Iterable[str]], vocab_size: int) -> Toke
 
 
 def counts_words_by_type(tokenizer: Tokenizer) -> bool:
-    """Whether every word certainly has exactly one token whose piece begins with ``▁``.
+    """Whether every word is certainly tokenised by itself, as exactly one token whose piece begins
+    with ``▁`` and others that don't.
 
     True of tokenizers trained here; unknown, thus False, of others.
     """
     ours = _pipeline(Tokenizer(models.BPE()))
-    return all(
+    added = tokenizer.get_added_tokens_decoder().values()
+    return all(token.special for token in added) and all(
         getattr(tokenizer, part) is not None
         and getattr(tokenizer, part).__getstate__() == getattr(ours, part).__getstate__()
         for part in ("normalizer", "pre_tokenizer")
