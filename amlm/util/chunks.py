@@ -9,14 +9,18 @@ CHUNK_LINES = 8_192
 CHUNK_CHARACTERS = 1 << 22
 
 
-def chunks(lines: Iterable[str], most: int = CHUNK_LINES) -> Iterator[list[str]]:
-    """Gathers ``most`` lines into lists, or fewer, whether lines are short or megabytes long."""
+def chunks(lines: Iterable[str], most: int | None = None) -> Iterator[list[str]]:
+    """Gathers lines into lists of bounded size, whether lines are short or megabytes long.
+
+    Args:
+        most: lines of a list; None: `CHUNK_LINES`.
+    """
     chunk: list[str] = []
     size = 0
     for line in lines:
         chunk.append(line)
         size += len(line)
-        if len(chunk) == most or size >= CHUNK_CHARACTERS:
+        if len(chunk) == (most or CHUNK_LINES) or size >= CHUNK_CHARACTERS:
             yield chunk
             chunk, size = [], 0
     if chunk:

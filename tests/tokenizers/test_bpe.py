@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from amlm.text.readers import read_texts
@@ -408,3 +408,30 @@ def test_progress_is_shown_while_merges_are_learned(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(bpe, "passing_time", passing)
     train_tokenizer(lines, 300)
     assert events == ["read", "read", "learning merges", "over"]
+
+
+def test_pieces_found_once_per_word_teach_what_whole_lines_teach(lines: list[str]) -> None:
+    """Against the library's own training on the lines, through the whole pipeline."""
+    dice = random.Random(8)
+    text = [*lines[:500], *(line for line in NASTY if line == " ".join(line.split()))]
+    marks = [*"09.,!?-'▁\ue000é\u0301", "'s", "'LL", "n't", "...", "日本", "x" * 300, "don't"]
+    text += [" ".join("".join(dice.choices([*marks, "dog", "is"], k=3)) for _ in range(6))
+             for _ in range(400)]  # fmt: skip
+    ours = json.loads(train_tokenizer(lambda: text, 1_500).to_str())["model"]
+    learner = bpe._pipeline(Tokenizer(models.BPE()))
+    alphabet = bpe._alphabet(learner.normalizer, text, 75)
+    cut = pre_tokenizers.Split(Regex(f"(?m:.{{1,{bpe.LONGEST_WORD}}})"), "isolated")
+    learner.pre_tokenizer = pre_tokenizers.Sequence([learner.pre_tokenizer, cut])
+    trainer = trainers.BpeTrainer(
+        vocab_size=1_500 - bpe.RESERVED,
+        min_frequency=2,
+        initial_alphabet=alphabet,
+        limit_alphabet=len(alphabet),
+        show_progress=False,
+    )
+    learner.train_from_iterator(text, trainer)
+    theirs = json.loads(learner.to_str())["model"]
+    assert ours["merges"] == theirs["merges"] and len(ours["merges"]) > 500
+    assert {p: i - bpe.RESERVED for p, i in ours["vocab"].items() if i >= bpe.RESERVED} == (
+        theirs["vocab"]
+    )

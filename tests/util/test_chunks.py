@@ -14,4 +14,7 @@ def test_chunks_have_a_bounded_size_and_lose_nothing(monkeypatch: pytest.MonkeyP
     lines = ["a", "b", "c", "d", "", "e" * 25, "f" * 6, "g" * 4, "h"]
     expected = [["a", "b", "c"], ["d", "", "e" * 25], ["f" * 6, "g" * 4], ["h"]]
     assert list(chunks(iter(lines))) == expected
+    assert list(chunks(iter(lines), 2)) == [
+        *(["a", "b"], ["c", "d"], ["", "e" * 25], ["f" * 6, "g" * 4], ["h"]),
+    ]
     assert list(chunks([])) == []
