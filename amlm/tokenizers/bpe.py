@@ -104,13 +104,13 @@ def _alphabet(normalizer: normalizers.Normalizer, lines: Iterable[str], size: in
 def _pieces(
     normalizer: normalizers.Normalizer, pre_tokenizer: pre_tokenizers.PreTokenizer
 ) -> WordCache[str]:
-    """The pieces of words, with spaces between."""
+    """The pieces of words, with spaces between; single characters, which have no pairs, are out."""
 
     def cut(word: str) -> str:
         if word.isascii() and word.isalpha() and len(word) < LONGEST_WORD:
             return BOUNDARY + word
         pieces = pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(word))
-        return " ".join(piece for piece, _ in pieces)
+        return " ".join(piece for piece, _ in pieces if len(piece) > 1)
 
     return WordCache(lambda words: map(cut, words))
 
