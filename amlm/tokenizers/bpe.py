@@ -141,8 +141,8 @@ def train_tokenizer(lines: Callable[[], Iterable[str]], vocab_size: int) -> Toke
     pipeline = [learner.pre_tokenizer]
     if any_long:
         pipeline += [pre_tokenizers.Split(Regex(f"(?m:.{{1,{LONGEST_WORD}}})"), "isolated")]
-    pieces = _pieces(learner.normalizer, pre_tokenizers.Sequence(pipeline))
-    # The learner is given each word's pieces, which are found once for most words.
+    normalizer = learner.normalizer
+    # The learner is given the pieces of words, which are found once for most words.
     learner.normalizer = None
     learner.pre_tokenizer = pre_tokenizers.CharDelimiterSplit(" ")
     trainer = trainers.BpeTrainer(
@@ -155,8 +155,9 @@ def train_tokenizer(lines: Callable[[], Iterable[str]], vocab_size: int) -> Toke
     with ExitStack() as after_counting:
 
         def words() -> Iterator[str]:
-            counted = progress_bar(lines(), desc="counting words", unit=" lines")
-            for chunk in chunks(counted, FED_LINES):
+            pieces = _pieces(normalizer, pre_tokenizers.Sequence(pipeline))
+            read = progress_bar(lines(), desc="counting words", unit=" lines")
+            for chunk in chunks(read, FED_LINES):
                 yield " ".join(pieces.of(" ".join(chunk).split(" ")))
             after_counting.enter_context(passing_time("learning merges"))
 
