@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from transformers import (
     DataCollatorForLanguageModeling,
+    DebertaV2Config,
     DebertaV2ForMaskedLM,
     get_linear_schedule_with_warmup,
 )
@@ -99,7 +100,7 @@ def result(arguments: list[str], lr: float) -> RunResult:
     store = open_store(config.data, config.tokenizer, Path(config.paths.cache).expanduser(), print)
     parts = make_parts(config, store)
     torch.manual_seed(config.seed)
-    model = DebertaV2ForMaskedLM(parts.module.model.config)
+    model = DebertaV2ForMaskedLM(DebertaV2Config(**vars(parts.module.model.config)))
     trained = train(model, parts, lr, config.model.max_positions)
     found = validate(model, parts)
     scores = Evaluation(
