@@ -9,10 +9,11 @@ The score of query position i for key position j is the sum of up to three produ
 Only the ``K = 2L - 1`` distances that occur in a sequence are scored, one column per distance and
 in order: column ``j - i + L - 1`` for c2p and ``i - j + L - 1`` for p2c. The position scores of all
 pairs are then a strided view of these columns (`skew`): the forward pass needs no gather, the
-backward pass no scatter, and position vectors are never repeated over the batch.
+backward pass no scatter, and position vectors are never repeated over the batch. On a CPU, rows are
+scored in blocks: R rows reach only ``L + R - 1`` columns.
 
 Shapes: B batch, L length, H heads, E head size, K distances, N heads times batch (head first),
-X batch times length.
+R rows of a block, C columns (those that a block reaches, and one more), X batch times rows.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from numpy.random.bit_generator import ISeedSequence
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+ROWS = 64  # rows of position scores computed at a time on a CPU
 CACHED_COLUMNS = 2**19  # position scores computed at a time: 2 MB fit in a CPU's cache
 
 
@@ -45,14 +47,14 @@ def bucket(distance_L: Tensor, buckets: int, max_distance: int) -> Tensor:
     return torch.where(distance_L <= near, distance_L, far_bucket_L)
 
 
-def skew(columns_NLK: Tensor) -> Tensor:
-    """View ``x[n, i, j - i + L - 1]`` as ``y[n, i, j]``: ``(N, L, K)`` to ``(N, L, L)``.
+def skew(columns_NRC: Tensor) -> Tensor:
+    """View ``x[n, i, j - i + R - 1]`` as ``y[n, i, j]``: ``(N, R, L + R)`` to ``(N, R, L)``.
 
-    Only for tensors that start at offset 0 of their storage. Columns beyond ``2L - 1`` are ignored.
+    Only for tensors that start at offset 0 of their storage. The last column is in no row's view.
     """
-    count, length, width = columns_NLK.shape
-    strides = (length * width, width - 1, 1)
-    return columns_NLK.as_strided((count, length, length), strides, storage_offset=length - 1)
+    count, rows, width = columns_NRC.shape
+    strides = (rows * width, width - 1, 1)
+    return columns_NRC.as_strided((count, rows, width - rows), strides, storage_offset=rows - 1)
 
 
 def keep_mask(like: Tensor, p: float) -> Tensor:
@@ -112,6 +114,18 @@ def _head_blocks(query_BLHE: Tensor) -> list[slice]:
     return [slice(first, min(first + step, heads)) for first in range(0, heads, step)]
 
 
+def _row_blocks(content_NLE: Tensor) -> list[tuple[slice, slice]]:
+    """Blocks of rows of position scores to compute at a time, each with its columns.
+
+    All rows are one block on other devices and in compiled code, which would grow.
+    """
+    length = content_NLE.size(1)
+    eager = content_NLE.device.type == "cpu" and not torch.compiler.is_compiling()
+    step = ROWS if eager else length
+    ends = [(first, min(first + step, length)) for first in range(0, length, step)]
+    return [(slice(a, b), slice(length - b, 2 * length - a)) for a, b in ends]
+
+
 def _heads_first(x_BLHE: Tensor) -> Tensor:
     """``(H, X, E)``, contiguous."""
     return x_BLHE.permute(2, 0, 1, 3).contiguous().flatten(1, 2)
@@ -136,20 +150,13 @@ class _Attention(torch.autograd.Function):
         all_heads = [_heads_first(x) for x in (query_BLHE, key_BLHE, value_BLHE)]
         context_HXE = torch.empty_like(all_heads[0])
         probs_of_blocks = []
-        blocks = _head_blocks(query_BLHE)
-        # Workspace for position scores, one per term and reused by all blocks, so that it stays in
-        # a CPU's cache.
-        shape = (blocks[0].stop, batch * length, 2 * length)
-        used = [x for x in (pos_key_KHE, pos_query_KHE) if x is not None]
-        columns = [all_heads[0].new_empty(shape) for _ in used]
-        for block in blocks:
+        for block in _head_blocks(query_BLHE):
             query, key, value = (x[block].view(-1, length, size) for x in all_heads)
-            terms = []
+            scores = query.new_zeros(len(query), length, length)
             if pos_key_KHE is not None:
-                terms.append(skew(_score(query, pos_key_KHE[:, block], columns[0])))
+                _add_scores(scores, query, pos_key_KHE[:, block])
             if pos_query_KHE is not None:
-                terms.append(skew(_score(key, pos_query_KHE[:, block], columns[-1])).mT)
-            scores = terms[0] + terms[1] if len(terms) == 2 else terms[0].contiguous()
+                _add_scores(scores.mT, key, pos_query_KHE[:, block])
             scores.baddbmm_(query, key.mT, beta=scale, alpha=scale)
             if padding_B1L is not None:
                 lowest = torch.finfo(scores.dtype).min
@@ -176,7 +183,6 @@ class _Attention(torch.autograd.Function):
         d_pos_key, d_pos_query = (
             None if x is None else torch.empty_like(x) for x in (pos_key_KHE, pos_query_KHE)
         )
-        columns = None  # workspace of all blocks and terms, zero outside the view of `skew`
         for block, probs in zip(_head_blocks(grad_BLHE), saved[5:], strict=True):
             query, key, value, grad = (
                 x[block].view(-1, length, size) for x in (*all_heads, grad_HXE)
@@ -191,54 +197,48 @@ class _Attention(torch.autograd.Function):
             d_scores = torch._softmax_backward_data(d_probs, probs, -1, probs.dtype)
             torch.bmm(d_scores, key, out=d_query)
             torch.bmm(d_scores.mT, query, out=d_key)
-            if columns is None:
-                columns = probs.new_zeros(len(probs), length, 2 * length - 1)
-            if len(columns) > len(probs):  # the last block can have fewer heads
-                columns = columns[: len(probs)]
             if d_pos_key is not None:
                 d_pos_key[:, block] = _score_backward(
-                    d_scores, query, pos_key_KHE[:, block], d_query, columns
+                    d_scores, query, pos_key_KHE[:, block], d_query
                 )
             if d_pos_query is not None:
                 d_pos_query[:, block] = _score_backward(
-                    d_scores.mT, key, pos_query_KHE[:, block], d_key, columns
+                    d_scores.mT, key, pos_query_KHE[:, block], d_key
                 )
         d_inputs = (x.view(heads, batch, length, size).permute(1, 2, 0, 3) for x in d_all_heads)
         return *d_inputs, d_pos_key, d_pos_query, None, None, None
 
 
-def _score(content_NLE: Tensor, position_KHE: Tensor, columns_HXK: Tensor) -> Tensor:
-    """Products of each content vector with the position vectors of its head, and a padding column.
-
-    Args:
-        columns_HXK: memory for the result, with at least as many heads. An even number of columns
-            (``K + 1``) is a third faster than an odd one.
-
-    Returns: ``(N, L, K + 1)``.
-    """
-    position_HEK = F.pad(position_KHE, (0, 0, 0, 0, 0, 1)).permute(1, 2, 0)
-    out_HXK = columns_HXK[: len(position_HEK)]
-    content_HXE = content_NLE.view(len(position_HEK), -1, content_NLE.size(2))
-    torch.bmm(content_HXE, position_HEK, out=out_HXK)
-    return out_HXK.view(*content_NLE.shape[:2], -1)
+def _add_scores(scores_NLL: Tensor, content_NLE: Tensor, position_KHE: Tensor) -> None:
+    """Adds the products of each content vector with the position vectors of its head."""
+    # One column more makes their number even, which is a third faster.
+    position_HEC = F.pad(position_KHE, (0, 0, 0, 0, 0, 1)).permute(1, 2, 0)
+    heads, size, _ = position_HEC.shape
+    for rows, columns in _row_blocks(content_NLE):
+        content_HXE = content_NLE[:, rows].reshape(heads, -1, size)
+        columns_HXC = torch.bmm(content_HXE, position_HEC[..., columns])
+        scores_NRL = scores_NLL[:, rows]
+        scores_NRL += skew(columns_HXC.view(*scores_NRL.shape[:2], -1))
 
 
 def _score_backward(
-    d_skewed_NLL: Tensor,
-    content_NLE: Tensor,
-    position_KHE: Tensor,
-    d_content_NLE: Tensor,
-    columns_NLK: Tensor,
+    d_scores_NLL: Tensor, content_NLE: Tensor, position_KHE: Tensor, d_content_NLE: Tensor
 ) -> Tensor:
-    """Adds the content gradient of `_score` to `d_content_NLE`; returns the position gradient.
-
-    `columns_NLK` is a workspace that must be zero outside the view of `skew`.
-    """
-    heads, size = position_KHE.shape[1:]
-    skew(columns_NLK).copy_(d_skewed_NLL)
-    columns_HXK = columns_NLK.view(heads, -1, columns_NLK.size(2))
-    d_content_NLE.view(heads, -1, size).baddbmm_(columns_HXK, position_KHE.transpose(0, 1))
-    return torch.bmm(columns_HXK.mT, content_NLE.view(heads, -1, size)).transpose(0, 1)
+    """Of `_add_scores`: adds to the content's gradient; returns that of the position vectors."""
+    position_HCE = F.pad(position_KHE, (0, 0, 0, 0, 0, 1)).transpose(0, 1)
+    d_position_HCE = torch.zeros_like(position_HCE)
+    heads, _, size = position_HCE.shape
+    for rows, columns in _row_blocks(content_NLE):
+        d_scores_NRL = d_scores_NLL[:, rows]
+        count, height, length = d_scores_NRL.shape
+        d_columns_NRC = d_scores_NRL.new_zeros(count, height, height + length)
+        skew(d_columns_NRC).copy_(d_scores_NRL)
+        d_columns_HXC = d_columns_NRC.view(heads, -1, height + length)
+        content_HXE = content_NLE[:, rows].reshape(heads, -1, size)
+        d_position_HCE[:, columns].baddbmm_(d_columns_HXC.mT, content_HXE)
+        d_content_HXE = torch.bmm(d_columns_HXC, position_HCE[:, columns])
+        d_content_NLE[:, rows] += d_content_HXE.view(count, height, size)
+    return d_position_HCE[:, :-1].transpose(0, 1)
 
 
 def _scaled_bmm(a: Tensor, b: Tensor, scale: float, out: Tensor) -> Tensor:

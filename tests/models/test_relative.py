@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
 
+from amlm.models import relative
 from amlm.models.layers import Dropout
 from amlm.models.relative import attend, bucket, keep_mask
 
@@ -25,8 +26,11 @@ def test_buckets_equal_those_of_hugging_face(buckets: int, max_distance: int) ->
     )
 
 
-@pytest.mark.parametrize("p", [0.0, 0.4])
-def test_attention_backward_equals_finite_differences(p: float) -> None:
+@pytest.mark.parametrize(("p", "rows"), [(0.0, 64), (0.4, 64), (0.4, 2)])
+def test_attention_backward_equals_finite_differences(
+    p: float, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relative, "ROWS", rows)
     torch.manual_seed(0)
     qkv = [torch.randn(2, 3, 2, 2, dtype=torch.float64, requires_grad=True) for _ in range(3)]
     pos_key, pos_query = (
