@@ -26,7 +26,7 @@ def test_buckets_equal_those_of_hugging_face(buckets: int, max_distance: int) ->
     )
 
 
-@pytest.mark.parametrize(("p", "rows"), [(0.0, 64), (0.4, 64), (0.4, 2)])
+@pytest.mark.parametrize(("p", "rows"), [(0.0, 64), (0.4, 2)])
 def test_attention_backward_equals_finite_differences(
     p: float, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
