@@ -99,7 +99,11 @@ def attend(
         scale: factor of the sum of the products.
         p: dropout probability of the attention probabilities.
     """
-    args = (query_BLHE, key_BLHE, value_BLHE, pos_key_KHE, pos_query_KHE, padding_B1L, scale, p)
+    # 2L columns are a third faster than the 2L - 1 that there are.
+    pos_key_CHE, pos_query_CHE = (
+        None if x is None else F.pad(x, (0, 0, 0, 0, 0, 1)) for x in (pos_key_KHE, pos_query_KHE)
+    )
+    args = (query_BLHE, key_BLHE, value_BLHE, pos_key_CHE, pos_query_CHE, padding_B1L, scale, p)
     with torch.autocast(query_BLHE.device.type, enabled=False):
         context_BLHE: Tensor = _Attention.apply(*args)  # type: ignore[no-untyped-call]
         return context_BLHE
@@ -140,8 +144,8 @@ class _Attention(torch.autograd.Function):
         query_BLHE: Tensor,
         key_BLHE: Tensor,
         value_BLHE: Tensor,
-        pos_key_KHE: Tensor | None,
-        pos_query_KHE: Tensor | None,
+        pos_key_CHE: Tensor | None,
+        pos_query_CHE: Tensor | None,
         padding_B1L: Tensor | None,
         scale: float,
         p: float,
@@ -153,10 +157,10 @@ class _Attention(torch.autograd.Function):
         for block in _head_blocks(query_BLHE):
             query, key, value = (x[block].view(-1, length, size) for x in all_heads)
             scores = query.new_zeros(len(query), length, length)
-            if pos_key_KHE is not None:
-                _add_scores(scores, query, pos_key_KHE[:, block])
-            if pos_query_KHE is not None:
-                _add_scores(scores.mT, key, pos_query_KHE[:, block])
+            if pos_key_CHE is not None:
+                _add_scores(scores, query, pos_key_CHE[:, block])
+            if pos_query_CHE is not None:
+                _add_scores(scores.mT, key, pos_query_CHE[:, block])
             scores.baddbmm_(query, key.mT, beta=scale, alpha=scale)
             if padding_B1L is not None:
                 lowest = torch.finfo(scores.dtype).min
@@ -167,7 +171,7 @@ class _Attention(torch.autograd.Function):
             context = context_HXE[block].view(-1, length, size)
             _scaled_bmm(probs.relu() if p > 0 else probs, value, 1 / (1 - p), context)
             probs_of_blocks.append(probs)
-        ctx.save_for_backward(*all_heads, pos_key_KHE, pos_query_KHE, *probs_of_blocks)
+        ctx.save_for_backward(*all_heads, pos_key_CHE, pos_query_CHE, *probs_of_blocks)
         ctx.scale, ctx.p = scale, p
         return context_HXE.view(heads, batch, length, size).permute(1, 2, 0, 3)
 
@@ -176,12 +180,12 @@ class _Attention(torch.autograd.Function):
     def backward(ctx: Any, grad_BLHE: Tensor) -> tuple[Tensor | None, ...]:
         # Read only once: activation checkpointing does not allow a second read.
         saved = ctx.saved_tensors
-        *all_heads, pos_key_KHE, pos_query_KHE = saved[:5]
+        *all_heads, pos_key_CHE, pos_query_CHE = saved[:5]
         batch, length, heads, size = grad_BLHE.shape
         grad_HXE = _heads_first(grad_BLHE)
         d_all_heads = [torch.empty_like(x) for x in all_heads]
         d_pos_key, d_pos_query = (
-            None if x is None else torch.empty_like(x) for x in (pos_key_KHE, pos_query_KHE)
+            None if x is None else torch.zeros_like(x) for x in (pos_key_CHE, pos_query_CHE)
         )
         for block, probs in zip(_head_blocks(grad_BLHE), saved[5:], strict=True):
             query, key, value, grad = (
@@ -198,47 +202,47 @@ class _Attention(torch.autograd.Function):
             torch.bmm(d_scores, key, out=d_query)
             torch.bmm(d_scores.mT, query, out=d_key)
             if d_pos_key is not None:
-                d_pos_key[:, block] = _score_backward(
-                    d_scores, query, pos_key_KHE[:, block], d_query
-                )
+                position, d_position = pos_key_CHE[:, block], d_pos_key[:, block]
+                _score_backward(d_scores, query, position, d_query, d_position)
             if d_pos_query is not None:
-                d_pos_query[:, block] = _score_backward(
-                    d_scores.mT, key, pos_query_KHE[:, block], d_key
-                )
+                position, d_position = pos_query_CHE[:, block], d_pos_query[:, block]
+                _score_backward(d_scores.mT, key, position, d_key, d_position)
         d_inputs = (x.view(heads, batch, length, size).permute(1, 2, 0, 3) for x in d_all_heads)
         return *d_inputs, d_pos_key, d_pos_query, None, None, None
 
 
-def _add_scores(scores_NLL: Tensor, content_NLE: Tensor, position_KHE: Tensor) -> None:
+def _add_scores(scores_NLL: Tensor, content_NLE: Tensor, position_CHE: Tensor) -> None:
     """Adds the products of each content vector with the position vectors of its head."""
-    # 2L columns are a third faster than the 2L - 1 that there are.
-    position_HEC = F.pad(position_KHE, (0, 0, 0, 0, 0, 1)).permute(1, 2, 0)
-    heads, size, _ = position_HEC.shape
+    heads, size = position_CHE.shape[1:]
     for rows, columns in _row_blocks(content_NLE):
         content_HXE = content_NLE[:, rows].reshape(heads, -1, size)
-        columns_HXC = torch.bmm(content_HXE, position_HEC[..., columns])
+        columns_HXC = torch.bmm(content_HXE, position_CHE[columns].permute(1, 2, 0))
         scores_NRL = scores_NLL[:, rows]
         scores_NRL += skew(columns_HXC.view(*scores_NRL.shape[:2], -1))
 
 
 def _score_backward(
-    d_scores_NLL: Tensor, content_NLE: Tensor, position_KHE: Tensor, d_content_NLE: Tensor
-) -> Tensor:
-    """Of `_add_scores`: adds to the content's gradient; returns that of the position vectors."""
-    position_HCE = F.pad(position_KHE, (0, 0, 0, 0, 0, 1)).transpose(0, 1)
-    d_position_HCE = torch.zeros_like(position_HCE)
-    heads, _, size = position_HCE.shape
-    for rows, columns in _row_blocks(content_NLE):
-        d_scores_NRL = d_scores_NLL[:, rows]
+    d_scores_NLL: Tensor,
+    content_NLE: Tensor,
+    position_CHE: Tensor,
+    d_content_NLE: Tensor,
+    d_position_CHE: Tensor,
+) -> None:
+    """Of `_add_scores`: adds to the gradients of the content and the position vectors."""
+    heads, size = position_CHE.shape[1:]
+    blocks = _row_blocks(content_NLE)
+    for rows, columns in blocks:
+        d_scores_NRL, d_content_NRE = d_scores_NLL[:, rows], d_content_NLE[:, rows]
         count, height, length = d_scores_NRL.shape
         d_columns_NRC = d_scores_NRL.new_zeros(count, height, height + length)
         skew(d_columns_NRC).copy_(d_scores_NRL)
         d_columns_HXC = d_columns_NRC.view(heads, -1, height + length)
         content_HXE = content_NLE[:, rows].reshape(heads, -1, size)
-        d_position_HCE[:, columns].baddbmm_(d_columns_HXC.mT, content_HXE)
-        d_content_HXE = torch.bmm(d_columns_HXC, position_HCE[:, columns])
-        d_content_NLE[:, rows] += d_content_HXE.view(count, height, size)
-    return d_position_HCE[:, :-1].transpose(0, 1)
+        d_position_CHE[columns].transpose(0, 1).baddbmm_(d_columns_HXC.mT, content_HXE)
+        d_content_HXE = d_content_NRE.reshape(heads, -1, size)  # of all rows a view, else a copy
+        d_content_HXE.baddbmm_(d_columns_HXC, position_CHE[columns].transpose(0, 1))
+        if len(blocks) > 1:
+            d_content_NRE.copy_(d_content_HXE.view_as(d_content_NRE))
 
 
 def _scaled_bmm(a: Tensor, b: Tensor, scale: float, out: Tensor) -> Tensor:
