@@ -3,6 +3,7 @@ second, where a new interpreter takes seconds of a processor to import them."""
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from amlm.config.schema import Config
 
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(
@@ -44,6 +47,7 @@ def start(
 def _child(
     function: Callable[..., object], arguments: Any, output: Path, environment: dict[str, str]
 ) -> None:
+    gc.freeze()  # what the server has imported stays: to search it for garbage copies its pages
     handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
@@ -57,6 +61,16 @@ def status(process: BaseProcess) -> int:
     process.join(300)
     assert process.exitcode is not None, "the process hangs"
     return process.exitcode
+
+
+def train_composed(config: Config) -> None:
+    """What ``python -m amlm.train`` does with the options that it has composed, which takes half of
+    the time of a tiny run."""
+    from amlm.train import train
+    from amlm.util.terminal import report_errors
+
+    with report_errors():
+        train(config)
 
 
 def train(overrides: Sequence[str]) -> None:

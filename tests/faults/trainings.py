@@ -10,8 +10,9 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from unittest import mock
 
 import torch
 
+from amlm.config.composition import parse
+from amlm.config.schema import Config
 from tests import forked
 
 TIMES = ("tokens_per_second", "seconds", "peak_memory")  # in the log, they vary
@@ -101,7 +104,7 @@ def _plant(bug: str) -> None:
         mock.patch.object(MaskingPolicy, "__init__", make).start()
 
 
-def _train(overrides: Sequence[str], faults: Faults) -> None:
+def _train(config: Config, faults: Faults) -> None:
     if faults.file_limit is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (faults.file_limit, faults.file_limit))
     if faults.plant is not None:
@@ -112,7 +115,7 @@ def _train(overrides: Sequence[str], faults: Faults) -> None:
 
     # Of 24 steps nearly each would export: three do.
     word_checkpoints.THRESHOLDS[:] = word_checkpoints.THRESHOLDS[9::4]
-    forked.train(overrides)
+    forked.train_composed(config)
 
 
 class Trainings:
@@ -130,16 +133,17 @@ class Trainings:
         write_text(self.text)
         self.output = folder / "output.txt"
 
+    @cached_property
+    def config(self) -> Config:
+        where = (f"data.dir={self.text}", f"paths.cache={self.folder / 'cache'}")
+        return parse(Config, (*OPTIONS, *where))
+
     def start(
         self, run: Path, faults: Faults | None = None, cache: Path | None = None
     ) -> BaseProcess:
-        overrides = (
-            *OPTIONS,
-            f"data.dir={self.text}",
-            f"paths.cache={cache or self.folder / 'cache'}",
-            f"run_dir={run}",
-        )
-        return forked.start(_train, overrides, faults or Faults(), output=self.output)
+        paths = replace(self.config.paths, cache=str(cache or self.config.paths.cache))
+        config = replace(self.config, run_dir=str(run), paths=paths)
+        return forked.start(_train, config, faults or Faults(), output=self.output)
 
     def train(self, run: Path, faults: Faults | None = None) -> int:
         """Trains until the run ends or is killed; returns the exit status."""
