@@ -5,6 +5,7 @@ process and however many processes share the tests."""
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 from collections.abc import Callable, Mapping
@@ -17,7 +18,9 @@ from hypothesis import settings
 
 from amlm.config.schema import DataConfig, TokenizerConfig
 from amlm.store.token_store import TokenStore, open_store
+from tests import composed_once
 
+gc.disable()  # until all tests are imported, see `pytest_collection_finish`
 VOCAB_SIZE = 700
 
 # The same examples in every run.
@@ -34,6 +37,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
+
+
+composed_once.install()
 
 
 @pytest.fixture(autouse=True)
@@ -131,6 +137,14 @@ def small_store(
         TokenizerConfig(vocab_size=VOCAB_SIZE),
         tmp_path_factory.mktemp("cache"),
     )
+
+
+def pytest_collection_finish() -> None:
+    # What is imported by now stays: to search it for garbage again and again took an eighth of the
+    # suite's time.
+    gc.freeze()
+    gc.set_threshold(2_000, 20, 50)
+    gc.enable()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from amlm.config.schema import Config
+from tests import composed_once
 
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(
@@ -80,5 +81,6 @@ def train(overrides: Sequence[str]) -> None:
     """
     from amlm.train import main
 
+    composed_once.install()
     sys.argv = ["amlm.train", "hydra/job_logging=none", "hydra/hydra_logging=none", *overrides]
     main()

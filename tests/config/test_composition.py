@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from amlm.config import groups as config_groups
 from amlm.config.checks import check
@@ -13,6 +14,7 @@ from amlm.config.composition import composer, parse
 from amlm.config.groups import conf_dir, groups_of
 from amlm.config.options import check_ranges, options
 from amlm.config.schema import Config
+from tests import composed_once
 
 SIX = ["mlm", "mlm_decay", "hard", "hard_decay", "soft", "soft_decay"]
 FUSIONS = [f"hard_decay_nhot_{fusion}" for fusion in ("gate", "attention", "frequency")]
@@ -56,6 +58,22 @@ def test_the_experiments_are_those_of_the_readme() -> None:
 @pytest.mark.parametrize("choice", CHOICES)
 def test_every_choice_composes(choice: str) -> None:
     composed(choice)
+
+
+def test_what_is_composed_once_is_what_hydra_composes() -> None:
+    choices = ["experiment=mlm", "optimizer=adamw", "hydra/launcher=parallel"]
+    grids = [[], [*choices, "seed=3"], [*choices, "seed=4", "data.sequence_length={0: 32}"]]
+
+    def texts() -> list[str]:
+        with composer(Config, RUN_CONFIG) as made:
+            return [OmegaConf.to_yaml(made.compose(each)) for each in grids]
+
+    once = [texts() for _ in range(3)]
+    composed_once.uninstall()
+    try:
+        assert once == [texts()] * 3
+    finally:
+        composed_once.install()
 
 
 def test_babylm_composes_with_a_folder(tmp_path: Path) -> None:

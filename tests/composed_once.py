@@ -1,0 +1,72 @@
+"""Hydra composes the same choices of our config groups once per process, for it read the same files
+for a fifth of the suite's time. Values of single options are applied to a copy, as Hydra does it.
+
+Folders of a user's own are composed anew each time, and so are other commands, whose options tests
+make up; new interpreters that tests start compose everything.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hydra._internal import config_loader_impl
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig
+
+from amlm.config.command import RUN_CONFIG
+from amlm.config.groups import conf_dir
+
+_create_defaults_list = config_loader_impl.create_defaults_list
+_compose = ConfigLoaderImpl._compose_config_from_defaults_list
+_known: dict[tuple[Any, ...], Any] = {}  # lists of defaults by what was chosen
+_uses: dict[int, int] = {}  # by the identity of a known list
+_composed: dict[int, DictConfig] = {}  # of those that are used again: a copy costs something too
+
+
+def _chooses(repo: Any, override: Override) -> bool:
+    """Whether an override chooses of a group, by the rule of Hydra's `Overrides`."""
+    return repo.group_exists(override.key_or_group) and not isinstance(override.value(), dict)
+
+
+def _defaults_list(
+    repo: Any, config_name: str, overrides_list: Sequence[Override], **options: Any
+) -> Any:
+    folders = [Path(each.path) for each in repo.get_sources() if each.scheme() == "file"]
+    if config_name != RUN_CONFIG or folders != [conf_dir()]:
+        return _create_defaults_list(repo, config_name, list(overrides_list), **options)
+    choices: list[Override] = []
+    values: list[Override] = []
+    for each in overrides_list:
+        if not each.is_sweep_override():
+            (choices if _chooses(repo, each) else values).append(each)
+    key = (*(each.input_line for each in choices), *sorted(options.items()))
+    if key not in _known:
+        _known[key] = _create_defaults_list(repo, config_name, choices, **options)
+        _uses[id(_known[key].defaults)] = 0
+    return replace(_known[key], config_overrides=values)
+
+
+def _compose_once(self: ConfigLoaderImpl, defaults: Any, repo: Any) -> Any:
+    known = id(defaults)
+    if known in _uses:
+        _uses[known] += 1
+    if _uses.get(known, 0) < 2:
+        return _compose(self, defaults, repo)
+    if known not in _composed:
+        _composed[known] = _compose(self, defaults, repo)
+    return copy.deepcopy(_composed[known])
+
+
+def install() -> None:
+    config_loader_impl.create_defaults_list = _defaults_list
+    ConfigLoaderImpl._compose_config_from_defaults_list = _compose_once
+
+
+def uninstall() -> None:
+    config_loader_impl.create_defaults_list = _create_defaults_list
+    ConfigLoaderImpl._compose_config_from_defaults_list = _compose
