@@ -1,6 +1,6 @@
 """Real processes: ours, torchrun's and SLURM's give the results of one; ranks that die or hang, and
 signals, end all of them. A new interpreter takes seconds to import its packages: only the ranks
-that are compared, ours and torchrun's, are new ones; all other processes are forked."""
+that are compared, of our first run and torchrun's, are new ones; all other processes are forked."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -66,7 +67,7 @@ def _steps(folder: Path) -> list[int]:
 def _ours(overrides: list[str], folder: Path) -> list[BaseProcess]:
     """A sweep of two runs, each in two processes."""
     run = [*overrides, *STEPS, *TWO, f"run_dir={folder}", "seed=0,1", "-m"]
-    return [forked.start(forked.train, run, output=_output(folder))]
+    return [forked.start(_train_first_in_new_ranks, run, output=_output(folder))]
 
 
 def _torchrun(overrides: list[str], folder: Path) -> list[BaseProcess]:
@@ -94,6 +95,18 @@ def _slurm(overrides: list[str], folder: Path, steps: tuple[str, ...] = STEPS) -
 
 def _output(folder: Path) -> Path:
     return folder.parent.with_suffix(".txt")
+
+
+def _train_first_in_new_ranks(overrides: list[str]) -> None:
+    """Trains; the ranks of the first run are new interpreters, those of the next are forked."""
+    original, fork = multiprocessing.get_context, multiprocessing.get_context("fork")
+    spawn = iter([original("spawn")])
+
+    def get_context(method: str | None = None) -> Any:
+        return next(spawn, fork) if method == "spawn" else original(method)
+
+    with mock.patch.object(multiprocessing, "get_context", get_context):
+        forked.train(overrides)
 
 
 def _train_in_forked_ranks(overrides: list[str]) -> None:
