@@ -102,11 +102,12 @@ def test_a_stopped_run_scores_each_step_once(
     tmp_path: Path,
     interrupt: Callable[[Config, int], None],
 ) -> None:
-    whole = train(tiny(*STEPS, *scored, f"run_dir={tmp_path / 'whole'}")).folder
+    options = (*STEPS, *scored, "evaluation.items=1")
+    whole = train(tiny(*options, f"run_dir={tmp_path / 'whole'}")).folder
     steps = [record["step"] for record in scores_of(whole)]
     # After a checkpoint; after scores that are not in a checkpoint yet.
     for stop in (4, steps[1] + 1):
-        config = tiny(*STEPS, *scored, f"run_dir={tmp_path / f'stopped{stop}'}")
+        config = tiny(*options, f"run_dir={tmp_path / f'stopped{stop}'}")
         interrupt(config, stop + 1)
         assert scores_of(train(config).folder) == scores_of(whole)
 
