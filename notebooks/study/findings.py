@@ -29,7 +29,7 @@ SECONDARY = (
     *("word_then_token:mlm", "hard_decay_word_then_token:hard_decay"),
     "hard_decay_nhot_gate:hard_decay_nhot",
     *("shuffled:hard_decay", "frozen:hard_decay"),
-    "run_mlm:mlm",
+    *("run_mlm-lr_5e-05:mlm", "run_mlm-lr_0.001:mlm"),
 )
 # Pairs of groups and metrics, by the name of the files. Each has a correction of its own.
 COMPARISONS = {

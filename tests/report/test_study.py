@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -12,22 +13,26 @@ import pytest
 
 from amlm.config.schema import Config
 from amlm.models.build import to_hugging_face
-from amlm.report.runs import load_runs
+from amlm.report.runs import load_runs, write_runs
 from amlm.store.token_store import open_store
 from amlm.train import train
 from amlm.training.assemble import make_parts
 from amlm.training.record import read_log
 
-SCRIPT = Path(__file__).parents[2] / "notebooks" / "study" / "run_mlm.py"
+STUDY = Path(__file__).parents[2] / "notebooks" / "study"
 
 
-@pytest.fixture(scope="module")
-def run_mlm() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("run_mlm", SCRIPT)
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, STUDY / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def run_mlm() -> ModuleType:
+    return script("run_mlm")
 
 
 def test_a_hugging_face_model_is_validated_as_a_run_is(
@@ -62,3 +67,33 @@ def test_the_recipe_is_an_arm_of_the_study(
     assert {"accuracy", "accuracy_over_bins", "loss", "sample"} <= first.metrics.keys()
     assert first.metrics["loss"] != second.metrics["loss"]
     assert 0.1 < first.ratio < 0.2 and first.words_seen > 0
+
+
+def test_tables_and_figures_of_the_kept_runs_are_the_same_bytes_each_time(tmp_path: Path) -> None:
+    findings = script("findings")
+    for name in ("one", "two"):
+        findings.write(tmp_path / name)
+    made = sorted(path.name for path in (tmp_path / "one").iterdir())
+    kinds = ("md", "png", "svg")
+    assert made == sorted(f"{name}.{kind}" for name in findings.COMPARISONS for kind in kinds)
+    for name in made:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_the_kept_runs_name_no_folders() -> None:
+    runs = load_runs(STUDY / "runs.json")
+    assert len({(run.group, run.seed) for run in runs}) == len(runs) >= 25
+    values = [value for run in runs for value in (run.run, *run.options.values())]
+    assert not [value for value in values if isinstance(value, str) and "/" in value]
+
+
+def test_a_new_run_is_kept_beside_those_kept_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    findings = script("findings")
+    first, *others = load_runs(STUDY / "runs.json")
+    write_runs(tmp_path / "kept.json", others)
+    write_runs(tmp_path / "new.json", [replace(first, run="a/folder")])
+    monkeypatch.setattr(findings, "RUNS", tmp_path / "runs.json")
+    findings.keep([str(tmp_path / name) for name in ("new.json", "kept.json")])
+    assert load_runs(tmp_path / "runs.json") == load_runs(STUDY / "runs.json")
