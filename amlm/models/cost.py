@@ -2,14 +2,16 @@
 
 Only matrix products are counted, with two operations per multiplication, and three times the
 forward pass for forward and backward. Avoidable work is not counted, whether we avoid it or not:
-the head and everything after the last layer's attention at positions without a label, and relative
-positions that do not occur. Shapes: N tokens, L length, M labelled positions, D hidden,
-I intermediate, V types, R rows of the relative embeddings in use.
+the head and everything after the last layer's attention at positions without a label, relative
+positions that do not occur, and those that no row of a block of position scores reaches. Shapes: N
+tokens, L length, M labelled positions, D hidden, I intermediate, V types, R rows of the relative
+embeddings in use.
 """
 
 from __future__ import annotations
 
 from amlm.models.deberta import DebertaV2MaskedLM
+from amlm.models.relative import ROWS
 
 
 def step_operations(model: DebertaV2MaskedLM, tokens: int, length: int, labelled: float) -> float:
@@ -18,10 +20,12 @@ def step_operations(model: DebertaV2MaskedLM, tokens: int, length: int, labelled
     width, inner = config.hidden_size, config.intermediate_size
     rows = len(model.deberta.encoder.occurring_rows(length))
     terms = len({"c2p", "p2c"} & set(config.pos_att_type))
+    blocks = [min(ROWS, length - first) for first in range(0, length, ROWS)]
+    columns = sum(height * (length + height - 1) for height in blocks)
     attention = (
         3 * tokens * width * width  # queries, keys, values
         + 2 * tokens * length * width  # content scores, context
-        + terms * tokens * (2 * length - 1) * width  # position scores
+        + terms * tokens // length * columns * width  # position scores
         + terms * rows * width * width  # projections of relative embeddings
     )
     rest = width * width + 2 * width * inner  # per layer and position: output and feed-forward

@@ -239,9 +239,9 @@ def _score_backward(
         d_columns_HXC = d_columns_NRC.view(heads, -1, height + length)
         content_HXE = content_NLE[:, rows].reshape(heads, -1, size)
         d_position_CHE[columns].transpose(0, 1).baddbmm_(d_columns_HXC.mT, content_HXE)
-        d_content_HXE = d_content_NRE.reshape(heads, -1, size)  # of all rows a view, else a copy
+        d_content_HXE = d_content_NRE.reshape(heads, -1, size)  # a view of all rows, mostly a copy
         d_content_HXE.baddbmm_(d_columns_HXC, position_CHE[columns].transpose(0, 1))
-        if len(blocks) > 1:
+        if len(blocks) > 1 and d_content_HXE.data_ptr() != d_content_NRE.data_ptr():
             d_content_NRE.copy_(d_content_HXE.view_as(d_content_NRE))
 
 

@@ -70,8 +70,9 @@ def test_step_operations_equal_those_of_a_real_step(length: int) -> None:
     with Products() as products:  # type: ignore[no-untyped-call]
         model(ids_BL, positions_M=positions_M).logsumexp(-1).sum().backward()
     expected = step_operations(model, ids_BL.numel(), length, len(positions_M))
-    # Position scores have an even number of columns, one more than the number of distances.
-    assert expected < products.count < 1.002 * expected
+    # Each row of position scores has one column more than it reaches, in all three products of both
+    # terms and layers.
+    assert products.count == expected + 3 * 2 * (2 * 2) * ids_BL.numel() * TINY.hidden_size
 
 
 def test_bench_writes_all_numbers(tmp_path: Path) -> None:

@@ -53,6 +53,29 @@ def test_attention_backward_equals_finite_differences(
         assert torch.autograd.gradcheck(partial(attend_seeded, terms), inputs)
 
 
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("heads", [1, 2])
+@pytest.mark.parametrize("length", [5, 6, 7, 9])
+def test_blocks_of_rows_give_the_gradients_of_one_block(
+    batch: int, heads: int, length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gradients(rows: int) -> list[Tensor]:
+        monkeypatch.setattr(relative, "ROWS", rows)
+        torch.manual_seed(0)
+        sizes = [(batch, length)] * 3 + [(2 * length - 1,)] * 2
+        inputs = [
+            torch.randn(*each, heads, 4, dtype=torch.float64, requires_grad=True) for each in sizes
+        ]
+        context = attend(*inputs, None, 0.5, 0.0)
+        found = torch.autograd.grad((context * torch.randn_like(context)).sum(), inputs)
+        return [context, *found]
+
+    expected = gradients(length)
+    for rows in (1, 3, 4):  # the last of them with one row, and with more
+        for found, each in zip(gradients(rows), expected, strict=True):
+            torch.testing.assert_close(found, each)
+
+
 @pytest.mark.parametrize("p", [0.1, 0.5])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_keep_mask_draws_are_independent(p: float, dtype: torch.dtype) -> None:
