@@ -72,7 +72,7 @@ def test_step_operations_equal_those_of_a_real_step(length: int) -> None:
     expected = step_operations(model, ids_BL.numel(), length, len(positions_M))
     # Each row of position scores has one column more than it reaches, in all three products of both
     # terms and layers.
-    assert products.count == expected + 3 * 2 * (2 * 2) * ids_BL.numel() * TINY.hidden_size
+    assert products.count == expected + 3 * 2 * (2 * 2) * ids_BL.numel() * model.config.hidden_size
 
 
 def test_bench_writes_all_numbers(tmp_path: Path) -> None:

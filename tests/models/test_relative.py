@@ -63,10 +63,10 @@ def test_blocks_of_rows_give_the_gradients_of_one_block(
         monkeypatch.setattr(relative, "ROWS", rows)
         torch.manual_seed(0)
         sizes = [(batch, length)] * 3 + [(2 * length - 1,)] * 2
-        inputs = [
+        query, key, value, pos_key, pos_query = inputs = [
             torch.randn(*each, heads, 4, dtype=torch.float64, requires_grad=True) for each in sizes
         ]
-        context = attend(*inputs, None, 0.5, 0.0)
+        context = attend(query, key, value, pos_key, pos_query, None, 0.5, 0.0)
         found = torch.autograd.grad((context * torch.randn_like(context)).sum(), inputs)
         return [context, *found]
 
