@@ -35,6 +35,11 @@ def unit(metric: str) -> str:
     return "nats" if metric == "loss" else "" if is_correlation(metric) else "%"
 
 
+def difference_unit(metric: str) -> str:
+    """The unit of differences: ``points`` of per cent, else that of the metric."""
+    return {"%": "points"}.get(unit(metric), unit(metric))
+
+
 def _p(value: float | None) -> str:
     return "-" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
 
@@ -75,7 +80,7 @@ def claim(row: Row, metric: str, comparisons: int) -> str:
     """What the data support about one difference, in a sentence or two."""
     difference, baseline = row.difference, row.baseline
     assert difference is not None
-    units = {"%": "points"}.get(unit(metric), unit(metric))
+    units = difference_unit(metric)
     size = f"{_number(abs(difference.mean), metric)} {units}".strip()
     direction = "higher" if difference.mean > 0 else "lower"
     subject = f"{metric}: {row.group}"

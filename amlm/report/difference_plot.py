@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from amlm.report.comparison import Comparison, Table
-from amlm.report.comparison_text import unit
+from amlm.report.comparison_text import difference_unit
 from amlm.report.plots import PALETTE, STYLE, save
 from amlm.report.statistics import ALPHA, LEVEL
 
@@ -74,4 +74,4 @@ def _draw(axes: Axes, table: Table, pairs: Sequence[Pair]) -> None:
         axes.plot([d.mean], [y], "o", markersize=4, color=PALETTE[0], markerfacecolor=face)
     axes.set_ylim(len(pairs) - 0.5, -0.5)
     axes.set_title(table.metric)
-    axes.set_xlabel({"%": "points"}.get(unit(table.metric), unit(table.metric)))
+    axes.set_xlabel(difference_unit(table.metric))
