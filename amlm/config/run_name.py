@@ -11,7 +11,7 @@ from amlm.config.schema import flat
 
 # Groups that set where or how long a run trains, not what is compared. Options that differ from
 # their files are still named, e.g. `-max_steps_3000`.
-NOT_NAMED = ("experiment", "scale", "impl", "debug", "logger", "data", "data/cleaning", "sweep")
+NOT_NAMED = ("experiment", "scale", "impl", "logger", "data", "data/cleaning", "sweep")
 FACTORS = ("masking/signal", "masking/schedule", "masking/unit", "model/nhot")
 # Options that are compared between runs; the others are intervals, paths and hardware.
 COMPARED = re.compile(
@@ -51,7 +51,8 @@ def run_name(
         usual: the choices of the experiment's file alone.
         departures: options whose values differ from what the choices give.
 
-    Returns: e.g. ``hard_decay``, ``hard_decay-adamw-lr_0.001``, ``paper_parity-soft``.
+    Returns: e.g. ``hard_decay``, ``hard_decay-adamw-lr_0.001``, ``paper_parity-soft``,
+        ``hard_decay-debug_fast``.
     """
     changed = [
         group
@@ -63,7 +64,8 @@ def run_name(
         changed = [group for group in changed if group not in FACTORS]
     else:
         base = experiment
-    parts = [base, *(choices[group] for group in changed)]
+    parts = [base]
+    parts += [f"{'debug_' if group == 'debug' else ''}{choices[group]}" for group in changed]
     parts += [f"{key.rpartition('.')[2]}_{_shown(value)}" for key, value in departures.items()]
     return shortened("-".join(_clean(part) for part in parts))
 

@@ -127,7 +127,8 @@ def test_parse_names_a_run_by_its_choices() -> None:
     assert named("experiment=mlm", "masking/unit=span") == "span"
     assert named("experiment=word", "masking/signal=soft") == "soft_word"
     assert named("masking/unit=word", "masking.unit.switch=0.5") == "hard_decay_word-switch_0.5"
-    assert named("scale=paper", "impl=gpu", "debug=fast", "seed=3") == "hard_decay"
+    assert named("scale=paper", "impl=gpu", "seed=3") == "hard_decay"
+    assert named("debug=fast") == "hard_decay-debug_fast"
     assert named("optimizer=adamw", "optimizer.lr=0.002") == "hard_decay-adamw-lr_0.002"
     assert named("masking.signal._target_=amlm.masking.signals.soft.Soft") == (
         "hard_decay-target__Soft"
