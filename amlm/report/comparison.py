@@ -90,7 +90,9 @@ def compare(
     groups = grouped(runs)
     pairs = _pairs(groups, baseline)
     baselines = list(dict.fromkeys(base for _, base in pairs)) or [str(baseline)]
-    names = list(metrics) or _shared_metrics(groups, pairs, baselines)
+    asked = list(dict.fromkeys(metrics))
+    lacking = _lacking(asked, groups, pairs, baselines)
+    names = asked or _shared_metrics(groups, pairs, baselines)
     tables = [_table(name, groups, pairs, baselines) for name in names]
     tests = [(table, j) for table in tables for j, row in enumerate(table.rows) if row.difference]
     raw = [d.p if (d := table.rows[j].difference) else None for table, j in tests]
@@ -101,7 +103,7 @@ def compare(
         if control := known.get(table.metric):
             table.rows.append(Row("untrained", None, control, None, None, None, None))
     count = sum(p is not None for p in raw)
-    return Comparison(baselines, tables, count, unequal(groups, pairs))
+    return Comparison(baselines, tables, count, [*lacking, *unequal(groups, pairs)])
 
 
 def _pairs(groups: Mapping[str, object], baseline: str | Sequence[str]) -> list[tuple[str, str]]:
@@ -122,7 +124,30 @@ def _pairs(groups: Mapping[str, object], baseline: str | Sequence[str]) -> list[
         if not colon:
             raise InputError(f"pairs={each} is no pair: write <group>:<baseline>")
         pairs.append((known(group, f"pairs={each}"), known(base, f"pairs={each}")))
-    return pairs
+    return list(dict.fromkeys(pairs))
+
+
+def _lacking(
+    metrics: Sequence[str],
+    groups: Mapping[str, Mapping[int, RunResult]],
+    pairs: Sequence[tuple[str, str]],
+    baselines: Sequence[str],
+) -> list[str]:
+    """Notes on groups that are left out of a table; raises InputError if it is a baseline."""
+    notes = []
+    for metric in metrics:
+        for group in dict.fromkeys([*baselines, *(group for group, _ in pairs)]):
+            runs = groups[group].values()
+            lacking = next((run.run for run in runs if metric not in run.metrics), None)
+            if lacking and group in baselines:
+                known = sorted({name for run in runs for name in run.metrics})
+                raise InputError(
+                    f"metrics={metric}: {lacking} has no such metric{nearest(metric, known)}. "
+                    f"It has {', '.join(known)}"
+                )
+            if lacking:
+                notes.append(f"{group} is not compared in {metric}, which {lacking} lacks.")
+    return notes
 
 
 def _shared_metrics(
@@ -147,17 +172,11 @@ def _table(
     pairs: Sequence[tuple[str, str]],
     baselines: Sequence[str],
 ) -> Table:
-    def row(group: str, base: str | None) -> Row | None:
+    def known(group: str) -> bool:
+        return all(metric in run.metrics for run in groups[group].values())
+
+    def row(group: str, base: str | None) -> Row:
         ours = groups[group]
-        lacking = [run.run for run in ours.values() if metric not in run.metrics]
-        if lacking and group in baselines:
-            known = sorted({name for run in ours.values() for name in run.metrics})
-            raise InputError(
-                f"metrics={metric}: {lacking[0]} has no such metric{nearest(metric, known)}. "
-                f"It has {', '.join(known)}"
-            )
-        if lacking:
-            return None
         return Row(
             group,
             base,
@@ -169,9 +188,9 @@ def _table(
         )
 
     compared = {group for group, _ in pairs}
-    alone = [row(base, None) for base in baselines if base not in compared]
-    rows = [*alone, *(row(group, base) for group, base in pairs)]
-    return Table(metric, [each for each in rows if each])
+    alone = [row(base, None) for base in baselines if base not in compared and known(base)]
+    rows = [row(group, base) for group, base in pairs if known(group) and known(base)]
+    return Table(metric, [*alone, *rows])
 
 
 def _difference(

@@ -23,7 +23,7 @@ def _number(value: float | None, metric: str, sign: bool = False) -> str:
     if value is None:
         return "-"
     digits = 2 if metric.startswith("accuracy") else 3 if _is_fraction(metric) else 1
-    return f"{value:{'+' if sign else ''}.{digits}f}"
+    return f"{round(value, digits) + 0.0:{'+' if sign else ''}.{digits}f}"  # 0.0 has no minus
 
 
 def _is_fraction(metric: str) -> bool:
@@ -85,8 +85,14 @@ def claim(row: Row, metric: str, comparisons: int) -> str:
     direction = "higher" if difference.mean > 0 else "lower"
     subject = f"{metric}: {row.group}"
     if difference.p is None or row.p is None:
+        where = "in every pair of runs" if difference.pairs else "in all runs"
+        if difference.sd == 0 and difference.mean == 0:
+            return f"{subject} and {baseline} have the same values {where}."
         if difference.sd == 0:
-            return f"{subject} and {baseline} have the same values in every pair of runs."
+            return (
+                f"{subject} is {size} {direction} than {baseline} {where}. No test is possible "
+                "without any spread."
+            )
         return (
             f"{subject} is {size} {direction} than {baseline} in the runs at hand. Nothing follows "
             "for other seeds: at least two seeds per group are needed."
@@ -138,10 +144,11 @@ def legend(found: Comparison) -> str:
     only = found.baselines[0] if len(found.baselines) == 1 else None
     base = only or f'the group in the column "{BASELINE}"'
     return (
-        f"Means over seeds; SD: standard deviation over seeds; intervals: {LEVEL:.0%}. Differences "
-        f"are from {base}, paired by seed where possible. p: Holm's correction for "
-        f"{found.comparisons} comparisons; power is that of a test corrected in the same way. "
-        "ratio: mean realised mask ratio."
+        f"Means over seeds; SD: standard deviation over seeds; intervals: {LEVEL:.0%} each, over "
+        f"seeds unless items are named. Differences are from {base}, paired by seed where "
+        f"possible. p: Holm's correction for {found.comparisons} comparisons; power is that of a "
+        "test corrected in the same way, with the spread found here. ratio: mean realised mask "
+        "ratio."
     )
 
 

@@ -26,6 +26,7 @@ from amlm.util.files import write_json
 
 VERSION = 1
 UNTRAINED = "-untrained"  # ends the folder of a baseline's results, see `amlm.evaluation.results`
+RANKED = ("wug_adj", "wug_past")  # tasks whose score while training is a correlation of ranks
 
 
 @dataclass(frozen=True)
@@ -259,4 +260,4 @@ def load_runs(path: Path) -> list[RunResult]:
 
 def is_correlation(metric: str) -> bool:
     """Whether a metric is a correlation, not in per cent."""
-    return metric.endswith(tuple(f"({name})" for name in CORRELATIONS))
+    return metric in RANKED or metric.endswith(tuple(f"({name})" for name in CORRELATIONS))

@@ -25,6 +25,7 @@ ALPHA = 0.05
 POWER = 0.8
 MAX_SEEDS = 1_000  # more are not searched for
 RESAMPLES = 2_000
+DUST = 1e-9  # a spread below this share of the mean (or of 1) is rounding
 
 Floats = NDArray[np.float64]
 
@@ -158,6 +159,8 @@ def item_difference(
 def _with_error(
     mean: float, error: float, freedom: float, sd: float, pairs: int, items: int
 ) -> Difference:
+    if error < DUST * max(1, abs(mean)):
+        error = sd = 0.0
     half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
     # Without any spread the same runs are compared, or counts too coarse to differ.
     p = float(2 * stats.t.sf(abs(mean) / error, freedom)) if error > 0 else None
