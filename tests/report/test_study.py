@@ -13,6 +13,7 @@ import pytest
 
 from amlm.config.schema import Config
 from amlm.models.build import to_hugging_face
+from amlm.report.groups import grouped
 from amlm.report.runs import load_runs, write_runs
 from amlm.store.token_store import open_store
 from amlm.train import train
@@ -57,13 +58,14 @@ def test_the_recipe_is_an_arm_of_the_study(
 ) -> None:
     out = tmp_path / "run_mlm.json"
     words = [*overrides, "trainer.max_steps=4", "evaluation.tasks=[sample]", "evaluation.items=2"]
-    for seed, lr in ((0, "0.01"), (1, "0.01"), (0, "0.01")):  # the last again
+    for seed, lr in ((0, "0.01"), (1, "5e-5"), (0, "0.01")):  # the last again
         given = [f"out={out}", f"seed={seed}", f"lr={lr}", *words]
         monkeypatch.setattr(sys, "argv", ["run_mlm.py", *given])
         run_mlm.main()
     first, second = sorted(load_runs(out), key=lambda run: run.seed)
-    assert first.run == "run_mlm-lr_0.01-seed0" and second.seed == 1
-    assert first.group == "run_mlm" and first.options["optimizer.lr"] == 0.01
+    assert (first.run, second.run) == ("run_mlm_lr_0.01-0", "run_mlm-1")
+    assert list(grouped([first, second])) == ["run_mlm_lr_0.01", "run_mlm"]
+    assert first.options["optimizer.lr"] == 0.01 and first.options["optimizer.beta2"] == 0.999
     assert {"accuracy", "accuracy_over_bins", "loss", "sample"} <= first.metrics.keys()
     assert first.metrics["loss"] != second.metrics["loss"]
     assert 0.1 < first.ratio < 0.2 and first.words_seen > 0
