@@ -23,7 +23,8 @@ def _number(value: float | None, metric: str, sign: bool = False) -> str:
     if value is None:
         return "-"
     digits = 2 if metric.startswith("accuracy") else 3 if _is_fraction(metric) else 1
-    return f"{round(value, digits) + 0.0:{'+' if sign else ''}.{digits}f}"  # 0.0 has no minus
+    rounded = round(value, digits) + 0.0  # -0.0 becomes 0.0
+    return f"{rounded:{'+' if sign and rounded else ''}.{digits}f}"
 
 
 def _is_fraction(metric: str) -> bool:
@@ -161,7 +162,12 @@ def as_text(found: Comparison) -> str:
 
 
 def as_markdown(found: Comparison) -> str:
-    """For a page or an issue."""
+    """For a page or an issue: notes, tables, claims."""
+    return "\n".join([markdown_tables(found), *(f"- {each}" for each in claims(found))]) + "\n"
+
+
+def markdown_tables(found: Comparison) -> str:
+    """The notes and tables of `as_markdown`, with their legend."""
     lines = [f"- {note}" for note in found.notes] + [""] * bool(found.notes)
     for table in found.tables:
         head, *rows = cells(table)
@@ -169,7 +175,7 @@ def as_markdown(found: Comparison) -> str:
         marks = ["---"] * texts + ["---:"] * (len(head) - texts)
         lines += [f"**{title(table)}**", "", _row(head), _row(marks)]
         lines += [*map(_row, rows), ""]
-    return "\n".join([*lines, legend(found), "", *(f"- {each}" for each in claims(found))]) + "\n"
+    return "\n".join([*lines, legend(found), ""])
 
 
 def _row(row: list[str]) -> str:

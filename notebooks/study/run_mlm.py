@@ -3,8 +3,8 @@
 With the defaults of `run_mlm.py` of transformers: `DebertaV2ForMaskedLM` with its own initial
 weights, `DataCollatorForLanguageModeling` at 15 %, AdamW without weight decay, learning rate 5e-5
 that falls linearly to 0 without a warm-up, gradients clipped at norm 1. Text, tokenizer, shape,
-held-out masks, batches (32 sequences of 64 tokens, where that script has 8) and the one pass over the
-text are those of the study's arm `mlm`. The result goes into a file for `amlm.compare`:
+held-out masks, batches (32 sequences of 64 tokens, where that script has 8) and the one pass over
+the text are those of the study's arm `mlm`. The result goes into a file for `amlm.compare`:
 
     python notebooks/study/run_mlm.py out=run_mlm.json seed=0 data.dir=<text> \
         evaluation.data_dir=<evaluation data>
