@@ -60,7 +60,7 @@ def submit(options: Options, evaluate: Callable[[Options], None]) -> Path:
             say(f"\n{number} of {len(todo)}: {', '.join(step.tasks or step.finetune)} at "
                 f"{step.revision}")  # fmt: skip
             evaluate(step)
-        content, gaps = collate(options, folder)
+        content, gaps = collate(options, folder, changed_models(options, folder))
     if gaps and not options.allow_missing:
         raise InputError(_refusal(options, gaps, []))
     if problems := violations(content, rules, options.track):

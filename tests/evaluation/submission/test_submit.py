@@ -15,7 +15,8 @@ from amlm.evaluate import run
 from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.rules import RULES
 from amlm.evaluation.submission import official, sizes
-from amlm.evaluation.submission.collate import checkpoint_names, collate
+from amlm.evaluation.submission import submit as submitting
+from amlm.evaluation.submission.collate import FINETUNE, checkpoint_names, collate
 from amlm.util.errors import InputError
 
 PATHS = {
@@ -160,8 +161,9 @@ def surprisals(results: Path, track: str, contexts: int = 8_005) -> None:
 
 
 def options(root: Path, out: Path, track: str = "strict-small", **more: Any) -> Options:
-    fields = {"data_dir": str(root / "data"), "submission": str(out / "file.json"), **more}
-    return Options(str(root / "model"), str(out), track=track, **fields)
+    fields: dict[str, Any] = {"model": str(root / "model"), "data_dir": str(root / "data")}
+    fields |= {"submission": str(out / "file.json"), **more}
+    return Options(out=str(out), track=track, **fields)
 
 
 @pytest.fixture
@@ -340,6 +342,23 @@ def test_what_the_leaderboard_refuses_is_refused_here(
         "and repeat the command",
     ):
         assert text in message
+
+
+@pytest.mark.usefixtures("no_regressions", "results")
+def test_results_of_another_model_that_cannot_be_made_again_are_null(
+    complete: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "model" / "checkpoints" / "chck_1M"
+    place.mkdir(parents=True)
+    for each in (place, tmp_path / "model"):
+        (each / "config.json").write_text("{}")
+    changed = {("main", FINETUNE), ("chck_1M", "")}  # there are no GLUE data
+    monkeypatch.setattr(submitting, "changed_models", lambda options, folder: set(changed))
+    monkeypatch.setattr(submitting, "_announce", lambda options, todo: None)
+    mine = options(complete, tmp_path, model=str(tmp_path / "model"), allow_missing=True)
+    submitting.submit(mine, lambda step: changed.discard((step.revision, "")))
+    content = json.loads((tmp_path / "file.json").read_text())
+    assert content["glue"] is None and content["fast_eval_results"]["blimp"][0]
 
 
 def test_the_file_of_2025_has_its_own_tasks_and_keys(complete: Path) -> None:
