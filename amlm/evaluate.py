@@ -99,12 +99,12 @@ def run(options: Options) -> None:
 
     if options.threads:
         torch.set_num_threads(options.threads)
+    if (options.finetune or options.submission is not None) and not options.seeds:
+        raise InputError("seeds=[]: fine-tuning needs at least one seed, e.g. seeds=[42]")
     if options.submission is not None:
         _submit(options)
         return
     if options.finetune:
-        if not options.seeds:
-            raise InputError("seeds=[]: fine-tuning needs at least one seed")
         data_files(options)  # raises now for missing data, not hours later
     if options.anchors is not None and options.anchors != options.rules:
         raise InputError(

@@ -343,7 +343,11 @@ def test_invalid_options_are_reported_in_one_line(
         ([f"model={tiny_run}", f"out={__file__}", "tasks=[sample]"], "Not a directory"),
         (
             [f"model={tiny_run}", f"out={tmp_path}", "data_dir=.", "finetune=[rte]", "seeds=[]"],
-            "seeds=[]",
+            "seeds=[]: fine-tuning needs at least one seed, e.g. seeds=[42]",
+        ),
+        (
+            [f"model={tiny_run}", f"out={tmp_path}", "submission=x.json", "seeds=[]"],
+            "seeds=[]: fine-tuning needs at least one seed, e.g. seeds=[42]",
         ),
         ([f"model={tmp_path}", f"out={tmp_path}", "tasks=[sample]"], "no model in"),
     ):
