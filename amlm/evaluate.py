@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -51,15 +52,16 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
         raise InputError(f"frequency_text={options.frequency_text} is not a file")
     found, missing = find(RULES[options.rules], options.data_dir, options.tasks, options.suite)
     source = find_model(options.model, options.revision, options.trust_remote_code)
-    asks_for_age = any(each.name == "aoa" for each in found)
-    checkpoints = _checkpoints(options) if asks_for_age else []
-    if asks_for_age and not checkpoints:
-        if "aoa" in options.tasks:
-            raise InputError(
-                f"tasks=aoa needs checkpoints chck_1M, chck_2M ... of model={options.model} "
-                "(in it, in checkpoints in it, or its branches on the Hub) and revision=main"
-            )
-        found, missing = [each for each in found if each.name != "aoa"], [*missing, "aoa"]
+    names: list[str] = []
+    if any(each.name == "aoa" for each in found):
+        try:
+            names = _checkpoints_of_ages(options)
+        except InputError as reason:
+            if "aoa" in options.tasks:
+                raise
+            say(f"skipped: {reason}")
+            found = [each for each in found if each.name != "aoa"]
+    checkpoints = _loaders(options, names)
     if missing:
         say(f"skipped (no data found): {', '.join(missing)}")
     reports: dict[str, dict[str, Report]] = {}
@@ -182,11 +184,22 @@ def _revisions(options: Options) -> list[str]:
     return names
 
 
-def _checkpoints(options: Options) -> list[Checkpoint]:
-    from amlm.evaluation.models import load
-    from amlm.evaluation.places import checkpoints, find_model
+def _checkpoints_of_ages(options: Options) -> list[str]:
+    from amlm.evaluation.places import checkpoints
 
     names = checkpoints(options.model) if options.revision == "main" else []
+    if not names:
+        raise InputError(
+            f"aoa needs checkpoints chck_1M, chck_2M ... of model={options.model} (in it, in "
+            "checkpoints in it, or its branches on the Hub) and revision=main"
+        )
+    return names
+
+
+def _loaders(options: Options, names: Sequence[str]) -> list[Checkpoint]:
+    from amlm.evaluation.models import load
+    from amlm.evaluation.places import find_model
+
     sources = [find_model(options.model, name, options.trust_remote_code) for name in names]
     return [
         (

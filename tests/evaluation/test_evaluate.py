@@ -286,7 +286,10 @@ def test_age_of_acquisition_needs_checkpoints(
         shutil.copytree(eval_dir / "full_eval" / name, tmp_path / name)
     reports = evaluate(Options(model, str(tmp_path), str(tmp_path), suite="full"))
     assert set(reports["model"]) == {"comps"}
-    assert "aoa" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"skipped: aoa needs checkpoints chck_1M, chck_2M ... of model={model}" in said
+    assert "and revision=main\n" in said and "(no data found): blimp" in said
+    assert "aoa" not in said.partition("(no data found)")[2].partition("\n")[0]
 
 
 def test_the_frequency_baseline_uses_smoothed_token_frequencies(
