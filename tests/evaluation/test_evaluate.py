@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -277,7 +278,11 @@ def test_sentences_that_are_too_long_are_reported(
 
 
 def test_age_of_acquisition_needs_checkpoints(
-    tiny_run: Path, eval_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_run: Path,
+    eval_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     model, data = str(tiny_run / "hf"), str(eval_dir)
     with pytest.raises(InputError, match="needs checkpoints chck_1M"):
@@ -290,6 +295,16 @@ def test_age_of_acquisition_needs_checkpoints(
     assert f"skipped: aoa needs checkpoints chck_1M, chck_2M ... of model={model}" in said
     assert "and revision=main\n" in said and "(no data found): blimp" in said
     assert "aoa" not in said.partition("(no data found)")[2].partition("\n")[0]
+
+    def unreachable(model: str) -> list[str]:
+        raise InputError(f"model={model}: its branches can't be listed")
+
+    monkeypatch.setattr("amlm.evaluation.places.checkpoints", unreachable)
+    options = Options(model, str(tmp_path), str(tmp_path), suite="full")
+    assert evaluate(options) == reports, "the other tasks need no connection"
+    assert f"skipped: model={model}: its branches can't be listed\n" in capsys.readouterr().out
+    with pytest.raises(InputError, match="branches can't be listed"):
+        evaluate(replace(options, tasks=["aoa"], data_dir=data))
 
 
 def test_the_frequency_baseline_uses_smoothed_token_frequencies(

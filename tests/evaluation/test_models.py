@@ -119,6 +119,15 @@ def test_only_names_with_hub_are_looked_up_there(monkeypatch: pytest.MonkeyPatch
         find_model("hub:a/b@c", "main")
 
 
+def test_what_the_hub_asks_for_is_passed_on() -> None:
+    class Busy:
+        def list_repo_refs(self, name: str) -> Any:
+            raise InputError(f"{name}: wait 900 seconds")
+
+    with pytest.raises(InputError, match=r"^someone/model: wait 900 seconds$"):
+        checkpoints("hub:someone/model", Busy())  # type: ignore[arg-type]
+
+
 def test_a_model_of_the_hub_has_a_revision() -> None:
     source = find_model("hub:someone/model", "chck_1M")
     assert (source.name, source.path, source.shown) == (
