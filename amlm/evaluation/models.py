@@ -5,8 +5,6 @@ Shapes: B batch, L length, V vocabulary, Q queries.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pickle import UnpicklingError
@@ -17,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
+from amlm.evaluation.fingerprint import fingerprint, longest_input
 from amlm.evaluation.own_code import brings_code, fill
 from amlm.evaluation.places import Source
 from amlm.evaluation.zero_shot.predictors import make_predictor
@@ -204,33 +203,3 @@ def loading_errors(source: Source) -> Iterator[None]:
         # Errors of the Hub say in further lines what to do; other errors list every known class.
         text = str(error) if isinstance(error, OSError) else str(error).partition("\n")[0]
         raise InputError(f"model={source.shown} can't be loaded: {text}") from error
-
-
-def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:
-    """The maximum input length of a model in tokens, special tokens included."""
-    limits = [tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", 0)]
-    for name, module in model.named_modules():
-        # RoBERTa counts positions from the padding index on.
-        padding = getattr(module, "padding_idx", None)  # 0 is one
-        if name.endswith("position_embeddings") and padding is not None:
-            limits.append(module.num_embeddings - padding - 1)
-    return int(min((limit for limit in limits if limit and limit > 0), default=2**31))
-
-
-def fingerprint(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, unused: str | None = None
-) -> str:
-    """A hash of configuration, tokenizer and weights, except weights with the prefix `unused`."""
-    config = {
-        name: value
-        for name, value in model.config.to_dict().items()
-        if name not in ("_name_or_path", "transformers_version")
-    }
-    texts = [json.dumps(config, sort_keys=True, default=str), tokenizer.backend_tokenizer.to_str()]
-    digest = hashlib.blake2b("\n".join(texts).encode(), digest_size=16)
-    for name, value in model.state_dict().items():
-        if unused and name.startswith(unused):
-            continue
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()

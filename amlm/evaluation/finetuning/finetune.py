@@ -16,7 +16,8 @@ from amlm.evaluation.finetuning.fine_tuning import best_epoch
 from amlm.evaluation.finetuning.glue_tasks import TASKS, find_files, read_pairs
 from amlm.evaluation.finetuning.outcome import format_scores, summarise
 from amlm.evaluation.finetuning.train_task import Recipe, train_task
-from amlm.evaluation.models import UNUSED, fingerprint, load_encoder, resolve_device
+from amlm.evaluation.fingerprint import fingerprint
+from amlm.evaluation.models import UNUSED, load_encoder, resolve_device
 from amlm.evaluation.places import find_model
 from amlm.evaluation.results import digest, read_if, results_folder, write_scores
 from amlm.evaluation.rules import RULES

@@ -13,7 +13,7 @@ from amlm.evaluation.finetuning.batches import encode, make_batches
 from amlm.evaluation.finetuning.classifier import POSITIONS, AnyEncoder, Classifier, make_encoder
 from amlm.evaluation.finetuning.fine_tuning import Bar, FineTuning
 from amlm.evaluation.finetuning.glue_tasks import Pair, Task
-from amlm.evaluation.models import longest_input
+from amlm.evaluation.fingerprint import longest_input
 from amlm.util.errors import InputError
 from amlm.util.terminal import say
 

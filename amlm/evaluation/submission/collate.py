@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 
 from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.finetuning.finetune import recipe_of
-from amlm.evaluation.models import UNUSED, fingerprint, load, load_encoder
+from amlm.evaluation.fingerprint import fingerprint
+from amlm.evaluation.models import UNUSED, load, load_encoder
 from amlm.evaluation.places import find_model
 from amlm.evaluation.results import AOA_MODELS, SCORES_FILE, read_json
 from amlm.evaluation.rules import RULES, Rules
