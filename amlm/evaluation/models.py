@@ -20,7 +20,7 @@ from amlm.evaluation.own_code import brings_code, fill
 from amlm.evaluation.places import Source
 from amlm.evaluation.zero_shot.predictors import make_predictor
 from amlm.evaluation.zero_shot.scoring import Query, batches, distinct_rows
-from amlm.util.errors import InputError
+from amlm.util.errors import InputError, in_one_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -117,14 +117,15 @@ def read_model(
         unused: prefix of the names of weights that are allowed to be missing.
 
     Raises:
-        InputError: the model can't be loaded, weights are missing or not finite, or the tokenizer
-            belongs to another model.
+        InputError: the model can't be loaded, weights are missing, not finite or of other shapes,
+            or the tokenizer belongs to another model.
     """
     from transformers import AutoConfig
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
     missing: list[str] = []
+    mismatched: list[tuple[str, Sequence[int], Sequence[int]]] = []
     with loading_errors(source), torch.random.fork_rng(devices=[]):
         config = AutoConfig.from_pretrained(source.path, **source.at)
         own_code = source.trusted and brings_code(auto, config)
@@ -134,9 +135,21 @@ def read_model(
             missing = [] if untrained else fill(model, source)
         else:
             model, report = auto.from_pretrained(
-                source.path, dtype=torch.float32, output_loading_info=True, **source.at
+                source.path,
+                dtype=torch.float32,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # the error that it would raise names none
+                **source.at,
             )
-            missing = sorted(report["missing_keys"])
+            missing, mismatched = (
+                sorted(report[kind]) for kind in ("missing_keys", "mismatched_keys")
+            )
+    if mismatched:
+        name, there, needed = mismatched[0]
+        raise InputError(
+            f"model={source.shown}: {len(mismatched)} weights have other shapes than config.json "
+            f"says, e.g. {name}: {list(there)}, not {list(needed)}; they don't belong together"
+        )
     if missing := [name for name in missing if not (unused and name.startswith(unused))]:
         raise InputError(f"model={source.shown} lacks weights: {', '.join(missing[:3])} ...")
     for name, parameter in model.named_parameters():
@@ -200,6 +213,6 @@ def loading_errors(source: Source) -> Iterator[None]:
                 f"model={source.shown} runs Python code of its own: read its *.py files and, if "
                 "you trust them, add trust_remote_code=true"
             ) from error
-        # Errors of the Hub say in further lines what to do; other errors list every known class.
-        text = str(error) if isinstance(error, OSError) else str(error).partition("\n")[0]
-        raise InputError(f"model={source.shown} can't be loaded: {text}") from error
+        # For an unknown kind of model there follows a list of all known ones.
+        why = in_one_line(error).partition(" Model type should be one of ")[0]
+        raise InputError(f"model={source.shown} can't be loaded: {why}") from error

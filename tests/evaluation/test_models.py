@@ -17,8 +17,8 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from amlm.evaluation.models import load, load_encoder
-from amlm.evaluation.places import checkpoints, find_model
+from amlm.evaluation.models import load, load_encoder, loading_errors
+from amlm.evaluation.places import Source, checkpoints, find_model
 from amlm.evaluation.zero_shot.items import whole
 from amlm.evaluation.zero_shot.run_tasks import score_items
 from amlm.text.synthetic.completers import Sampling
@@ -145,6 +145,14 @@ def test_scores_are_not_kept_when_the_limit_or_the_mask_token_is_corrected(
         scores += score_items(found, items, tmp_path / "kept.json", lambda count: None)
     assert len(set(prints)) == 3
     assert math.isnan(scores[0][0]) and scores[1] != scores[2] and math.isfinite(scores[2][0])
+
+
+def test_errors_in_loading_have_type_and_text_on_one_line() -> None:
+    with pytest.raises(InputError) as caught, loading_errors(Source("a", "a")):
+        raise ValueError("no such kind:\n  x,\n" + "yy, " * 500)
+    text = str(caught.value)
+    assert text.startswith("model=a can't be loaded: ValueError: no such kind: x, yy, yy, ")
+    assert text.endswith(" ...") and 400 < len(text) < 460 and "\n" not in text
 
 
 def test_only_names_with_hub_are_looked_up_there(monkeypatch: pytest.MonkeyPatch) -> None:
