@@ -101,7 +101,7 @@ def run(options: Options) -> None:
 
     if options.threads:
         torch.set_num_threads(options.threads)
-    if (options.finetune or options.submission is not None) and not options.seeds:
+    if not options.seeds:
         raise InputError("seeds=[]: fine-tuning needs at least one seed, e.g. seeds=[42]")
     if options.submission is not None:
         _submit(options)
@@ -160,14 +160,22 @@ def _submit(options: Options) -> None:
 
 def _leaderboard(options: Options) -> str:
     from amlm.evaluation.anchors import ANCHORS
+    from amlm.evaluation.finetuning.finetune import recipe_of
+    from amlm.evaluation.finetuning.glue_tasks import TASKS
     from amlm.evaluation.leaderboard import format_leaderboard, read_columns
     from amlm.evaluation.places import find_model
     from amlm.evaluation.results import results_folder
+    from amlm.evaluation.submission.collate import current_fingerprint
 
-    rules = RULES[options.rules]
-    name = find_model(options.model, options.revision).name
-    columns = read_columns(results_folder(options.out, name, options.revision), rules)
-    return format_leaderboard(rules, columns, ANCHORS.get(str(options.anchors), ()))
+    rules, revision = RULES[options.rules], options.revision
+    columns, left_out = read_columns(
+        results_folder(options.out, find_model(options.model, revision).name, revision),
+        rules,
+        partial(current_fingerprint, options, revision),
+        {name: recipe_of(options, name) for name in TASKS},
+        options.seeds[0],
+    )
+    return format_leaderboard(rules, columns, ANCHORS.get(str(options.anchors), ()), left_out)
 
 
 def _revisions(options: Options) -> list[str]:

@@ -124,7 +124,7 @@ def changed_models(options: Options, folder: Path) -> set[tuple[str, str]]:
             FINETUNE: read_json(place / "finetune" / SCORES_FILE).get("fingerprint"),
             AGE: aged.get(revision),
         }
-        now = cache(partial(_fingerprint, options, revision))
+        now = cache(partial(current_fingerprint, options, revision))
         try:
             found |= {
                 (revision, kind)
@@ -136,8 +136,8 @@ def changed_models(options: Options, folder: Path) -> set[tuple[str, str]]:
     return found
 
 
-def _fingerprint(options: Options, revision: str, encoder: bool) -> str:
-    """Of a model as it is scored, or of its encoder as it is fine-tuned."""
+def current_fingerprint(options: Options, revision: str, encoder: bool) -> str:
+    """That of a model as it is scored, or of its encoder as it is fine-tuned; loads it."""
     source = find_model(options.model, revision, options.trust_remote_code)
     if encoder:
         return fingerprint(*load_encoder(source), unused=UNUSED)
