@@ -17,6 +17,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
+from transformers import BertConfig, BertForMaskedLM
 
 from amlm.evaluate import run
 from amlm.evaluation.evaluate_options import Options
@@ -330,3 +331,21 @@ def test_the_forecast_is_the_time_of_a_share_times_the_number_of_items(
     ]  # fmt: skip
     assert list(forecast.spaced(range(10), 4)) == [0, 2, 4, 6, 8]
     assert list(forecast.spaced(range(3), 4)) == [0, 1, 2]
+
+
+def test_the_forecast_refuses_what_fine_tuning_would(
+    model: Path, data: Path, tmp_path: Path
+) -> None:
+    few = BertConfig(
+        vocab_size=1_000, hidden_size=8, num_hidden_layers=1, num_attention_heads=1,
+        intermediate_size=8, max_position_embeddings=6,
+    )  # fmt: skip
+    BertForMaskedLM(few).save_pretrained(tmp_path / "bert")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(model / "hf" / name, tmp_path / "bert")
+    mine = replace(options(tmp_path / "bert", data, tmp_path), finetune=["rte"])
+    found = forecast.Forecast(mine)
+    with pytest.raises(InputError, match=r"max_length=32 exceeds the .* use max_length=6$"):
+        found.seconds(mine)
+    with pytest.raises(InputError, match="batch_size=5 is larger than the 4 training items"):
+        found.seconds(replace(mine, batch_size=5))
