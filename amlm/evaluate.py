@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from amlm import __version__
 from amlm.config import command_line
 from amlm.config.command import Command
-from amlm.evaluation.evaluate_options import CHECKPOINTS, Options
+from amlm.evaluation.check_options import check_options, read_data, revisions_of
+from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.rules import RULES
 from amlm.evaluation.zero_shot.tasks import Found, find
 from amlm.util.errors import InputError
@@ -46,10 +47,6 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
     from amlm.evaluation import results
     from amlm.evaluation.places import find_model
 
-    if "frequency" in options.baselines and options.frequency_text is None:
-        raise InputError("baselines=[frequency] needs frequency_text=<file>, e.g. training text")
-    if options.frequency_text and not Path(options.frequency_text).expanduser().is_file():
-        raise InputError(f"frequency_text={options.frequency_text} is not a file")
     found, missing = find(RULES[options.rules], options.data_dir, options.tasks, options.suite)
     source = find_model(options.model, options.revision, options.trust_remote_code)
     names: list[str] = []
@@ -97,23 +94,16 @@ def run(options: Options) -> None:
     """
     import torch
 
-    from amlm.evaluation.finetuning.finetune import data_files, finetune
+    from amlm.evaluation.finetuning.finetune import finetune
 
+    check_options(options)
     if options.threads:
         torch.set_num_threads(options.threads)
-    if not options.seeds:
-        raise InputError("seeds=[]: fine-tuning needs at least one seed, e.g. seeds=[42]")
     if options.submission is not None:
         _submit(options)
         return
-    if options.finetune:
-        data_files(options)  # raises now for missing data, not hours later
-    if options.anchors is not None and options.anchors != options.rules:
-        raise InputError(
-            f"anchors={options.anchors} can't be compared with scores by rules={options.rules}: "
-            f"add rules={options.anchors}"
-        )
-    revisions = _revisions(options)
+    read_data(options)
+    revisions = revisions_of(options)
     for revision in revisions:
         if len(revisions) > 1:
             say(f"\n{revision}")
@@ -178,20 +168,6 @@ def _leaderboard(options: Options) -> str:
     return format_leaderboard(rules, columns, ANCHORS.get(str(options.anchors), ()), left_out)
 
 
-def _revisions(options: Options) -> list[str]:
-    from amlm.evaluation.places import checkpoints
-
-    if options.revision != CHECKPOINTS:
-        return [options.revision]
-    names = checkpoints(options.model)
-    if not names:
-        raise InputError(
-            f"revision={CHECKPOINTS}: model={options.model} has no chck_1M, chck_2M ... in it, in "
-            "checkpoints in it, or as branches on the Hub"
-        )
-    return names
-
-
 def _checkpoints_of_ages(options: Options) -> list[str]:
     from amlm.evaluation.places import checkpoints
 
@@ -253,7 +229,7 @@ def _run(
     return run_ranking(found, scorer, folder, rules, options.tie_seed)
 
 
-COMMAND = Command("amlm.evaluate", ABOUT, Options, run)
+COMMAND = Command("amlm.evaluate", ABOUT, Options, run, check_options)
 
 
 if __name__ == "__main__":

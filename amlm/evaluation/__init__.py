@@ -2,7 +2,7 @@
 
 | module | contents |
 | --- | --- |
-| `evaluate_options` | options of the command |
+| `evaluate_options`, `check_options` | options of the command; their checks before it starts |
 | `rules` | what differs between the years of the challenge |
 | `places`, `models` | locates a model; loads it and computes logits at masked positions |
 | `fingerprint` | what its scores depend on, as a hash |

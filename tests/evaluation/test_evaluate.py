@@ -263,6 +263,58 @@ def test_missing_fine_tuning_data_is_reported_before_anything_starts(
     assert not (tmp_path / "results").exists()
 
 
+def test_a_sweep_is_refused_before_its_first_run_with_all_that_is_wrong(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        command_line.run(COMMAND, [
+            f"model={tiny_run},typo", f"out={tmp_path}", "baselines=[frequency]", "seeds=[]",
+            "finetune=[rte]", "--multirun",
+        ])  # fmt: skip
+    said = capsys.readouterr().err
+    assert "baselines=[frequency] needs frequency_text=<file>" in said and "typo" not in said
+    assert "seeds=[]: fine-tuning needs at least" in said and "needs data_dir=<folder wi" in said
+    with pytest.raises(SystemExit):
+        command_line.run(COMMAND, [
+            f"model={tiny_run},typo", f"out={tmp_path}", "tasks=[sample]", "anchors=2026",
+            "rules=2025,2026", "--multirun",
+        ])  # fmt: skip
+    assert "anchors=2026 can't be compared" in (said := capsys.readouterr().err)
+    with pytest.raises(SystemExit):
+        command_line.run(
+            COMMAND, [f"model={tiny_run},typo", f"out={tmp_path}", "tasks=[sample]", "--multirun"]
+        )
+    assert "error: model=typo: there is no such folder" in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_broken_line_of_any_task_is_told_before_a_model_is_loaded(
+    tiny_run: Path, eval_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amlm.evaluation.models.load", lambda *_, **__: pytest.fail("loaded"))
+    data = Path(shutil.copytree(eval_dir, tmp_path / "data"))
+    options = Options(str(tiny_run), str(tmp_path), str(data))
+    path = data / "fast_eval" / "reading" / "reading_data.csv"
+    whole = path.read_text()
+    path.write_text(whole.replace(",", ",x", 40))
+    with pytest.raises(InputError, match=r"reading_data\.csv"):
+        run(options)
+    path.write_text(whole)
+    folder = data / "full_eval" / "glue_filtered"
+    folder.mkdir()
+    line = {"sentence1": "a", "sentence2": "b", "label": 1}
+    for split in ("train", "valid"):
+        (folder / f"rte.{split}.jsonl").write_text(json.dumps(line) + "\n")
+    with (folder / "rte.valid.jsonl").open("a") as file:
+        file.write("{")
+    with pytest.raises(InputError, match=r"rte\.valid\.jsonl, line 2: not a JSON object"):
+        run(replace(options, tasks=["supplement"], finetune=["rte"]))
+    children = data / "full_eval" / "aoa" / "cdi_human.csv"
+    children.write_text(children.read_text() + "word,many\n")
+    with pytest.raises(InputError, match=r"cdi_human\.csv"):
+        run(replace(options, suite="full"))
+
+
 def test_sentences_that_are_too_long_are_reported(
     tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

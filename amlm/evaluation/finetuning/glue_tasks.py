@@ -54,15 +54,18 @@ TASKS = {
 }
 
 
-def find_files(data_dir: Path, names: Sequence[str]) -> dict[str, dict[str, Path]]:
+def find_files(data_dir: str | Path | None, names: Sequence[str]) -> dict[str, dict[str, Path]]:
     """The ``train`` and ``valid`` files of each task, in one of `FOLDERS` of `data_dir`.
 
     Raises:
         InputError: a task has no data.
     """
     found: dict[str, dict[str, Path]] = {}
+    if names and data_dir is None:
+        raise InputError("finetune=[...] needs data_dir=<folder with glue_filtered>")
+    root = Path(data_dir or ".").expanduser()
     for name, folder in product(names, FOLDERS):
-        paths = {split: data_dir / folder / f"{name}.{split}.jsonl" for split in ("train", "valid")}
+        paths = {split: root / folder / f"{name}.{split}.jsonl" for split in ("train", "valid")}
         if all(path.is_file() for path in paths.values()):
             found.setdefault(name, paths)
     missing = [name for name in names if name not in found]

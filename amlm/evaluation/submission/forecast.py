@@ -23,8 +23,8 @@ from torch.optim import AdamW
 from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.finetuning.batches import Batch, collate
 from amlm.evaluation.finetuning.classifier import Classifier
-from amlm.evaluation.finetuning.finetune import data_files, recipe_of
-from amlm.evaluation.finetuning.glue_tasks import TASKS, read_pairs
+from amlm.evaluation.finetuning.finetune import recipe_of
+from amlm.evaluation.finetuning.glue_tasks import TASKS, find_files, read_pairs
 from amlm.evaluation.finetuning.train_task import SIDES, VALID_BATCH, prepare
 from amlm.evaluation.models import load, load_encoder, resolve_device
 from amlm.evaluation.places import checkpoints, find_model
@@ -71,7 +71,7 @@ class Forecast:
     def _tune(self, step: Options, name: str) -> float:
         """Seconds of all seeds of a fine-tuning task; InputError for what it would refuse."""
         task, recipe = TASKS[name], recipe_of(step, name)
-        files = data_files(step)[name]
+        files = find_files(step.data_dir, [name])[name]
         model, tokenizer = load_encoder(self.source)
         device = resolve_device(step.device)
         splits = read_pairs(files["train"], task), read_pairs(files["valid"], task)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 from amlm.evaluation.evaluate_options import Options
-from amlm.evaluation.finetuning.finetune import data_files
-from amlm.evaluation.finetuning.glue_tasks import TASKS, read_pairs
+from amlm.evaluation.finetuning.glue_tasks import TASKS, find_files, read_pairs
 from amlm.evaluation.places import checkpoints
 from amlm.evaluation.rules import RULES
 from amlm.evaluation.submission import sizes
 from amlm.evaluation.submission.collate import FAST, FINETUNE, FULL, Gap, checkpoint_names
 from amlm.evaluation.submission.official import NotSubmittable, check_counts
-from amlm.evaluation.zero_shot.aoa import read_contexts
-from amlm.evaluation.zero_shot.reading import ReadingTimes
-from amlm.evaluation.zero_shot.run_tasks import items_of
+from amlm.evaluation.zero_shot.run_tasks import count_items
 from amlm.evaluation.zero_shot.tasks import SUITES as FOLDERS
 from amlm.evaluation.zero_shot.tasks import Found, find
 from amlm.util.errors import InputError
@@ -83,7 +79,7 @@ def _problem(options: Options, produced_by: str, task: str) -> str | None:
     name = f"glue_filtered/{task}.*.jsonl" if tuned else rules.tasks[task].paths[suite][0]
     try:
         found = (
-            data_files(replace(options, finetune=[task]))[task]["valid"]
+            find_files(options.data_dir, [task])[task]["valid"]
             if tuned
             else find(rules, options.data_dir, [task], suite)[0][0]
         )
@@ -102,16 +98,6 @@ def _problem(options: Options, produced_by: str, task: str) -> str | None:
     except NotSubmittable as wrong:
         return f"{place} is incomplete, {task} ({produced_by}): {wrong}"
     return None
-
-
-def count_items(found: Found) -> dict[str, int]:
-    """The number of items of a task by group, as in `amlm.evaluation.submission.sizes`."""
-    if found.name == "aoa":
-        return {"aoa": len(read_contexts(found.paths[0]))}
-    if found.name == "reading":
-        return {"reading": len(ReadingTimes(found.paths[0]).texts["word"])}
-    items = [item for of_file in items_of(found).values() for item in of_file]
-    return Counter(item.uid.lower() for item in items)
 
 
 def abbreviate(names: Sequence[str], of: Sequence[str]) -> str:
