@@ -360,12 +360,17 @@ def test_age_of_acquisition_needs_checkpoints(
 
 
 def test_the_frequency_baseline_uses_smoothed_token_frequencies(
-    tiny_model: MaskedModel, tmp_path: Path
+    tiny_model: MaskedModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr("amlm.util.progress_bar.MINUTE", 0.0)  # a line of progress at once
     path = tmp_path / "text.txt"
     path.write_text("the cat\nthe dog the cat\n")
     tokenizer = tiny_model.tokenizer
     counts = count_tokens(tokenizer, path)
+    assert "counting tokens of text.txt: 0 lines" in capsys.readouterr().err
     (the,) = tokenizer("the", add_special_tokens=False)["input_ids"]
     assert counts[the] == 3
     scorer = Frequency(tokenizer, counts)

@@ -32,6 +32,7 @@ from amlm.evaluation.zero_shot import reading
 from amlm.evaluation.zero_shot.run_tasks import items_of
 from amlm.evaluation.zero_shot.tasks import find
 from amlm.util.errors import InputError
+from amlm.util.progress_bar import progress_bar
 
 FULL, FAST, FINETUNE = "full suite", "fast suite", "fine-tuning"  # what produces a result
 AGE = "age of acquisition"
@@ -117,7 +118,8 @@ def changed_models(options: Options, folder: Path) -> set[tuple[str, str]]:
     """
     found = set()
     aged = read_json(folder / "main" / AOA_MODELS)
-    for revision in ("main", *checkpoint_names(options.track)):
+    revisions = ["main", *checkpoint_names(options.track)]
+    for revision in progress_bar(revisions, desc="whose results are there", unit=" models"):
         place = folder / revision
         made_by = {
             "": read_json(place / SCORES_FILE).get("fingerprint"),

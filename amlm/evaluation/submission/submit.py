@@ -23,6 +23,7 @@ from amlm.evaluation.submission.plan import abbreviate, blocked, steps
 from amlm.evaluation.submission.validity import violations
 from amlm.util.errors import InputError
 from amlm.util.files import write_json
+from amlm.util.progress_bar import progress_bar
 from amlm.util.terminal import say
 from amlm.util.text_table import aligned
 
@@ -82,7 +83,7 @@ def _announce(options: Options, todo: Sequence[Options]) -> None:
     forecast = Forecast(options)
     rows = {FAST: 0.0, FULL: 0.0, FINETUNE: 0.0}
     names: dict[str, dict[str, None]] = {kind: {} for kind in rows}
-    for step in todo:
+    for step in progress_bar(todo, desc="measuring", unit=" evaluations"):
         kind = FINETUNE if step.finetune else FULL if step.suite == "full" else FAST
         rows[kind] += forecast.seconds(step)
         names[kind] |= dict.fromkeys(step.tasks or step.finetune)

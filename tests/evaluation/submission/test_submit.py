@@ -217,11 +217,17 @@ def test_sizes_match_the_specification() -> None:
 
 
 def test_submit_writes_complete_results(
-    complete: Path, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    complete: Path,
+    results: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr("amlm.util.progress_bar.MINUTE", 0.0)  # a line of progress at once
     run(options(complete, tmp_path))
-    path = tmp_path / "file.json"
-    assert f"submission: {path}" in capsys.readouterr().out
+    path, said = tmp_path / "file.json", capsys.readouterr()
+    assert f"submission: {path}" in said.out
+    assert "whose results are there: 0% (0 of 20 models" in said.err
     content = json.loads(path.read_text())
     assert set(content) == {
         "blimp", "blimp_supplement", "ewok", "entity_tracking_filtered", "comps", "reading",
