@@ -6,22 +6,25 @@ import json
 import math
 import shutil
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from amlm.config import command_line
 from amlm.evaluate import COMMAND, evaluate, run
 from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.models import MaskedModel
-from amlm.evaluation.results import load_or_compute
+from amlm.evaluation.results import load_or_compute, write_scores
 from amlm.evaluation.zero_shot.baselines import Frequency, count_tokens
 from amlm.evaluation.zero_shot.items import suffix, whole
 from amlm.evaluation.zero_shot.scoring import score
 from amlm.util.errors import InputError
+from amlm.util.files import write_json
 from tests import forked
 
 
@@ -222,6 +225,19 @@ def test_scores_of_several_commands_are_merged(
     }
     predictions = json.loads((folder / "zero_shot/mlm/sample/sample/predictions.json").read_text())
     assert len(predictions) == 17
+
+
+def test_commands_at_the_same_time_keep_each_others_scores(tmp_path: Path) -> None:
+    about = {"fingerprint": "a", "rules": "2026"}
+    second = threading.Thread(target=write_scores, args=(tmp_path, about, {"ewok_fast": 2}))
+    with FileLock(tmp_path / ".lock"):
+        second.start()
+        second.join(0.2)
+        assert second.is_alive()
+        write_json(tmp_path / "scores.json", {**about, "tasks": {"blimp_fast": 1}})
+    second.join(20)
+    found = json.loads((tmp_path / "scores.json").read_text())["tasks"]
+    assert found == {"blimp_fast": 1, "ewok_fast": 2}
 
 
 def test_scoring_a_hugging_face_model_imports_no_grammar(
