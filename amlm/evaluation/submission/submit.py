@@ -20,7 +20,7 @@ from amlm.evaluation.submission.collate import (
 )
 from amlm.evaluation.submission.forecast import Forecast, format_seconds
 from amlm.evaluation.submission.plan import abbreviate, blocked, steps
-from amlm.evaluation.submission.validity import violations
+from amlm.evaluation.submission.validity import TOO_LONG, violations
 from amlm.util.errors import InputError
 from amlm.util.files import write_json
 from amlm.util.progress_bar import progress_bar
@@ -66,10 +66,14 @@ def submit(options: Options, evaluate: Callable[[Options], None]) -> Path:
         raise InputError(_refusal(options, gaps, []))
     if problems := violations(content, rules, options.track):
         lines = "\n".join(f"  {each}" for each in problems)
-        raise InputError(
-            f"submission={options.submission} would be refused by the leaderboard:\n{lines}\n"
-            f"Remove the files of these tasks in {folder} and repeat the command"
-        )
+        advice = f"Remove the files of these tasks in {folder} and repeat the command"
+        if any(TOO_LONG in each for each in problems):
+            advice += (
+                ". What is too long for the model stays so: correct model_max_length in its "
+                "tokenizer_config.json if it can take more tokens; else it can't be submitted"
+            )
+        refused = f"submission={options.submission} would be refused by the leaderboard"
+        raise InputError(f"{refused}:\n{lines}\n{advice}")
     if gaps:
         lines = "\n".join(_listed(gaps, checkpoint_names(options.track)))
         say(f"written as null, which counts as 0:\n{lines}")

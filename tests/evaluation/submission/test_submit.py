@@ -4,6 +4,7 @@ scores counted by hand; every kind of missing result is named in the error."""
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -348,6 +349,15 @@ def test_what_the_leaderboard_refuses_is_refused_here(
         "and repeat the command",
     ):
         assert text in message
+    assert "too long" not in message
+    path = results / "main" / "zero_shot" / "mlm" / "reading" / "predictions.json"
+    content = json.loads(path.read_text())
+    content["reading"]["predictions"][7]["pred"] = math.nan
+    write(path, content)
+    message = refusal(complete, tmp_path)
+    said = "reading: the pred of 7 in reading is not a finite float: nan (its text is too long for"
+    assert said in message
+    assert "What is too long for the model stays so: correct model_max_length in" in message
 
 
 @pytest.mark.usefixtures("no_regressions", "results")
