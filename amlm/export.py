@@ -66,6 +66,7 @@ def export(options: ExportOptions) -> list[Path]:
     if not results.is_dir():
         raise InputError(f"results={results} is no folder")
     models = run_models(record)
+    claim_output(out, record)
     checked = progress_bar(models, desc="checking", unit=" models")
     scores = {each.name: find_scores(results, check_model(each.folder)) for each in checked}
     if options.results and not any(scores.values()):
@@ -82,7 +83,6 @@ def export(options: ExportOptions) -> list[Path]:
         )
         for model in models
     }
-    claim_output(out, record)
     written = write_models(out, models, cards, record)
     for model, path in zip(models, written, strict=True):
         say(f"wrote    {path}: {model.step:,} steps, {model.words_seen:,} words seen")

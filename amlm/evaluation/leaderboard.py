@@ -60,7 +60,9 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def means(rules: Rules, found: Columns) -> Columns:
-    """The means of columns; None if one is missing. The leaderboard counts a missing one as 0."""
+    """The means of columns; None if one is missing, where the leaderboard counts each missing task,
+    also one of several in a column, as 0.
+    """
     nlp, human = ([found[name] for name in names] for names in (rules.nlp, rules.human))
     overall = [*nlp, *human] if human else []
     return dict(zip(MEANS, map(_mean, (nlp, human, overall)), strict=True))
@@ -118,7 +120,10 @@ def format_leaderboard(
         rows.append([name, *(_format(values[each]) for each in names)])
     lines = aligned(rows)
     if missing := [column for column, value in model.items() if value is None]:
-        lines.append(f"missing, and 0 on the leaderboard: {', '.join(missing)}")
+        lines.append(
+            f"missing, at least in part: {', '.join(missing)} (each missing task counts as 0 on "
+            "the leaderboard)"
+        )
     lines += [f"left out: {each}" for each in left_out]
     for source in dict.fromkeys(each.source for each in anchors):
         of = ", ".join(each.name for each in anchors if each.source == source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.finetuning.glue_tasks import TASKS, find_files, read_pairs
@@ -74,6 +75,8 @@ def blocked(options: Options, gaps: Sequence[Gap]) -> tuple[list[Gap], list[str]
 def _problem(options: Options, produced_by: str, task: str) -> str | None:
     """What is wrong with the data of a task: it is missing, or has other numbers of items."""
     rules, place = RULES[options.rules], f"data_dir={options.data_dir}"
+    if options.data_dir is not None and not Path(options.data_dir).expanduser().is_dir():
+        return f"{place}: there is no such folder"
     tuned = produced_by == FINETUNE
     suite = "full" if tuned else SUITES[produced_by]
     name = f"glue_filtered/{task}.*.jsonl" if tuned else rules.tasks[task].paths[suite][0]

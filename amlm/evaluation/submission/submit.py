@@ -106,23 +106,27 @@ def _announce(options: Options, todo: Sequence[Options]) -> None:
 
 
 def _listed(gaps: Sequence[Gap], steps: Sequence[str]) -> list[str]:
+    """A line for all tasks of which the same was found at the same revisions."""
     revisions: dict[tuple[str, str, str], list[str]] = {}
     for gap in gaps:
         revisions.setdefault(gap[:3], []).append(gap.revision)
+    tasks: dict[tuple[str, str, str], list[str]] = {}
+    for (produced_by, task, found), names in revisions.items():
+        tasks.setdefault((produced_by, abbreviate(names, steps), found), []).append(task)
     return [
-        f"  {task} ({produced_by}) at {abbreviate(names, steps)}: {found}"
-        for (produced_by, task, found), names in revisions.items()
+        f"  {', '.join(names)} ({produced_by}) at {where}: {found}"
+        for (produced_by, where, found), names in tasks.items()
     ]
 
 
 def _refusal(options: Options, gaps: Sequence[Gap], reasons: Sequence[str]) -> str:
     lines = [
         f"submission={options.submission} for track={options.track} would be incomplete:",
-        *_listed(gaps, checkpoint_names(options.track)),
         *reasons,
     ]
     if any(" predictions, not " in gap.found or " contexts, not " in gap.found for gap in gaps):
         source = RULES[options.rules].data
         lines.append(f"Wrong numbers of items mean that data_dir is incomplete. {source}.")
+    lines += ["Missing:", *_listed(gaps, checkpoint_names(options.track))]
     lines.append("With allow_missing=true the rest is evaluated, and null written for these.")
     return "\n".join(lines)

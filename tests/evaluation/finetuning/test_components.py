@@ -90,6 +90,8 @@ def test_tasks_have_the_official_settings() -> None:
         ('{"sentence1": "a", "sentence2": "b"}', "no field 'label'"),
         ('{"sentence1": "a", "sentence2": "b", "label": 2}', "label 2 is not in 0 to 1"),
         ('{"sentence1": "a", "sentence2": "b", "label": "1"}', "label '1'"),
+        ('{"sentence1": "a", "sentence2": "b", "label": true}', "label True is not in 0 to 1"),
+        ('{"sentence1": "a", "sentence2": "b", "label": 1.0}', "label 1.0 is not in 0 to 1"),
     ],
 )
 def test_an_invalid_line_is_named(line: str, message: str, tmp_path: Path) -> None:
@@ -110,7 +112,7 @@ def test_find_files_names_tasks_without_data(trivial: Path, tmp_path: Path) -> N
     assert find_files(tmp_path, ["wsc"])["wsc"]["valid"].name == "wsc.valid.jsonl"
     with pytest.raises(InputError, match=r"no data for mrpc.*mrpc\.train\.jsonl"):
         find_files(trivial, ["rte", "mrpc"])
-    with pytest.raises(InputError, match="no data for boolq, multirc"):
+    with pytest.raises(InputError, match="no data for boolq, multirc: there is no such folder;"):
         find_files(tmp_path / "nowhere", ["boolq", "multirc"])
 
 
