@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING
 from amlm import __version__
 from amlm.config import command_line
 from amlm.config.command import Command
-from amlm.evaluation.evaluate_options import CHECKPOINTS, Options
+from amlm.evaluation.check_options import check_options, read_data, revisions_of
+from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.rules import RULES
 from amlm.evaluation.zero_shot.tasks import Found, find
 from amlm.util.errors import InputError
@@ -45,21 +47,18 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
     from amlm.evaluation import results
     from amlm.evaluation.places import find_model
 
-    if "frequency" in options.baselines and options.frequency_text is None:
-        raise InputError("baselines=[frequency] needs frequency_text=<file>, e.g. training text")
-    if options.frequency_text and not Path(options.frequency_text).expanduser().is_file():
-        raise InputError(f"frequency_text={options.frequency_text} is not a file")
     found, missing = find(RULES[options.rules], options.data_dir, options.tasks, options.suite)
     source = find_model(options.model, options.revision, options.trust_remote_code)
-    asks_for_age = any(each.name == "aoa" for each in found)
-    checkpoints = _checkpoints(options) if asks_for_age else []
-    if asks_for_age and not checkpoints:
-        if "aoa" in options.tasks:
-            raise InputError(
-                f"tasks=aoa needs checkpoints chck_1M, chck_2M ... of model={options.model} "
-                "(in it, in checkpoints in it, or its branches on the Hub) and revision=main"
-            )
-        found, missing = [each for each in found if each.name != "aoa"], [*missing, "aoa"]
+    names: list[str] = []
+    if any(each.name == "aoa" for each in found):
+        try:
+            names = _checkpoints_of_ages(options)
+        except InputError as reason:
+            if "aoa" in options.tasks:
+                raise
+            say(f"skipped: {reason}")
+            found = [each for each in found if each.name != "aoa"]
+    checkpoints = _loaders(options, names)
     if missing:
         say(f"skipped (no data found): {', '.join(missing)}")
     reports: dict[str, dict[str, Report]] = {}
@@ -95,23 +94,16 @@ def run(options: Options) -> None:
     """
     import torch
 
-    from amlm.evaluation.finetuning.finetune import data_files, finetune
+    from amlm.evaluation.finetuning.finetune import finetune
 
+    check_options(options)
     if options.threads:
         torch.set_num_threads(options.threads)
     if options.submission is not None:
         _submit(options)
         return
-    if options.finetune:
-        if not options.seeds:
-            raise InputError("seeds=[]: fine-tuning needs at least one seed")
-        data_files(options)  # raises now for missing data, not hours later
-    if options.anchors is not None and options.anchors != options.rules:
-        raise InputError(
-            f"anchors={options.anchors} can't be compared with scores by rules={options.rules}: "
-            f"add rules={options.anchors}"
-        )
-    revisions = _revisions(options)
+    read_data(options)
+    revisions = revisions_of(options)
     for revision in revisions:
         if len(revisions) > 1:
             say(f"\n{revision}")
@@ -158,35 +150,40 @@ def _submit(options: Options) -> None:
 
 def _leaderboard(options: Options) -> str:
     from amlm.evaluation.anchors import ANCHORS
+    from amlm.evaluation.finetuning.finetune import recipe_of
+    from amlm.evaluation.finetuning.glue_tasks import TASKS
     from amlm.evaluation.leaderboard import format_leaderboard, read_columns
     from amlm.evaluation.places import find_model
     from amlm.evaluation.results import results_folder
+    from amlm.evaluation.submission.collate import current_fingerprint
 
-    rules = RULES[options.rules]
-    name = find_model(options.model, options.revision).name
-    columns = read_columns(results_folder(options.out, name, options.revision), rules)
-    return format_leaderboard(rules, columns, ANCHORS.get(str(options.anchors), ()))
+    rules, revision = RULES[options.rules], options.revision
+    columns, left_out = read_columns(
+        results_folder(options.out, find_model(options.model, revision).name, revision),
+        rules,
+        partial(current_fingerprint, options, revision),
+        {name: recipe_of(options, name) for name in TASKS},
+        options.seeds[0],
+    )
+    return format_leaderboard(rules, columns, ANCHORS.get(str(options.anchors), ()), left_out)
 
 
-def _revisions(options: Options) -> list[str]:
+def _checkpoints_of_ages(options: Options) -> list[str]:
     from amlm.evaluation.places import checkpoints
 
-    if options.revision != CHECKPOINTS:
-        return [options.revision]
-    names = checkpoints(options.model)
+    names = checkpoints(options.model) if options.revision == "main" else []
     if not names:
         raise InputError(
-            f"revision={CHECKPOINTS}: model={options.model} has no chck_1M, chck_2M ... in it, in "
-            "checkpoints in it, or as branches on the Hub"
+            f"aoa needs checkpoints chck_1M, chck_2M ... of model={options.model} (in it, in "
+            "checkpoints in it, or its branches on the Hub) and revision=main"
         )
     return names
 
 
-def _checkpoints(options: Options) -> list[Checkpoint]:
+def _loaders(options: Options, names: Sequence[str]) -> list[Checkpoint]:
     from amlm.evaluation.models import load
-    from amlm.evaluation.places import checkpoints, find_model
+    from amlm.evaluation.places import find_model
 
-    names = checkpoints(options.model) if options.revision == "main" else []
     sources = [find_model(options.model, name, options.trust_remote_code) for name in names]
     return [
         (
@@ -232,7 +229,7 @@ def _run(
     return run_ranking(found, scorer, folder, rules, options.tie_seed)
 
 
-COMMAND = Command("amlm.evaluate", ABOUT, Options, run)
+COMMAND = Command("amlm.evaluate", ABOUT, Options, run, check_options)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from amlm.config.command_line import run
 from amlm.config.options import NEEDED, option
 from amlm.util.errors import InputError
 from amlm.util.hub import hub
+from amlm.util.progress_bar import progress_bar
 from amlm.util.terminal import say
 
 ABOUT = "Writes the models of a run as folders that plain transformers loads, with model cards."
@@ -65,7 +66,9 @@ def export(options: ExportOptions) -> list[Path]:
     if not results.is_dir():
         raise InputError(f"results={results} is no folder")
     models = run_models(record)
-    scores = {each.name: find_scores(results, check_model(each.folder)) for each in models}
+    claim_output(out, record)
+    checked = progress_bar(models, desc="checking", unit=" models")
+    scores = {each.name: find_scores(results, check_model(each.folder)) for each in checked}
     if options.results and not any(scores.values()):
         say(f"results={results} has no scores of these models: the cards have none")
     cards = {
@@ -80,7 +83,6 @@ def export(options: ExportOptions) -> list[Path]:
         )
         for model in models
     }
-    claim_output(out, record)
     written = write_models(out, models, cards, record)
     for model, path in zip(models, written, strict=True):
         say(f"wrote    {path}: {model.step:,} steps, {model.words_seen:,} words seen")

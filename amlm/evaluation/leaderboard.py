@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from amlm.evaluation.anchors import Anchor
 from amlm.evaluation.finetuning.glue_tasks import TASKS as GLUE
-from amlm.evaluation.results import CORRELATIONS, SCORES_FILE, read_if, read_json
+from amlm.evaluation.finetuning.outcome import differences
+from amlm.evaluation.finetuning.train_task import Recipe
+from amlm.evaluation.results import CORRELATIONS, SCORES_FILE, read_json
 from amlm.evaluation.rules import Columns, Rules
 from amlm.util.text_table import aligned
 
@@ -58,21 +60,58 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def means(rules: Rules, found: Columns) -> Columns:
-    """The means of columns; None if one is missing. The leaderboard counts a missing one as 0."""
+    """The means of columns; None if one is missing, where the leaderboard counts each missing task,
+    also one of several in a column, as 0.
+    """
     nlp, human = ([found[name] for name in names] for names in (rules.nlp, rules.human))
     overall = [*nlp, *human] if human else []
     return dict(zip(MEANS, map(_mean, (nlp, human, overall)), strict=True))
 
 
-def read_columns(folder: Path, rules: Rules) -> Columns:
-    """The columns from the results of a model at a revision."""
-    zero_shot = read_if(folder / SCORES_FILE, "rules", rules.year).get("tasks", {})
-    glue = read_json(folder / "finetune" / SCORES_FILE).get("tasks", {})
-    return columns(rules, zero_shot, glue)
+def read_columns(
+    folder: Path,
+    rules: Rules,
+    fingerprint: Callable[[bool], str],
+    recipes: Mapping[str, Recipe],
+    seed: int,
+) -> tuple[Columns, list[str]]:
+    """The columns from the results of a model at a revision, and what was left out of them: results
+    of another model, by other rules, or of fine-tuning with other settings.
+
+    Args:
+        fingerprint: that of the model there is now, as it is scored, or with True of its encoder as
+            it is fine-tuned; called only if there are results.
+        recipes, seed: by task the settings of fine-tuning, and its first seed.
+    """
+    left_out: list[str] = []
+
+    def tasks(place: Path, encoder: bool) -> dict[str, Any]:
+        content = read_json(place / SCORES_FILE)
+        if content and content.get("fingerprint") != fingerprint(encoder):
+            left_out.append(f"{place / SCORES_FILE}: results of another model or backend")
+        elif not encoder and content.get("rules", rules.year) != rules.year:
+            left_out.append(f"{place / SCORES_FILE}: results by the rules of {content['rules']}")
+        else:
+            return dict(content.get("tasks", {}))
+        return {}
+
+    zero_shot, glue = tasks(folder, False), tasks(folder / "finetune", True)
+    for name, made in list(glue.items()):
+        if unlike := differences(made, recipes[name], seed):
+            left_out.append(f"{name} (fine-tuning): {', '.join(unlike)}")
+            del glue[name]
+    return columns(rules, zero_shot, glue), left_out
 
 
-def format_leaderboard(rules: Rules, model: Columns, anchors: Sequence[Anchor] = ()) -> str:
-    """A text table of the columns and means of a model, and of public systems below it."""
+def format_leaderboard(
+    rules: Rules,
+    model: Columns,
+    anchors: Sequence[Anchor] = (),
+    left_out: Sequence[str] = (),
+) -> str:
+    """A text table of the columns and means of a model, and of public systems below it; then what
+    is missing, and what was left out, see `read_columns`.
+    """
     names = [*rules.columns, *MEANS]
     rows = [[f"leaderboard of {rules.year}", *names]]
     systems = {"this model": model, **{each.name: each.columns for each in anchors}}
@@ -81,7 +120,11 @@ def format_leaderboard(rules: Rules, model: Columns, anchors: Sequence[Anchor] =
         rows.append([name, *(_format(values[each]) for each in names)])
     lines = aligned(rows)
     if missing := [column for column, value in model.items() if value is None]:
-        lines.append(f"missing, and 0 on the leaderboard: {', '.join(missing)}")
+        lines.append(
+            f"missing, at least in part: {', '.join(missing)} (each missing task counts as 0 on "
+            "the leaderboard)"
+        )
+    lines += [f"left out: {each}" for each in left_out]
     for source in dict.fromkeys(each.source for each in anchors):
         of = ", ".join(each.name for each in anchors if each.source == source)
         lines.append(f"{of}: {source}")

@@ -5,8 +5,6 @@ Shapes: B batch, L length, V vocabulary, Q queries.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pickle import UnpicklingError
@@ -17,11 +15,12 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
+from amlm.evaluation.fingerprint import fingerprint, longest_input
 from amlm.evaluation.own_code import brings_code, fill
 from amlm.evaluation.places import Source
 from amlm.evaluation.zero_shot.predictors import make_predictor
 from amlm.evaluation.zero_shot.scoring import Query, batches, distinct_rows
-from amlm.util.errors import InputError
+from amlm.util.errors import InputError, in_one_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -118,14 +117,15 @@ def read_model(
         unused: prefix of the names of weights that are allowed to be missing.
 
     Raises:
-        InputError: the model can't be loaded, weights are missing or not finite, or the tokenizer
-            belongs to another model.
+        InputError: the model can't be loaded, weights are missing, not finite or of other shapes,
+            or the tokenizer belongs to another model.
     """
     from transformers import AutoConfig
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
     missing: list[str] = []
+    mismatched: list[tuple[str, Sequence[int], Sequence[int]]] = []
     with loading_errors(source), torch.random.fork_rng(devices=[]):
         config = AutoConfig.from_pretrained(source.path, **source.at)
         own_code = source.trusted and brings_code(auto, config)
@@ -135,9 +135,21 @@ def read_model(
             missing = [] if untrained else fill(model, source)
         else:
             model, report = auto.from_pretrained(
-                source.path, dtype=torch.float32, output_loading_info=True, **source.at
+                source.path,
+                dtype=torch.float32,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # the error that it would raise names none
+                **source.at,
             )
-            missing = sorted(report["missing_keys"])
+            missing, mismatched = (
+                sorted(report[kind]) for kind in ("missing_keys", "mismatched_keys")
+            )
+    if mismatched:
+        name, there, needed = mismatched[0]
+        raise InputError(
+            f"model={source.shown}: {len(mismatched)} weights have other shapes than config.json "
+            f"says, e.g. {name}: {list(there)}, not {list(needed)}; they don't belong together"
+        )
     if missing := [name for name in missing if not (unused and name.startswith(unused))]:
         raise InputError(f"model={source.shown} lacks weights: {', '.join(missing[:3])} ...")
     for name, parameter in model.named_parameters():
@@ -201,36 +213,6 @@ def loading_errors(source: Source) -> Iterator[None]:
                 f"model={source.shown} runs Python code of its own: read its *.py files and, if "
                 "you trust them, add trust_remote_code=true"
             ) from error
-        # Errors of the Hub say in further lines what to do; other errors list every known class.
-        text = str(error) if isinstance(error, OSError) else str(error).partition("\n")[0]
-        raise InputError(f"model={source.shown} can't be loaded: {text}") from error
-
-
-def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:
-    """The maximum input length of a model in tokens, special tokens included."""
-    limits = [tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", 0)]
-    for name, module in model.named_modules():
-        # RoBERTa counts positions from the padding index on.
-        padding = getattr(module, "padding_idx", None)  # 0 is one
-        if name.endswith("position_embeddings") and padding is not None:
-            limits.append(module.num_embeddings - padding - 1)
-    return int(min((limit for limit in limits if limit and limit > 0), default=2**31))
-
-
-def fingerprint(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, unused: str | None = None
-) -> str:
-    """A hash of configuration, tokenizer and weights, except weights with the prefix `unused`."""
-    config = {
-        name: value
-        for name, value in model.config.to_dict().items()
-        if name not in ("_name_or_path", "transformers_version")
-    }
-    texts = [json.dumps(config, sort_keys=True, default=str), tokenizer.backend_tokenizer.to_str()]
-    digest = hashlib.blake2b("\n".join(texts).encode(), digest_size=16)
-    for name, value in model.state_dict().items():
-        if unused and name.startswith(unused):
-            continue
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
+        # For an unknown kind of model there follows a list of all known ones.
+        why = in_one_line(error).partition(" Model type should be one of ")[0]
+        raise InputError(f"model={source.shown} can't be loaded: {why}") from error

@@ -8,6 +8,8 @@ the weights of the file are copied into it.
 
 from __future__ import annotations
 
+import inspect
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -25,6 +27,22 @@ FILES = "model.safetensors", "pytorch_model.bin"
 def brings_code(auto: Any, config: PretrainedConfig) -> bool:
     """Whether the class that `auto` stands for is defined by a file beside the model."""
     return auto.__name__ in getattr(config, "auto_map", {})
+
+
+def code_of(*things: object) -> list[str]:
+    """The Python files that came with a model and define the classes of these things, with those
+    that they import from beside them; none for the classes of an installed package.
+    """
+    from transformers.dynamic_module_utils import get_relative_import_files
+    from transformers.utils import TRANSFORMERS_DYNAMIC_MODULE_NAME
+
+    files: set[str] = set()
+    for kind in map(type, things):
+        if kind.__module__.startswith(f"{TRANSFORMERS_DYNAMIC_MODULE_NAME}."):
+            path = inspect.getfile(kind)
+            files |= {path, *get_relative_import_files(path)}
+    paths = sorted(map(Path, files), key=lambda path: path.name)
+    return [path.read_text("utf-8") for path in paths]
 
 
 def fill(model: PreTrainedModel, source: Source) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amlm.text.readers.hub_datasets import HUB
-from amlm.util.errors import InputError
+from amlm.util.errors import InputError, in_one_line
 from amlm.util.hub import hub
 from amlm.util.look import check_no_pointer
 
@@ -89,7 +89,10 @@ def find_model(model: str, revision: str, trusted: bool = False) -> Source:
 def checkpoints(model: str, api: HfApi | None = None) -> list[str]:
     """The names ``chck_<n>M`` of a model's checkpoints, ordered by n.
 
-    Checkpoints are folders, or branches on the Hub; none if the Hub does not respond.
+    Checkpoints are folders, or branches on the Hub.
+
+    Raises:
+        InputError: the Hub does not list the branches; says why.
     """
     folder = Path(model).expanduser()
     if model.startswith(HUB):
@@ -105,6 +108,11 @@ def checkpoints(model: str, api: HfApi | None = None) -> list[str]:
 def _branches(model: str, api: HfApi | None) -> set[str]:
     try:
         refs = (api or hub()).list_repo_refs(model)
-    except Exception:  # the types depend on huggingface_hub's version; loading reports the error
-        return set()
+    except InputError:
+        raise
+    except Exception as error:  # the types depend on huggingface_hub's version
+        raise InputError(
+            f"model={HUB}{model}: its branches, among which are its checkpoints, can't be listed "
+            f"({in_one_line(error)}): check the name and the connection, and repeat the command"
+        ) from error
     return {branch.name for branch in refs.branches}

@@ -24,8 +24,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from amlm.evaluation.figures import Figure, Report
-from amlm.util.files import write_json
+from amlm.util.files import make_folder, write_json
 from amlm.util.terminal import say
 from amlm.util.text_table import aligned
 
@@ -96,11 +98,16 @@ def load_or_compute(
 
 
 def write_scores(folder: Path, about: Mapping[str, Any], tasks: Mapping[str, Any]) -> None:
-    """Writes ``scores.json``, keeping tasks evaluated earlier with the same model and rules."""
+    """Writes ``scores.json``, keeping tasks evaluated earlier with the same model and rules.
+
+    Commands that evaluate other tasks of the model at the same time wait for each other.
+    """
     path = folder / SCORES_FILE
-    before = read_if(path, "fingerprint", about["fingerprint"])
-    kept = before.get("tasks", {}) if before.get("rules") == about.get("rules") else {}
-    write_json(path, {**about, "tasks": {**kept, **tasks}}, indent=1)
+    make_folder(folder)
+    with FileLock(folder / ".lock"):
+        before = read_if(path, "fingerprint", about["fingerprint"])
+        kept = before.get("tasks", {}) if before.get("rules") == about.get("rules") else {}
+        write_json(path, {**about, "tasks": {**kept, **tasks}}, indent=1)
 
 
 def format_scores(systems: Mapping[str, Mapping[str, Report]]) -> str:

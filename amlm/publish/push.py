@@ -11,7 +11,7 @@ from huggingface_hub import HfApi, errors, get_token
 
 from amlm.publish.folders import EXPORT_FILE
 from amlm.publish.run_models import FINAL
-from amlm.util.errors import InputError
+from amlm.util.errors import InputError, in_one_line
 
 # The base error of huggingface_hub's HTTP client, which differs between major versions.
 HTTPError: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
@@ -61,7 +61,7 @@ def push(
             say(f"pushed   {repository}, branch {folder.name}")
     except (OSError, errors.HFValidationError, HTTPError) as error:
         raise InputError(
-            f"push={repository} failed: {type(error).__name__}: {' '.join(str(error).split())} "
+            f"push={repository} failed: {in_one_line(error)} "
             "(uploaded branches are kept; repeat the command to resume)"
         ) from error
 

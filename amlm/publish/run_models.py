@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from amlm.evaluation.models import fingerprint, load_tokenizer
+from amlm.evaluation.fingerprint import fingerprint
+from amlm.evaluation.models import load_tokenizer
 from amlm.evaluation.places import Source
 from amlm.util.errors import InputError
 

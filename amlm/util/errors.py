@@ -9,6 +9,7 @@ ENVIRONMENT_ERRNOS = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS),
     *(errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
 )
+SHOWN = 400  # characters of another library's error
 
 
 class InputError(ValueError):
@@ -17,3 +18,9 @@ class InputError(ValueError):
 
 class RunFinished(InputError):
     """The run in this folder has finished; a restarted sweep skips it."""
+
+
+def in_one_line(error: BaseException) -> str:
+    """Type and text of an error, for the message of an `InputError`: a long text is cut."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:SHOWN]}{' ...' if len(text) > SHOWN else ''}"

@@ -1,9 +1,12 @@
-"""Progress of long loops: a bar on a terminal, otherwise a plain line every minute."""
+"""Progress of long loops: a bar on a terminal, otherwise a plain line every minute, whether or not
+there was progress."""
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Iterable, Iterator
+import weakref
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 from time import monotonic
@@ -35,17 +38,49 @@ class Timer:
 
 
 class _Lines(tqdm):  # type: ignore[misc]
-    """Writes a new line each time, where ``tqdm`` redraws its bar."""
+    """Writes a new line each time, where ``tqdm`` redraws its bar.
+
+    The minutes are those of all bars together: many short ones say something too.
+    """
+
+    _written = _open = -math.inf  # when the last line was written, and when a bar was last open
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        self._minutes = Timer(MINUTE)
+        self.over = Event()
+        now = monotonic()
+        if not 0 <= now - _Lines._open <= MINUTE:  # there was nothing to wait for
+            _Lines._written = now
+        _Lines._open = now
         super().__init__(*arguments, **options)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> bool:
-        if msg is None and self._minutes.passed():
-            self.fp.write(f"{self}\n")
-            self.fp.flush()
+        if msg is None:
+            now = _Lines._open = monotonic()
+            if now - _Lines._written >= MINUTE:
+                _Lines._written = now
+                self.fp.write(f"{self}\n")
+                self.fp.flush()
         return False
+
+    def close(self) -> None:
+        self.over.set()
+        super().close()
+
+
+def _tick(bar: tqdm[Any], over: Event) -> Thread:
+    """Refreshes a bar every second, until told that it is over or until nobody has the bar."""
+    reference = weakref.ref(bar)
+
+    def tick() -> None:
+        while not over.wait(TICK):
+            if (shown := reference()) is None:
+                return
+            shown.refresh()
+            del shown
+
+    ticking = Thread(target=tick, name="passing time", daemon=True)
+    ticking.start()
+    return ticking
 
 
 def progress_bar(
@@ -62,12 +97,16 @@ def progress_bar(
     ``unit`` includes its leading space; ``scale`` shows numbers as 1.2k, 3.4M. The other arguments
     are those of ``tqdm``.
     """
+    if total is None and isinstance(iterable, Collection):
+        total = len(iterable)
     options: dict[str, Any] = {"desc": desc, "total": total, "initial": initial, "leave": False}
     options |= {"unit": unit, "unit_scale": scale}
     if sys.stderr.isatty():
         return tqdm(iterable, **options)
     line = ENDLESS_LINE if total is None else LINE
-    return _Lines(iterable, bar_format=line, **options)
+    lines = _Lines(iterable, bar_format=line, **options)
+    _tick(lines, lines.over)
+    return lines
 
 
 @contextmanager
@@ -76,13 +115,7 @@ def passing_time(desc: str) -> Iterator[None]:
     over = Event()
     kind = tqdm if sys.stderr.isatty() else _Lines
     with kind(desc=desc, leave=False, bar_format=TIME_LINE) as bar:
-
-        def tick() -> None:
-            while not over.wait(TICK):
-                bar.refresh()
-
-        ticking = Thread(target=tick, name="passing time", daemon=True)
-        ticking.start()
+        ticking = _tick(bar, over)
         try:
             yield
         finally:

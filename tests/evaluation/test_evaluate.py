@@ -6,21 +6,25 @@ import json
 import math
 import shutil
 import sys
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from amlm.config import command_line
 from amlm.evaluate import COMMAND, evaluate, run
 from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.models import MaskedModel
-from amlm.evaluation.results import load_or_compute
+from amlm.evaluation.results import load_or_compute, write_scores
 from amlm.evaluation.zero_shot.baselines import Frequency, count_tokens
 from amlm.evaluation.zero_shot.items import suffix, whole
 from amlm.evaluation.zero_shot.scoring import score
 from amlm.util.errors import InputError
+from amlm.util.files import write_json
 from tests import forked
 
 
@@ -178,7 +182,7 @@ def test_the_leaderboard_of_a_full_evaluation_names_what_is_missing(
     shown = capsys.readouterr().out
     assert "leaderboard of 2026" in shown and "small: Qiushi" in shown
     for text in (
-        "missing, and 0 on the leaderboard: BLiMP, EWoK, entity, COMPS, GLUE, PIQA, reading, AoA",
+        "missing, at least in part: BLiMP, EWoK, entity, COMPS, GLUE, PIQA, reading, AoA (each m",
         "small: GPT-2, strict: GPT-2: baselines in the README of babylm-org/babylm-eval",
     ):
         assert text in shown
@@ -223,6 +227,19 @@ def test_scores_of_several_commands_are_merged(
     assert len(predictions) == 17
 
 
+def test_commands_at_the_same_time_keep_each_others_scores(tmp_path: Path) -> None:
+    about = {"fingerprint": "a", "rules": "2026"}
+    second = threading.Thread(target=write_scores, args=(tmp_path, about, {"ewok_fast": 2}))
+    with FileLock(tmp_path / ".lock"):
+        second.start()
+        second.join(0.2)
+        assert second.is_alive()
+        write_json(tmp_path / "scores.json", {**about, "tasks": {"blimp_fast": 1}})
+    second.join(20)
+    found = json.loads((tmp_path / "scores.json").read_text())["tasks"]
+    assert found == {"blimp_fast": 1, "ewok_fast": 2}
+
+
 def test_scoring_a_hugging_face_model_imports_no_grammar(
     tiny_run: Path, eval_dir: Path, tmp_path: Path
 ) -> None:
@@ -262,6 +279,58 @@ def test_missing_fine_tuning_data_is_reported_before_anything_starts(
     assert not (tmp_path / "results").exists()
 
 
+def test_a_sweep_is_refused_before_its_first_run_with_all_that_is_wrong(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        command_line.run(COMMAND, [
+            f"model={tiny_run},typo", f"out={tmp_path}", "baselines=[frequency]", "seeds=[]",
+            "finetune=[rte]", "--multirun",
+        ])  # fmt: skip
+    said = capsys.readouterr().err
+    assert "baselines=[frequency] needs frequency_text=<file>" in said and "typo" not in said
+    assert "seeds=[]: fine-tuning needs at least" in said and "needs data_dir=<folder wi" in said
+    with pytest.raises(SystemExit):
+        command_line.run(COMMAND, [
+            f"model={tiny_run},typo", f"out={tmp_path}", "tasks=[sample]", "anchors=2026",
+            "rules=2025,2026", "--multirun",
+        ])  # fmt: skip
+    assert "anchors=2026 can't be compared" in (said := capsys.readouterr().err)
+    with pytest.raises(SystemExit):
+        command_line.run(
+            COMMAND, [f"model={tiny_run},typo", f"out={tmp_path}", "tasks=[sample]", "--multirun"]
+        )
+    assert "error: model=typo: there is no such folder" in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_broken_line_of_any_task_is_told_before_a_model_is_loaded(
+    tiny_run: Path, eval_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amlm.evaluation.models.load", lambda *_, **__: pytest.fail("loaded"))
+    data = Path(shutil.copytree(eval_dir, tmp_path / "data"))
+    options = Options(str(tiny_run), str(tmp_path), str(data))
+    path = data / "fast_eval" / "reading" / "reading_data.csv"
+    whole = path.read_text()
+    path.write_text(whole.replace(",", ",x", 40))
+    with pytest.raises(InputError, match=r"reading_data\.csv"):
+        run(options)
+    path.write_text(whole)
+    folder = data / "full_eval" / "glue_filtered"
+    folder.mkdir()
+    line = {"sentence1": "a", "sentence2": "b", "label": 1}
+    for split in ("train", "valid"):
+        (folder / f"rte.{split}.jsonl").write_text(json.dumps(line) + "\n")
+    with (folder / "rte.valid.jsonl").open("a") as file:
+        file.write("{")
+    with pytest.raises(InputError, match=r"rte\.valid\.jsonl, line 2: not a JSON object"):
+        run(replace(options, tasks=["supplement"], finetune=["rte"]))
+    children = data / "full_eval" / "aoa" / "cdi_human.csv"
+    children.write_text(children.read_text() + "word,many\n")
+    with pytest.raises(InputError, match=r"cdi_human\.csv"):
+        run(replace(options, suite="full"))
+
+
 def test_sentences_that_are_too_long_are_reported(
     tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -277,7 +346,11 @@ def test_sentences_that_are_too_long_are_reported(
 
 
 def test_age_of_acquisition_needs_checkpoints(
-    tiny_run: Path, eval_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_run: Path,
+    eval_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     model, data = str(tiny_run / "hf"), str(eval_dir)
     with pytest.raises(InputError, match="needs checkpoints chck_1M"):
@@ -286,16 +359,34 @@ def test_age_of_acquisition_needs_checkpoints(
         shutil.copytree(eval_dir / "full_eval" / name, tmp_path / name)
     reports = evaluate(Options(model, str(tmp_path), str(tmp_path), suite="full"))
     assert set(reports["model"]) == {"comps"}
-    assert "aoa" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"skipped: aoa needs checkpoints chck_1M, chck_2M ... of model={model}" in said
+    assert "and revision=main\n" in said and "(no data found): blimp" in said
+    assert "aoa" not in said.partition("(no data found)")[2].partition("\n")[0]
+
+    def unreachable(model: str) -> list[str]:
+        raise InputError(f"model={model}: its branches can't be listed")
+
+    monkeypatch.setattr("amlm.evaluation.places.checkpoints", unreachable)
+    options = Options(model, str(tmp_path), str(tmp_path), suite="full")
+    assert evaluate(options) == reports, "the other tasks need no connection"
+    assert f"skipped: model={model}: its branches can't be listed\n" in capsys.readouterr().out
+    with pytest.raises(InputError, match="branches can't be listed"):
+        evaluate(replace(options, tasks=["aoa"], data_dir=data))
 
 
 def test_the_frequency_baseline_uses_smoothed_token_frequencies(
-    tiny_model: MaskedModel, tmp_path: Path
+    tiny_model: MaskedModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr("amlm.util.progress_bar.MINUTE", 0.0)  # a line of progress at once
     path = tmp_path / "text.txt"
     path.write_text("the cat\nthe dog the cat\n")
     tokenizer = tiny_model.tokenizer
     counts = count_tokens(tokenizer, path)
+    assert "counting tokens of text.txt: 0 lines" in capsys.readouterr().err
     (the,) = tokenizer("the", add_special_tokens=False)["input_ids"]
     assert counts[the] == 3
     scorer = Frequency(tokenizer, counts)
@@ -343,7 +434,11 @@ def test_invalid_options_are_reported_in_one_line(
         ([f"model={tiny_run}", f"out={__file__}", "tasks=[sample]"], "Not a directory"),
         (
             [f"model={tiny_run}", f"out={tmp_path}", "data_dir=.", "finetune=[rte]", "seeds=[]"],
-            "seeds=[]",
+            "seeds=[]: fine-tuning needs at least one seed, e.g. seeds=[42]",
+        ),
+        (
+            [f"model={tiny_run}", f"out={tmp_path}", "submission=x.json", "seeds=[]"],
+            "seeds=[]: fine-tuning needs at least one seed, e.g. seeds=[42]",
         ),
         ([f"model={tmp_path}", f"out={tmp_path}", "tasks=[sample]"], "no model in"),
     ):

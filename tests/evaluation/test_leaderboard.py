@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from amlm.evaluation.anchors import ANCHORS
-from amlm.evaluation.leaderboard import columns, format_leaderboard, means
+from amlm.evaluation.finetuning.train_task import Recipe
+from amlm.evaluation.leaderboard import columns, format_leaderboard, means, read_columns
 from amlm.evaluation.rules import RULES
 from amlm.evaluation.submission.sizes import GLUE
+from amlm.util.files import write_json
 
 NOW, BEFORE = RULES["2026"], RULES["2025"]
 # NLP and Overall as published with the columns.
@@ -67,7 +71,40 @@ def test_a_missing_task_leaves_its_column_and_the_means_undefined() -> None:
     zero = {name: value or 0.0 for name, value in found.items()}
     assert means(NOW, zero)["NLP"] == pytest.approx(252 / 7)
     shown = format_leaderboard(NOW, found)
-    assert "missing, and 0 on the leaderboard: GLUE, PIQA" in shown
+    assert "missing, at least in part: GLUE, PIQA (each missing task counts as 0" in shown
+
+
+def test_results_of_other_models_rules_or_settings_are_left_out_with_a_word(tmp_path: Path) -> None:
+    recipe = Recipe(10, 32, 3e-5, 512, "last")
+    glue = {name: each | {"recipe": asdict(recipe)} for name, each in FINE_TUNED.items()}
+    scores = {"fingerprint": "scored", "rules": "2026", "tasks": ZERO_SHOT}
+    tuned = {"fingerprint": "tuned", "tasks": glue}
+    recipes = dict.fromkeys(GLUE, recipe)
+
+    def read(recipes: dict[str, Recipe] = recipes, seed: int = 42) -> tuple[Any, list[str]]:
+        write_json(tmp_path / "scores.json", scores)
+        write_json(tmp_path / "finetune" / "scores.json", tuned)
+        names = {False: "scored", True: "tuned"}
+        return read_columns(tmp_path, NOW, names.__getitem__, recipes, seed)
+
+    all_of_it = columns(NOW, ZERO_SHOT, FINE_TUNED)
+    assert read() == (all_of_it, [])
+    found, left_out = read({**recipes, "wsc": replace(recipe, lr=1e-4)})
+    assert found == {**all_of_it, "GLUE": None}
+    assert left_out == ["wsc (fine-tuning): made with lr 3e-05, not 0.0001"]
+    assert f"left out: {left_out[0]}" in format_leaderboard(NOW, found, (), left_out)
+    assert len(read(seed=7)[1]) == 7
+    tuned["fingerprint"] = "another"
+    path = tmp_path / "finetune" / "scores.json"
+    assert read() == (
+        {**all_of_it, "GLUE": None}, [f"{path}: results of another model or backend"],
+    )  # fmt: skip
+    scores["rules"], tuned["fingerprint"] = "2025", "tuned"
+    found, left_out = read()
+    assert [name for name, value in found.items() if value is not None] == ["GLUE"]
+    assert left_out == [f"{tmp_path / 'scores.json'}: results by the rules of 2025"]
+    nothing = read_columns(tmp_path / "none", NOW, lambda _: pytest.fail("loaded"), recipes, 42)
+    assert set(nothing[0].values()) == {None} and not nothing[1]
 
 
 def test_the_columns_of_2025_have_no_overall_mean() -> None:

@@ -3,7 +3,9 @@ are looked up on the Hub. What would be executed leaves a file."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import shutil
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -13,9 +15,12 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from amlm.evaluation.models import load, load_encoder
-from amlm.evaluation.places import checkpoints, find_model
+from amlm.evaluation.models import load, load_encoder, loading_errors
+from amlm.evaluation.places import Source, checkpoints, find_model
+from amlm.evaluation.zero_shot.items import whole
+from amlm.evaluation.zero_shot.run_tasks import score_items
 from amlm.text.synthetic.completers import Sampling
 from amlm.text.synthetic.local_model import LocalModel
 from amlm.util.errors import InputError
@@ -105,6 +110,49 @@ def test_code_of_a_model_runs_if_it_is_trusted(
         load(find_model(str(model), "main"), "cpu", 64)
     found = load(find_model(str(model), "main", trusted=True), "cpu", 64)
     assert trace.exists() and found.limit == 400
+    with (model / "code.py").open("a") as file:
+        file.write("# another version\n")
+    again = load(find_model(str(model), "main", trusted=True), "cpu", 64)
+    assert again.fingerprint != found.fingerprint
+
+
+def test_the_fingerprint_of_most_models_is_that_of_weights_config_and_tokenizer(
+    tiny_run: Path,
+) -> None:
+    """Literally as it was before anything else was part of it: kept results stay valid."""
+    plain = AutoModelForMaskedLM.from_pretrained(tiny_run / "hf", dtype=torch.float32)
+    config = plain.config.to_dict()
+    del config["_name_or_path"], config["transformers_version"]
+    tokenizer = AutoTokenizer.from_pretrained(tiny_run / "hf").backend_tokenizer.to_str()
+    text = json.dumps(config, sort_keys=True, default=str) + "\n" + tokenizer
+    digest = hashlib.blake2b(text.encode(), digest_size=16)
+    for name, value in plain.state_dict().items():
+        digest.update(name.encode() + value.numpy().tobytes())
+    assert load(find_model(str(tiny_run), "main"), "cpu", 64).fingerprint == digest.hexdigest()
+
+
+def test_scores_are_not_kept_when_the_limit_or_the_mask_token_is_corrected(
+    model: Path, tmp_path: Path
+) -> None:
+    path = model / "tokenizer_config.json"
+    config = json.loads(path.read_text())
+    prints, scores = [], []
+    for wrong in ({"model_max_length": 4}, {"mask_token": "[SEP]"}, {}):
+        path.write_text(json.dumps(config | wrong))
+        found = load(find_model(str(model), "main"), "cpu", 64)
+        items = [[whole("The dog sees the cat.")]]
+        prints.append(found.fingerprint)
+        scores += score_items(found, items, tmp_path / "kept.json", lambda count: None)
+    assert len(set(prints)) == 3
+    assert math.isnan(scores[0][0]) and scores[1] != scores[2] and math.isfinite(scores[2][0])
+
+
+def test_errors_in_loading_have_type_and_text_on_one_line() -> None:
+    with pytest.raises(InputError) as caught, loading_errors(Source("a", "a")):
+        raise ValueError("no such kind:\n  x,\n" + "yy, " * 500)
+    text = str(caught.value)
+    assert text.startswith("model=a can't be loaded: ValueError: no such kind: x, yy, yy, ")
+    assert text.endswith(" ...") and 400 < len(text) < 460 and "\n" not in text
 
 
 def test_only_names_with_hub_are_looked_up_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,6 +165,15 @@ def test_only_names_with_hub_are_looked_up_there(monkeypatch: pytest.MonkeyPatch
         find_model("outputs/a/b", "main")
     with pytest.raises(InputError, match=r"hub:a/b@c is not of the form .*revision="):
         find_model("hub:a/b@c", "main")
+
+
+def test_what_the_hub_asks_for_is_passed_on() -> None:
+    class Busy:
+        def list_repo_refs(self, name: str) -> Any:
+            raise InputError(f"{name}: wait 900 seconds")
+
+    with pytest.raises(InputError, match=r"^someone/model: wait 900 seconds$"):
+        checkpoints("hub:someone/model", Busy())  # type: ignore[arg-type]
 
 
 def test_a_model_of_the_hub_has_a_revision() -> None:

@@ -188,7 +188,12 @@ def test_checkpoints_of_a_pushed_model_are_its_branches(hub: Stub, tmp_path: Pat
     push(folders, REPOSITORY, hub.api, private=False)
     assert checkpoints(f"hub:{REPOSITORY}", hub.api) == ["chck_2M", "chck_10M"]
     assert checkpoints(str(tmp_path)) == ["chck_2M", "chck_10M"]
-    assert checkpoints("hub:someone/else", hub.api) == []
+    said = (
+        r"model=hub:someone/else: its branches, .* \(\w+: .+\): check the name and the connection"
+    )
+    with pytest.raises(InputError, match=said) as error:
+        checkpoints("hub:someone/else", hub.api)
+    assert "\n" not in str(error.value)
 
 
 def test_an_interrupted_push_can_be_resumed(hub: Stub, folders: list[Path]) -> None:

@@ -295,9 +295,9 @@ def test_export_reports_errors_and_overwrites_nothing(
     folder, other = (tiny_run("trainer.max_steps=2", f"seed={seed}").folder for seed in (0, 1))
     out = tmp_path / "out"
 
-    def refused(match: str, run: Path = folder, push: str | None = None) -> None:
+    def refused(match: str, run: Path = folder, to: Path = out, push: str | None = None) -> None:
         with pytest.raises(InputError, match=match):
-            export(ExportOptions(run=str(run), out=str(out), push=push))
+            export(ExportOptions(run=str(run), out=str(to), push=push))
 
     refused("not a run folder", run=tmp_path)
     out.mkdir()
@@ -313,6 +313,7 @@ def test_export_reports_errors_and_overwrites_nothing(
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-100])
     refused("cannot be loaded")
+    refused("not empty and not an export", to=tmp_path)  # said before models are loaded
     state = load_file(out / "main" / "model.safetensors")
     name = "cls.predictions.transform.dense.weight"
     save_file({**state, name: state[name] / 0}, weights, {"format": "pt"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import re
 import sys
@@ -44,6 +45,39 @@ def test_a_pipe_gets_one_line_per_minute(clock: Clock, capsys: pytest.CaptureFix
     for line, share, file in zip(lines[:-1], (30, 60, 90), (1, 2, 3), strict=True):
         assert line.startswith(f"reading: {share}% (")
         assert " of 400 lines, " in line and line.endswith(f", file {file}")
+
+
+def test_a_pipe_gets_a_line_without_progress_and_over_several_short_bars(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setattr(module, "TICK", 0.001)
+    for number in range(3):
+        with progress_bar(total=4, desc=f"bar {number}", unit=" steps"):
+            clock.now += 25
+            time.sleep(0.01)
+            until = time.monotonic() + 20
+            while number == 2 and shown.getvalue() == "" and time.monotonic() < until:
+                time.sleep(0.001)
+    assert shown.getvalue().startswith("bar 2: 0% (0 of 4 steps, ")
+    assert shown.getvalue().count("\n") == 1
+    clock.now += 61  # nothing went on
+    with progress_bar(total=4, desc="later", unit=" steps") as bar:
+        bar.refresh()
+    assert shown.getvalue().count("\n") == 1
+
+
+def test_an_abandoned_bar_says_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TICK", 0.001)
+    bar = progress_bar(total=4, desc="reading", unit=" lines")
+    ticking = [each for each in threading.enumerate() if each.name == "passing time"]
+    assert ticking and bar.total == 4
+    del bar
+    gc.collect()
+    for each in ticking:
+        each.join(20)
+        assert not each.is_alive()
 
 
 def test_an_iterable_is_passed_through_silently(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,22 +16,15 @@ from amlm.evaluation.finetuning.fine_tuning import best_epoch
 from amlm.evaluation.finetuning.glue_tasks import TASKS, find_files, read_pairs
 from amlm.evaluation.finetuning.outcome import format_scores, summarise
 from amlm.evaluation.finetuning.train_task import Recipe, train_task
-from amlm.evaluation.models import UNUSED, fingerprint, load_encoder, resolve_device
+from amlm.evaluation.fingerprint import fingerprint
+from amlm.evaluation.models import UNUSED, load_encoder, resolve_device
 from amlm.evaluation.places import find_model
 from amlm.evaluation.results import digest, read_if, results_folder, write_scores
 from amlm.evaluation.rules import RULES
-from amlm.util.errors import InputError
 from amlm.util.files import write_json
 from amlm.util.terminal import quiet_lightning, say
 
 VERSION = 2  # part of the fingerprint: increment it when the computation changes
-
-
-def data_files(options: Options) -> dict[str, dict[str, Path]]:
-    """The files of the tasks; see `amlm.evaluation.finetuning.glue_tasks.find_files`."""
-    if options.data_dir is None:
-        raise InputError("finetune=[...] needs data_dir=<folder with glue_filtered>")
-    return find_files(Path(options.data_dir).expanduser(), options.finetune)
 
 
 def recipe_of(options: Options, name: str) -> Recipe:
@@ -65,7 +58,7 @@ def finetune(options: Options, untrained: bool = False) -> dict[str, Any]:
     """
     quiet_lightning()
     accelerator = resolve_device(options.device)
-    files = data_files(options)
+    files = find_files(options.data_dir, options.finetune)
     data = {
         name: tuple(read_pairs(paths[split], TASKS[name]) for split in ("train", "valid"))
         for name, paths in files.items()

@@ -54,21 +54,25 @@ TASKS = {
 }
 
 
-def find_files(data_dir: Path, names: Sequence[str]) -> dict[str, dict[str, Path]]:
+def find_files(data_dir: str | Path | None, names: Sequence[str]) -> dict[str, dict[str, Path]]:
     """The ``train`` and ``valid`` files of each task, in one of `FOLDERS` of `data_dir`.
 
     Raises:
         InputError: a task has no data.
     """
     found: dict[str, dict[str, Path]] = {}
+    if names and data_dir is None:
+        raise InputError("finetune=[...] needs data_dir=<folder with glue_filtered>")
+    root = Path(data_dir or ".").expanduser()
     for name, folder in product(names, FOLDERS):
-        paths = {split: data_dir / folder / f"{name}.{split}.jsonl" for split in ("train", "valid")}
+        paths = {split: root / folder / f"{name}.{split}.jsonl" for split in ("train", "valid")}
         if all(path.is_file() for path in paths.values()):
             found.setdefault(name, paths)
     missing = [name for name in names if name not in found]
     if missing:
+        absent = "" if root.is_dir() else "there is no such folder; "
         raise InputError(
-            f"data_dir={data_dir} has no data for {', '.join(missing)}: expected "
+            f"data_dir={data_dir} has no data for {', '.join(missing)}: {absent}expected "
             f"{FOLDERS[0]}/{missing[0]}.train.jsonl and .valid.jsonl in it or in its full_eval, "
             "as in the evaluation data of BabyLM (BabyLM-community/BabyLM-2026-Strict-Evals on the "
             "Hugging Face Hub, or OSF project ryjfm, https://osf.io/ryjfm)"
@@ -94,7 +98,8 @@ def read_pairs(path: Path, task: Task) -> list[Pair]:
             raise InputError(f"{path}, line {number}: not a JSON object ({error})") from error
         except KeyError as error:
             raise InputError(f"{path}, line {number}: no field {error}") from error
-        if pair.label not in range(task.labels):
+        # In Python, true and 1.0 would be in the range.
+        if type(pair.label) is not int or pair.label not in range(task.labels):
             raise InputError(
                 f"{path}, line {number}: label {pair.label!r} is not in 0 to {task.labels - 1}"
             )

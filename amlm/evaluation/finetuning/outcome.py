@@ -6,12 +6,14 @@ Shapes: S seeds, N items.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import torch
 
 from amlm.evaluation.finetuning.glue_metrics import METRICS, WITH_INTERVAL, interval, score
 from amlm.evaluation.finetuning.glue_tasks import Pair, Task
+from amlm.evaluation.finetuning.train_task import Recipe
 
 # The outcome of one seed as it is cached: `epoch`, the best one, counted from 1; its `scores` by
 # metric and its `predictions` of the validation items; `history`, the scores of every epoch;
@@ -53,6 +55,17 @@ def summarise(
         "items": len(valid),
         "seeds": seeds,
     }
+
+
+def differences(made: Mapping[str, Any], recipe: Recipe, seed: int) -> list[str]:
+    """In what the settings of a task's entry in ``scores.json`` differ from these."""
+    wanted = {**asdict(recipe), "seed": str(seed)}
+    used = {**made.get("recipe", {}), "seed": next(iter(made.get("seeds", {})), None)}
+    return [
+        f"made with {key} {used.get(key)}, not {value}"
+        for key, value in wanted.items()
+        if used.get(key) != value
+    ]
 
 
 def format_scores(scores: Mapping[str, Any]) -> str:

@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING
 import lightning as L
 import torch
 
-from amlm.evaluation.finetuning.batches import encode, make_batches
-from amlm.evaluation.finetuning.classifier import POSITIONS, AnyEncoder, Classifier, make_encoder
+from amlm.evaluation.finetuning.batches import Encoded, encode, make_batches
+from amlm.evaluation.finetuning.classifier import (
+    POSITIONS,
+    AnyEncoder,
+    Classifier,
+    FastDeberta,
+    make_encoder,
+)
 from amlm.evaluation.finetuning.fine_tuning import Bar, FineTuning
 from amlm.evaluation.finetuning.glue_tasks import Pair, Task
-from amlm.evaluation.models import longest_input
+from amlm.evaluation.fingerprint import longest_input
 from amlm.util.errors import InputError
 from amlm.util.terminal import say
 
@@ -39,6 +45,34 @@ class Recipe:
     pooling: str
 
 
+def prepare(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
+    splits: tuple[Sequence[Pair], Sequence[Pair]],
+    recipe: Recipe,
+) -> tuple[FastDeberta | AnyEncoder, list[Encoded], list[Encoded]]:
+    """A trainable copy of the model, and the items of both splits as ids.
+
+    Raises:
+        InputError: there are fewer items than one batch needs, or items exceed the model's maximum
+            length.
+    """
+    train, valid = (encode(pairs, tokenizer, recipe.max_length) for pairs in splits)
+    if len(train) < recipe.batch_size:
+        raise InputError(
+            f"batch_size={recipe.batch_size} is larger than the {len(train)} training items"
+        )
+    encoder = make_encoder(model, POSITIONS[recipe.pooling])
+    longest = max(len(item.ids) for item in (*train, *valid))
+    limit = longest_input(model, tokenizer)
+    if isinstance(encoder, AnyEncoder) and longest > limit:
+        raise InputError(
+            f"max_length={recipe.max_length} exceeds the maximum input length of the model: use "
+            f"max_length={limit}"
+        )
+    return encoder, train, valid
+
+
 def train_task(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerFast,
@@ -53,29 +87,16 @@ def train_task(
     """Trains a classifier and returns it with its results; the model itself is not modified.
 
     Raises:
-        InputError: there are fewer items than one batch needs, or items exceed the model's maximum
-            length.
+        InputError: see `prepare`.
     """
-    train, valid = (encode(pairs, tokenizer, recipe.max_length) for pairs in splits)
+    encoder, train, valid = prepare(model, tokenizer, splits, recipe)
     pad = tokenizer.pad_token_id or 0
     side = SIDES[recipe.pooling]
     batches = make_batches(train, recipe.batch_size, pad, seed, side)
-    if not len(batches):
-        raise InputError(
-            f"batch_size={recipe.batch_size} is larger than the {len(train)} training items"
-        )
     if truncated := sum(item.truncated for item in (*train, *valid)):
         say(
             f"{title}: {truncated:,} of {len(train) + len(valid):,} items are longer than "
             f"max_length={recipe.max_length} tokens; their longer text is truncated"
-        )
-    encoder = make_encoder(model, POSITIONS[recipe.pooling])
-    longest = max(len(item.ids) for item in (*train, *valid))
-    limit = longest_input(model, tokenizer)
-    if isinstance(encoder, AnyEncoder) and longest > limit:
-        raise InputError(
-            f"max_length={recipe.max_length} exceeds the maximum input length of the model: use "
-            f"max_length={limit}"
         )
     torch.manual_seed(seed)  # for the weights of the head
     classifier = Classifier(encoder, model.config.hidden_size, task.labels).train()

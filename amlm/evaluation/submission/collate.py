@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 
 from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.finetuning.finetune import recipe_of
-from amlm.evaluation.models import UNUSED, fingerprint, load, load_encoder
+from amlm.evaluation.fingerprint import fingerprint
+from amlm.evaluation.models import UNUSED, load, load_encoder
 from amlm.evaluation.places import find_model
 from amlm.evaluation.results import AOA_MODELS, SCORES_FILE, read_json
 from amlm.evaluation.rules import RULES, Rules
@@ -31,6 +32,7 @@ from amlm.evaluation.zero_shot import reading
 from amlm.evaluation.zero_shot.run_tasks import items_of
 from amlm.evaluation.zero_shot.tasks import find
 from amlm.util.errors import InputError
+from amlm.util.progress_bar import progress_bar
 
 FULL, FAST, FINETUNE = "full suite", "fast suite", "fine-tuning"  # what produces a result
 AGE = "age of acquisition"
@@ -116,14 +118,15 @@ def changed_models(options: Options, folder: Path) -> set[tuple[str, str]]:
     """
     found = set()
     aged = read_json(folder / "main" / AOA_MODELS)
-    for revision in ("main", *checkpoint_names(options.track)):
+    revisions = ["main", *checkpoint_names(options.track)]
+    for revision in progress_bar(revisions, desc="whose results are there", unit=" models"):
         place = folder / revision
         made_by = {
             "": read_json(place / SCORES_FILE).get("fingerprint"),
             FINETUNE: read_json(place / "finetune" / SCORES_FILE).get("fingerprint"),
             AGE: aged.get(revision),
         }
-        now = cache(partial(_fingerprint, options, revision))
+        now = cache(partial(current_fingerprint, options, revision))
         try:
             found |= {
                 (revision, kind)
@@ -135,8 +138,8 @@ def changed_models(options: Options, folder: Path) -> set[tuple[str, str]]:
     return found
 
 
-def _fingerprint(options: Options, revision: str, encoder: bool) -> str:
-    """Of a model as it is scored, or of its encoder as it is fine-tuned."""
+def current_fingerprint(options: Options, revision: str, encoder: bool) -> str:
+    """That of a model as it is scored, or of its encoder as it is fine-tuned; loads it."""
     source = find_model(options.model, revision, options.trust_remote_code)
     if encoder:
         return fingerprint(*load_encoder(source), unused=UNUSED)

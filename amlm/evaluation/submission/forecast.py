@@ -21,11 +21,11 @@ import torch.nn.functional as F
 from torch.optim import AdamW
 
 from amlm.evaluation.evaluate_options import Options
-from amlm.evaluation.finetuning.batches import Batch, collate, encode
-from amlm.evaluation.finetuning.classifier import POSITIONS, Classifier, make_encoder
-from amlm.evaluation.finetuning.finetune import data_files, recipe_of
-from amlm.evaluation.finetuning.glue_tasks import TASKS, read_pairs
-from amlm.evaluation.finetuning.train_task import SIDES, VALID_BATCH
+from amlm.evaluation.finetuning.batches import Batch, collate
+from amlm.evaluation.finetuning.classifier import Classifier
+from amlm.evaluation.finetuning.finetune import recipe_of
+from amlm.evaluation.finetuning.glue_tasks import TASKS, find_files, read_pairs
+from amlm.evaluation.finetuning.train_task import SIDES, VALID_BATCH, prepare
 from amlm.evaluation.models import load, load_encoder, resolve_device
 from amlm.evaluation.places import checkpoints, find_model
 from amlm.evaluation.rules import RULES
@@ -69,21 +69,21 @@ class Forecast:
         return total
 
     def _tune(self, step: Options, name: str) -> float:
-        """Seconds of all seeds of a fine-tuning task."""
+        """Seconds of all seeds of a fine-tuning task; InputError for what it would refuse."""
         task, recipe = TASKS[name], recipe_of(step, name)
-        files = data_files(step)[name]
-        train, valid = (read_pairs(files[split], task) for split in ("train", "valid"))
+        files = find_files(step.data_dir, [name])[name]
         model, tokenizer = load_encoder(self.source)
         device = resolve_device(step.device)
-        encoder = make_encoder(model, POSITIONS[recipe.pooling])
+        splits = read_pairs(files["train"], task), read_pairs(files["valid"], task)
+        encoder, train, valid = prepare(model, tokenizer, splits, recipe)
         classifier = Classifier(encoder, model.config.hidden_size, task.labels).to(device)
         optimizer = AdamW(classifier.parameters(), lr=0.0, fused=True)
         pad, side = tokenizer.pad_token_id or 0, SIDES[recipe.pooling]
         first, second = (
             Batch(*(None if part is None else part.to(device) for part in batch))  # type: ignore[arg-type]
             for batch in (
-                collate(encode(spaced(pairs, size)[:size], tokenizer, recipe.max_length), pad, side)
-                for pairs, size in ((train, recipe.batch_size), (valid, VALID_BATCH))
+                collate(spaced(items, size)[:size], pad, side)
+                for items, size in ((train, recipe.batch_size), (valid, VALID_BATCH))
             )
         )
 

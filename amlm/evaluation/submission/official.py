@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 
 from amlm.evaluation import results
 from amlm.evaluation.figures import spearman
+from amlm.evaluation.finetuning.outcome import differences
 from amlm.evaluation.finetuning.train_task import Recipe
 from amlm.evaluation.rules import Rules
 from amlm.evaluation.submission import sizes
@@ -53,13 +53,7 @@ def fine_tuned(folder: Path, name: str, recipe: Recipe, seed: int) -> Prediction
     )
     content = _read(path, scores, name)
     if made := results.read_json(scores).get("tasks", {}).get(name):
-        wanted = {**asdict(recipe), "seed": str(seed)}
-        used = {**made.get("recipe", {}), "seed": next(iter(made.get("seeds", {})), None)}
-        _raise_if_any(
-            f"made with {key} {used.get(key)}, not {value}"
-            for key, value in wanted.items()
-            if used.get(key) != value
-        )
+        _raise_if_any(differences(made, recipe, seed))
     return _check(content, {name: sizes.GLUE[name]}, ("id", "pred"))
 
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from amlm.evaluation.evaluate_options import Options
-from amlm.evaluation.finetuning.finetune import data_files
-from amlm.evaluation.finetuning.glue_tasks import TASKS, read_pairs
+from amlm.evaluation.finetuning.glue_tasks import TASKS, find_files, read_pairs
 from amlm.evaluation.places import checkpoints
 from amlm.evaluation.rules import RULES
 from amlm.evaluation.submission import sizes
 from amlm.evaluation.submission.collate import FAST, FINETUNE, FULL, Gap, checkpoint_names
 from amlm.evaluation.submission.official import NotSubmittable, check_counts
-from amlm.evaluation.zero_shot.aoa import read_contexts
-from amlm.evaluation.zero_shot.reading import ReadingTimes
-from amlm.evaluation.zero_shot.run_tasks import items_of
+from amlm.evaluation.zero_shot.run_tasks import count_items
 from amlm.evaluation.zero_shot.tasks import SUITES as FOLDERS
 from amlm.evaluation.zero_shot.tasks import Found, find
 from amlm.util.errors import InputError
@@ -45,7 +42,10 @@ def steps(options: Options, gaps: Sequence[Gap]) -> list[Options]:
 
 def blocked(options: Options, gaps: Sequence[Gap]) -> tuple[list[Gap], list[str]]:
     """The gaps that cannot be filled, and why: checkpoints or data that are not there."""
-    existing, required = checkpoints(options.model), checkpoint_names(options.track)
+    required = checkpoint_names(options.track)
+    # A model in the Hub's cache needs no connection where nothing is evaluated at checkpoints.
+    at_checkpoints = any(gap.revision != "main" or gap.task == "aoa" for gap in gaps)
+    existing = checkpoints(options.model) if at_checkpoints else required
     problems = {key: _problem(options, *key) for key in dict.fromkeys(gap[:2] for gap in gaps)}
     without_data = [gap for gap in gaps if problems[gap[:2]]]
     without_model = [
@@ -75,12 +75,14 @@ def blocked(options: Options, gaps: Sequence[Gap]) -> tuple[list[Gap], list[str]
 def _problem(options: Options, produced_by: str, task: str) -> str | None:
     """What is wrong with the data of a task: it is missing, or has other numbers of items."""
     rules, place = RULES[options.rules], f"data_dir={options.data_dir}"
+    if options.data_dir is not None and not Path(options.data_dir).expanduser().is_dir():
+        return f"{place}: there is no such folder"
     tuned = produced_by == FINETUNE
     suite = "full" if tuned else SUITES[produced_by]
     name = f"glue_filtered/{task}.*.jsonl" if tuned else rules.tasks[task].paths[suite][0]
     try:
         found = (
-            data_files(replace(options, finetune=[task]))[task]["valid"]
+            find_files(options.data_dir, [task])[task]["valid"]
             if tuned
             else find(rules, options.data_dir, [task], suite)[0][0]
         )
@@ -99,16 +101,6 @@ def _problem(options: Options, produced_by: str, task: str) -> str | None:
     except NotSubmittable as wrong:
         return f"{place} is incomplete, {task} ({produced_by}): {wrong}"
     return None
-
-
-def count_items(found: Found) -> dict[str, int]:
-    """The number of items of a task by group, as in `amlm.evaluation.submission.sizes`."""
-    if found.name == "aoa":
-        return {"aoa": len(read_contexts(found.paths[0]))}
-    if found.name == "reading":
-        return {"reading": len(ReadingTimes(found.paths[0]).texts["word"])}
-    items = [item for of_file in items_of(found).values() for item in of_file]
-    return Counter(item.uid.lower() for item in items)
 
 
 def abbreviate(names: Sequence[str], of: Sequence[str]) -> str:

@@ -20,9 +20,10 @@ from amlm.evaluation.submission.collate import (
 )
 from amlm.evaluation.submission.forecast import Forecast, format_seconds
 from amlm.evaluation.submission.plan import abbreviate, blocked, steps
-from amlm.evaluation.submission.validity import violations
+from amlm.evaluation.submission.validity import TOO_LONG, violations
 from amlm.util.errors import InputError
 from amlm.util.files import write_json
+from amlm.util.progress_bar import progress_bar
 from amlm.util.terminal import say
 from amlm.util.text_table import aligned
 
@@ -60,15 +61,19 @@ def submit(options: Options, evaluate: Callable[[Options], None]) -> Path:
             say(f"\n{number} of {len(todo)}: {', '.join(step.tasks or step.finetune)} at "
                 f"{step.revision}")  # fmt: skip
             evaluate(step)
-        content, gaps = collate(options, folder)
+        content, gaps = collate(options, folder, changed_models(options, folder))
     if gaps and not options.allow_missing:
         raise InputError(_refusal(options, gaps, []))
     if problems := violations(content, rules, options.track):
         lines = "\n".join(f"  {each}" for each in problems)
-        raise InputError(
-            f"submission={options.submission} would be refused by the leaderboard:\n{lines}\n"
-            f"Remove the files of these tasks in {folder} and repeat the command"
-        )
+        advice = f"Remove the files of these tasks in {folder} and repeat the command"
+        if any(TOO_LONG in each for each in problems):
+            advice += (
+                ". What is too long for the model stays so: correct model_max_length in its "
+                "tokenizer_config.json if it can take more tokens; else it can't be submitted"
+            )
+        refused = f"submission={options.submission} would be refused by the leaderboard"
+        raise InputError(f"{refused}:\n{lines}\n{advice}")
     if gaps:
         lines = "\n".join(_listed(gaps, checkpoint_names(options.track)))
         say(f"written as null, which counts as 0:\n{lines}")
@@ -82,7 +87,7 @@ def _announce(options: Options, todo: Sequence[Options]) -> None:
     forecast = Forecast(options)
     rows = {FAST: 0.0, FULL: 0.0, FINETUNE: 0.0}
     names: dict[str, dict[str, None]] = {kind: {} for kind in rows}
-    for step in todo:
+    for step in progress_bar(todo, desc="measuring", unit=" evaluations"):
         kind = FINETUNE if step.finetune else FULL if step.suite == "full" else FAST
         rows[kind] += forecast.seconds(step)
         names[kind] |= dict.fromkeys(step.tasks or step.finetune)
@@ -101,23 +106,27 @@ def _announce(options: Options, todo: Sequence[Options]) -> None:
 
 
 def _listed(gaps: Sequence[Gap], steps: Sequence[str]) -> list[str]:
+    """A line for all tasks of which the same was found at the same revisions."""
     revisions: dict[tuple[str, str, str], list[str]] = {}
     for gap in gaps:
         revisions.setdefault(gap[:3], []).append(gap.revision)
+    tasks: dict[tuple[str, str, str], list[str]] = {}
+    for (produced_by, task, found), names in revisions.items():
+        tasks.setdefault((produced_by, abbreviate(names, steps), found), []).append(task)
     return [
-        f"  {task} ({produced_by}) at {abbreviate(names, steps)}: {found}"
-        for (produced_by, task, found), names in revisions.items()
+        f"  {', '.join(names)} ({produced_by}) at {where}: {found}"
+        for (produced_by, where, found), names in tasks.items()
     ]
 
 
 def _refusal(options: Options, gaps: Sequence[Gap], reasons: Sequence[str]) -> str:
     lines = [
         f"submission={options.submission} for track={options.track} would be incomplete:",
-        *_listed(gaps, checkpoint_names(options.track)),
         *reasons,
     ]
     if any(" predictions, not " in gap.found or " contexts, not " in gap.found for gap in gaps):
         source = RULES[options.rules].data
         lines.append(f"Wrong numbers of items mean that data_dir is incomplete. {source}.")
+    lines += ["Missing:", *_listed(gaps, checkpoint_names(options.track))]
     lines.append("With allow_missing=true the rest is evaluated, and null written for these.")
     return "\n".join(lines)

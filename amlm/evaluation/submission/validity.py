@@ -21,6 +21,7 @@ NAMED = 3  # problems of one kind of a part that are listed individually
 CARD_CHARACTERS = 200
 FRONT_MATTER = re.compile(r"\A---\n(?P<fields>.*?)^---\s*$", re.DOTALL | re.MULTILINE)
 FAST = "fast_eval_results"
+TOO_LONG = "its text is too long for the model"  # why a prediction is NaN
 
 
 class Kind(NamedTuple):
@@ -134,6 +135,7 @@ def _predictions(
     )
     return found + _some(
         f"{part}: the pred of {id} in {name} is not {kind.name}: {pred!r}"
+        f"{f' ({TOO_LONG})' if pred != pred else ''}"
         for name, id, pred in every
         if not kind.fits(pred)
     )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amlm.evaluation.zero_shot.scoring import Query
+from amlm.util.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -44,7 +45,8 @@ def count_tokens(tokenizer: PreTrainedTokenizerFast, path: Path) -> NDArray[np.i
     """Occurrences of each token type in a text file, tokenised line by line: ``[V]``."""
     counts_V = np.zeros(len(tokenizer), dtype=np.int64)
     with path.expanduser().open(encoding="utf-8", errors="replace") as lines:
-        stripped = (line.strip() for line in lines)
+        shown = progress_bar(lines, desc=f"counting tokens of {path.name}", unit=" lines")
+        stripped = (line.strip() for line in shown)
         while chunk := list(islice(stripped, CHUNK_LINES)):
             encoded = tokenizer(chunk, add_special_tokens=False, verbose=False)["input_ids"]
             flat = np.fromiter((v for ids in encoded for v in ids), dtype=np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
@@ -66,6 +67,21 @@ def items_of(found: Found) -> dict[str, list[Item]]:
     if not any(by_file.values()):
         raise InputError(f"{found.paths[0]} has no items")
     return by_file
+
+
+def count_items(found: Found) -> dict[str, int]:
+    """The number of items of a task by group, as in `amlm.evaluation.submission.sizes`.
+
+    Raises:
+        InputError: a file of the task is not what it should be; all are read.
+    """
+    if found.name == "aoa":
+        aoa.read_children(found.paths[1])
+        return {"aoa": len(aoa.read_contexts(found.paths[0]))}
+    if found.name == "reading":
+        return {"reading": len(reading.ReadingTimes(found.paths[0]).texts["word"])}
+    items = [item for of_file in items_of(found).values() for item in of_file]
+    return Counter(item.uid.lower() for item in items)
 
 
 def run_ranking(

@@ -78,10 +78,11 @@ def find(
             f"ones: add suite={other}, or give the folder with {SUITES[suite]}"
         )
     if missing and (names or not found):
+        absent = "" if root.is_dir() else ": there is no such folder"
         layout = "\n".join(f"  {path}" for n in missing for path in _layout(rules.tasks[n], suite))
         raise InputError(
-            f"data_dir={data_dir} has no data for {', '.join(missing)}. Expected in it, or in its "
-            f"folder {SUITES[suite]}:\n{layout}\n{rules.data}."
+            f"data_dir={data_dir} has no data for {', '.join(missing)}{absent}. Expected in it, or "
+            f"in its folder {SUITES[suite]}:\n{layout}\n{rules.data}."
         )
     return found, missing
 

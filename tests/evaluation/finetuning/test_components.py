@@ -25,7 +25,6 @@ from transformers import (
 )
 from transformers import DebertaV2Model as TheirDeberta
 
-from amlm.evaluation import models
 from amlm.evaluation.finetuning import glue_metrics as metrics
 from amlm.evaluation.finetuning.batches import Encoded, collate, encode, make_batches
 from amlm.evaluation.finetuning.classifier import (
@@ -38,6 +37,7 @@ from amlm.evaluation.finetuning.classifier import (
 from amlm.evaluation.finetuning.fine_tuning import best_epoch, rate_factor
 from amlm.evaluation.finetuning.glue_metrics import interval, score
 from amlm.evaluation.finetuning.glue_tasks import TASKS, Pair, find_files, read_pairs
+from amlm.evaluation.fingerprint import fingerprint
 from amlm.evaluation.models import UNUSED, load_encoder, load_tokenizer
 from amlm.evaluation.places import find_model
 from amlm.util.errors import InputError
@@ -90,6 +90,8 @@ def test_tasks_have_the_official_settings() -> None:
         ('{"sentence1": "a", "sentence2": "b"}', "no field 'label'"),
         ('{"sentence1": "a", "sentence2": "b", "label": 2}', "label 2 is not in 0 to 1"),
         ('{"sentence1": "a", "sentence2": "b", "label": "1"}', "label '1'"),
+        ('{"sentence1": "a", "sentence2": "b", "label": true}', "label True is not in 0 to 1"),
+        ('{"sentence1": "a", "sentence2": "b", "label": 1.0}', "label 1.0 is not in 0 to 1"),
     ],
 )
 def test_an_invalid_line_is_named(line: str, message: str, tmp_path: Path) -> None:
@@ -110,7 +112,7 @@ def test_find_files_names_tasks_without_data(trivial: Path, tmp_path: Path) -> N
     assert find_files(tmp_path, ["wsc"])["wsc"]["valid"].name == "wsc.valid.jsonl"
     with pytest.raises(InputError, match=r"no data for mrpc.*mrpc\.train\.jsonl"):
         find_files(trivial, ["rte", "mrpc"])
-    with pytest.raises(InputError, match="no data for boolq, multirc"):
+    with pytest.raises(InputError, match="no data for boolq, multirc: there is no such folder;"):
         find_files(tmp_path / "nowhere", ["boolq", "multirc"])
 
 
@@ -329,7 +331,7 @@ def test_find_model_searches_runs_exports_and_folders(tiny_model: Path, tmp_path
 
 
 def test_the_fingerprint_ignores_unused_weights_only(tiny_model: Path, tmp_path: Path) -> None:
-    fingerprint = partial(models.fingerprint, unused=UNUSED)
+    of_encoder = partial(fingerprint, unused=UNUSED)
     sizes = {"vocab_size": 400, "hidden_size": 8, "num_hidden_layers": 1, "intermediate_size": 8}
     BertForMaskedLM(BertConfig(**sizes, num_attention_heads=2)).save_pretrained(tmp_path)
     for name in ("tokenizer.json", "tokenizer_config.json"):
@@ -338,10 +340,10 @@ def test_the_fingerprint_ignores_unused_weights_only(tiny_model: Path, tmp_path:
         load_encoder(find_model(str(folder), "main")) for folder in (tmp_path, tmp_path, tiny_model)
     )
     second[0].pooler.dense.weight.data.normal_()  # random after every loading
-    assert fingerprint(*first) == fingerprint(*second) != fingerprint(*other)
+    assert of_encoder(*first) == of_encoder(*second) != of_encoder(*other)
     changed = copy.deepcopy(second[0])
     changed.encoder.layer[0].output.dense.weight.data[0, 0] += 1e-3
-    assert fingerprint(changed, second[1]) != fingerprint(*second)
+    assert of_encoder(changed, second[1]) != of_encoder(*second)
 
 
 def test_load_encoder_reads_the_encoder_of_a_masked_lm(tiny_model: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
+from transformers import BertConfig, BertForMaskedLM
 
 from amlm.evaluate import run
 from amlm.evaluation.evaluate_options import Options
@@ -247,10 +248,11 @@ def test_what_cannot_be_evaluated_is_said_before_anything_is(
         run(options(model, some, tmp_path))
     for text in (
         "would be incomplete:",
-        "ewok (full suite) at main: no results",
-        "blimp (fast suite) at chck_3M: no results",
-        "aoa (full suite) at main: no results",
-        "rte (fine-tuning) at main: no results",
+        "  supplement, ewok, comps, aoa (full suite) at main: no results",
+        "  reading (fast suite) at all 3 checkpoints: no results",
+        "  blimp, supplement, ewok, entity_tracking, global_piqa_parallel, global_piqa_nonparallel "
+        "(fast suite) at chck_3M: no results",
+        "  qqp, rte (fine-tuning) at main: no results",
         f"data_dir={some} has no ewok_filtered, in it or in its folder full_eval",
         f"data_dir={some} is incomplete, comps (full suite): wugs has 3 items, not 4",
         f"data_dir={some} is incomplete, qqp (fine-tuning): qqp has 2 items, not 3",
@@ -262,6 +264,7 @@ def test_what_cannot_be_evaluated_is_said_before_anything_is(
         "allow_missing=true",
     ):
         assert text in str(caught.value), text
+    assert str(caught.value).find("no results") > str(caught.value).find("lacks chck_3M"), "causes"
     assert "wsc" not in str(caught.value) and not work.answered
 
     run(options(model, some, tmp_path, allow_missing=True))
@@ -275,7 +278,7 @@ def test_what_cannot_be_evaluated_is_said_before_anything_is(
         assert nulls == ([0, 1, 2] if name == "reading" else [2])
     said = capsys.readouterr().out
     assert "fast suite at 2 checkpoints" in said and "fine-tuning: boolq, mnli, mrpc, mu" in said
-    assert "written as null" in said and "rte (fine-tuning) at main: no results" in said
+    assert "written as null" in said and "qqp, rte (fine-tuning) at main: no results" in said
 
     for seed, millions in ((3, 3), (6, 30)):
         tokenizer = Tokenizer.from_file(str(model / "hf" / "tokenizer.json"))
@@ -330,3 +333,21 @@ def test_the_forecast_is_the_time_of_a_share_times_the_number_of_items(
     ]  # fmt: skip
     assert list(forecast.spaced(range(10), 4)) == [0, 2, 4, 6, 8]
     assert list(forecast.spaced(range(3), 4)) == [0, 1, 2]
+
+
+def test_the_forecast_refuses_what_fine_tuning_would(
+    model: Path, data: Path, tmp_path: Path
+) -> None:
+    few = BertConfig(
+        vocab_size=1_000, hidden_size=8, num_hidden_layers=1, num_attention_heads=1,
+        intermediate_size=8, max_position_embeddings=6,
+    )  # fmt: skip
+    BertForMaskedLM(few).save_pretrained(tmp_path / "bert")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(model / "hf" / name, tmp_path / "bert")
+    mine = replace(options(tmp_path / "bert", data, tmp_path), finetune=["rte"])
+    found = forecast.Forecast(mine)
+    with pytest.raises(InputError, match=r"max_length=32 exceeds the .* use max_length=6$"):
+        found.seconds(mine)
+    with pytest.raises(InputError, match="batch_size=5 is larger than the 4 training items"):
+        found.seconds(replace(mine, batch_size=5))

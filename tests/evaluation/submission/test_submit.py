@@ -4,6 +4,7 @@ scores counted by hand; every kind of missing result is named in the error."""
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,8 @@ from amlm.evaluate import run
 from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.rules import RULES
 from amlm.evaluation.submission import official, sizes
-from amlm.evaluation.submission.collate import checkpoint_names, collate
+from amlm.evaluation.submission import submit as submitting
+from amlm.evaluation.submission.collate import FINETUNE, checkpoint_names, collate
 from amlm.util.errors import InputError
 
 PATHS = {
@@ -160,8 +162,9 @@ def surprisals(results: Path, track: str, contexts: int = 8_005) -> None:
 
 
 def options(root: Path, out: Path, track: str = "strict-small", **more: Any) -> Options:
-    fields = {"data_dir": str(root / "data"), "submission": str(out / "file.json"), **more}
-    return Options(str(root / "model"), str(out), track=track, **fields)
+    fields: dict[str, Any] = {"model": str(root / "model"), "data_dir": str(root / "data")}
+    fields |= {"submission": str(out / "file.json"), **more}
+    return Options(out=str(out), track=track, **fields)
 
 
 @pytest.fixture
@@ -215,11 +218,17 @@ def test_sizes_match_the_specification() -> None:
 
 
 def test_submit_writes_complete_results(
-    complete: Path, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    complete: Path,
+    results: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr("amlm.util.progress_bar.MINUTE", 0.0)  # a line of progress at once
     run(options(complete, tmp_path))
-    path = tmp_path / "file.json"
-    assert f"submission: {path}" in capsys.readouterr().out
+    path, said = tmp_path / "file.json", capsys.readouterr()
+    assert f"submission: {path}" in said.out
+    assert "whose results are there: 0% (0 of 20 models" in said.err
     content = json.loads(path.read_text())
     assert set(content) == {
         "blimp", "blimp_supplement", "ewok", "entity_tracking_filtered", "comps", "reading",
@@ -287,7 +296,7 @@ def test_results_that_cannot_be_produced_are_listed(
         "comps (full suite) at main: no results",
         "qqp (fine-tuning) at main: no results",
         "rte (fine-tuning) at main: predictions in another format",
-        "blimp (fast suite) at chck_3M, chck_5M, chck_9M to chck_20M: no results",
+        "  blimp, supplement, entity_tracking, global_piqa_parallel, global_piqa_nonparallel, "
         "reading (fast suite) at chck_3M, chck_5M, chck_9M to chck_20M: no results",
         "ewok (fast suite) at chck_1M, chck_3M, chck_5M, chck_9M to chck_20M: no results",
         "aoa (full suite) at main: chck_1M has 6,560 contexts, not 8,005",
@@ -313,7 +322,7 @@ def test_missing_results_are_null_only_on_request(
     shutil.rmtree(results / "main" / "zero_shot" / "mlm" / "AoA_word")
     (results / "chck_3M").unlink()
     message = refusal(complete, tmp_path)
-    assert "allow_missing=true" in message and "comps (full suite) at main: no results" in message
+    assert "allow_missing=true" in message and "comps, aoa (full suite) at main: no res" in message
     run(options(complete, tmp_path, allow_missing=True))
     content = json.loads((tmp_path / "file.json").read_text())
     nulls = [key for key, value in content.items() if value is None]
@@ -322,7 +331,7 @@ def test_missing_results_are_null_only_on_request(
     for entries in content["fast_eval_results"].values():
         assert [n for n, entry in enumerate(entries) if entry is None] == [2]
     said = capsys.readouterr().out
-    assert "written as null" in said and "blimp (fast suite) at chck_3M: no results" in said
+    assert "written as null" in said and "reading (fast suite) at chck_3M: no results" in said
 
 
 @pytest.mark.usefixtures("no_regressions")
@@ -340,6 +349,32 @@ def test_what_the_leaderboard_refuses_is_refused_here(
         "and repeat the command",
     ):
         assert text in message
+    assert "too long" not in message
+    path = results / "main" / "zero_shot" / "mlm" / "reading" / "predictions.json"
+    content = json.loads(path.read_text())
+    content["reading"]["predictions"][7]["pred"] = math.nan
+    write(path, content)
+    message = refusal(complete, tmp_path)
+    said = "reading: the pred of 7 in reading is not a finite float: nan (its text is too long for"
+    assert said in message
+    assert "What is too long for the model stays so: correct model_max_length in" in message
+
+
+@pytest.mark.usefixtures("no_regressions", "results")
+def test_results_of_another_model_that_cannot_be_made_again_are_null(
+    complete: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "model" / "checkpoints" / "chck_1M"
+    place.mkdir(parents=True)
+    for each in (place, tmp_path / "model"):
+        (each / "config.json").write_text("{}")
+    changed = {("main", FINETUNE), ("chck_1M", "")}  # there are no GLUE data
+    monkeypatch.setattr(submitting, "changed_models", lambda options, folder: set(changed))
+    monkeypatch.setattr(submitting, "_announce", lambda options, todo: None)
+    mine = options(complete, tmp_path, model=str(tmp_path / "model"), allow_missing=True)
+    submitting.submit(mine, lambda step: changed.discard((step.revision, "")))
+    content = json.loads((tmp_path / "file.json").read_text())
+    assert content["glue"] is None and content["fast_eval_results"]["blimp"][0]
 
 
 def test_the_file_of_2025_has_its_own_tasks_and_keys(complete: Path) -> None:
@@ -360,11 +395,18 @@ def test_the_file_of_2025_has_its_own_tasks_and_keys(complete: Path) -> None:
 
 def test_the_message_is_short_if_all_results_are_missing(complete: Path, tmp_path: Path) -> None:
     message = refusal(complete, tmp_path)
-    assert message.count("(fast suite) at all 19 checkpoints: no results") == 7
     # The others of the full suite are found in the data of the fast one.
-    assert message.count("at main: no results") == 5 + 7 + 1 and len(message.splitlines()) < 38
+    for tasks, where in (
+        ("blimp, supplement, ewok, entity_tracking, comps, aoa (full suite)", "main"),
+        (f"{', '.join(sizes.GLUE)} (fine-tuning)", "main"),
+        (f"{', '.join(FAST)} (fast suite)", "all 19 checkpoints"),
+    ):
+        assert f"\n  {tasks} at {where}: no results\n" in message, tasks
+    assert len(message.splitlines()) < 22
+    message = refusal(complete, tmp_path, data_dir=str(tmp_path / "typo"))
+    assert message.count(f"data_dir={tmp_path / 'typo'}: there is no such folder\n") == 1
     message = refusal(complete, tmp_path, rules="2025")
-    assert message.count("at main: no results") == 7 + 7 + 1 and "wug_past" in message
+    assert message.count("at main: no results") == 2 and "wug_past, comps, aoa (full" in message
     message = refusal(complete, tmp_path, data_dir=None)
     assert "data_dir=<folder> is needed" in message and "finetune=[...] needs data_dir" in message
 
@@ -385,9 +427,10 @@ def test_predictions_of_other_items_or_another_model_are_rejected(
     assert "reading" not in message
     write(results / "chck_1M" / "scores.json", about | {"rules": "2025"})
     message = refusal(complete, tmp_path)
-    assert "blimp (fast suite) at chck_1M: results by the rules of 2025, not 2026" in message
+    assert "reading (fast suite) at chck_1M: results by the rules of 2025, not 2026" in message
     message = refusal(complete, tmp_path, data_dir=None)
-    assert message.count("no items in data_dir=None to score with") >= 7
+    said = "(fast suite) at chck_2M to chck_100M: no items in data_dir=None to score with"
+    assert f"\n  {', '.join(FAST)} {said}\n" in message
 
 
 FOLDERS = (

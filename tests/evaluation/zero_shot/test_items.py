@@ -244,6 +244,8 @@ def test_hidden_files_are_no_items(tmp_path: Path) -> None:
     (folder / "._x.jsonl").write_bytes(b"\0\5\26\7")
     with pytest.raises(InputError, match="has no data for supplement"):
         find(NOW, str(tmp_path), ["supplement"], "fast")
+    with pytest.raises(InputError, match=r"data_dir=typo has .* supplement: there is no such fold"):
+        find(NOW, "typo", ["supplement"], "fast")
     (folder / "x.jsonl").write_text('{"sentence_good": "A.", "sentence_bad": "B."}')
     (found,), _ = find(NOW, str(tmp_path), ["supplement"], "fast")
     assert list(items_of(found)) == ["x"]

@@ -313,12 +313,13 @@ def test_incomplete_damaged_or_mismatched_models_are_refused(
     weights = tmp_path / "model.safetensors"
     whole_file = weights.read_bytes()
     weights.write_bytes(whole_file[:5_000])
-    with pytest.raises(InputError, match="can't be loaded: Error while deserializing"):
+    with pytest.raises(InputError, match="can't be loaded: SafetensorError: Error while deserial"):
         read(source)
     weights.write_bytes(whole_file)
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"intermediate_size": 40}))
-    with pytest.raises(InputError, match="can't be loaded"):
+    said = r"weights have other .* e\.g\. .*layer\.0\.intermediate\.dense\.bias: \[48\], not \[40\]"
+    with pytest.raises(InputError, match=said):
         read(source)
     few = BertForMaskedLM(BertConfig(**small(vocab_size=90)))
     with pytest.raises(InputError, match="ids up to 999, but it has only 90 embeddings"):
