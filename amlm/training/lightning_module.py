@@ -31,10 +31,14 @@ from amlm.util.seeds import derived_seed
 
 
 def over_ranks(trainer: L.Trainer) -> Callable[[Tensor], Tensor]:
-    """A function that sums a tensor over all ranks."""
+    """A function that sums a tensor over all ranks, on the device of training.
+
+    After training Lightning has moved the module to the host, where NCCL sums nothing.
+    """
 
     def reduce(sums: Tensor) -> Tensor:
-        reduced = trainer.strategy.reduce(sums, reduce_op="sum")
+        strategy = trainer.strategy
+        reduced = strategy.reduce(sums.to(strategy.root_device), reduce_op="sum")
         assert isinstance(reduced, Tensor)
         return reduced
 

@@ -26,7 +26,7 @@ from amlm.optim.lamb import Lamb
 from amlm.store.datamodule import StepBatch
 from amlm.tokenizers.special_tokens import SpecialIds
 from amlm.training.accumulators import Validation
-from amlm.training.lightning_module import AdaptiveMaskedLM
+from amlm.training.lightning_module import AdaptiveMaskedLM, over_ranks
 
 V, G, L = 60, 8, 16
 SHAPE = ModelConfig(
@@ -277,3 +277,20 @@ def test_the_first_rank_saves_the_sums_of_all_and_the_others_resume_from_zero(si
         )
     assert not ranks[1].window.totals(lambda each: each).any()
     assert torch.equal(ranks[1].masking.table_V, saved["masking.table_V"])
+
+
+def test_sums_over_ranks_are_those_of_the_device_of_training() -> None:
+    """As after the last step, when Lightning has moved the module to the host."""
+    module = _module(_policy())
+    reduced: list[str] = []
+
+    def reduce(sums: torch.Tensor, reduce_op: str) -> torch.Tensor:
+        reduced.append(sums.device.type)
+        return torch.full(sums.shape, 2.0, dtype=sums.dtype)
+
+    strategy: Any = SimpleNamespace(root_device=torch.device("meta"), reduce=reduce)
+    trainer: Any = SimpleNamespace(strategy=strategy)
+    module.gather_sums(over_ranks(trainer), first=True)
+    assert not module.is_finite(over_ranks(trainer))
+    assert len(reduced) == 4 and set(reduced) == {"meta"}
+    assert module.window.sums_5.tolist() == [2.0] * 5 and module.window.steps == 2.0
