@@ -6,15 +6,18 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+import torch.distributed as dist
 
 from amlm.config.schema import Config
 from amlm.train import train
 from amlm.training.callbacks.metrics import Metrics
+from amlm.training.callbacks.stop import Stop
 from amlm.training.checkpoint_files import newest
 from amlm.training.stopping import Stopped, StopRequest
 from amlm.util.processes import SIGNALS
@@ -119,3 +122,28 @@ def test_a_second_ctrl_c_exits_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         assert request.signum == signal.SIGTERM and statuses == []
         os.kill(os.getpid(), signal.SIGINT)
     assert statuses == [130]
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> Iterator[None]:
+    """A process group with this process alone."""
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("signum", [0, signal.SIGTERM])
+def test_several_processes_resume_a_run_whose_last_step_is_saved(signum: int, group: None) -> None:
+    """Lightning then leaves `fit` before training starts."""
+    request, unused = StopRequest(), cast(Any, None)
+    trainer: Any = SimpleNamespace(world_size=2)
+    request.signum = signum
+    stop = Stop(request, unused, timeout=60)
+    for stage in ("fit", "validate"):
+        stop.setup(trainer, unused, stage)
+    if signum:
+        with pytest.raises(Stopped) as ended:
+            stop.after_training(trainer)
+        assert ended.value.code == 143
+    else:
+        stop.after_training(trainer)

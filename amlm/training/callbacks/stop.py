@@ -31,12 +31,16 @@ class Stop(StepCallback):
     timeout: float  # seconds to wait for another rank
     _pending: tuple[torch.Tensor, Any] | None = field(default=None, init=False)
     _signum: int = field(default=0, init=False)  # on which all ranks agree
+    _group: Any = field(default=None, init=False)  # of all ranks, on the hosts
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        # Not when training starts: it does not where the last step has been saved.
+        if trainer.world_size > 1 and self._group is None:
+            limit = timedelta(seconds=self.timeout)
+            self._group = dist.new_group(backend="gloo", timeout=limit)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.request.install()
-        if trainer.world_size > 1:
-            limit = timedelta(seconds=self.timeout)
-            self._group = dist.new_group(backend="gloo", timeout=limit)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.request.install()
