@@ -23,6 +23,7 @@ from amlm.store.identity import key_changes
 from amlm.store.plan import BatchPlan
 from amlm.store.token_store import TokenStore
 from amlm.util.errors import InputError
+from amlm.util.processes import leave_signals_to_parent
 
 
 @dataclass
@@ -257,7 +258,12 @@ class TextDataModule(L.LightningDataModule):
             trainer.global_step * self.accumulate, self.plan.total_steps * self.accumulate
         )
         served = _ErrorsAsValues(dataset) if self.workers else dataset
-        return self._loader(served, sampler=remaining, num_workers=self.workers)
+        return self._loader(
+            served,
+            sampler=remaining,
+            num_workers=self.workers,
+            worker_init_fn=leave_signals_to_parent,
+        )
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         if isinstance(batch, InputError):

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
@@ -37,6 +38,24 @@ def end_with_parent() -> None:
     assert parent is not None
     parent.join()
     os._exit(exit_status(signal.SIGKILL))
+
+
+def leave_signals_to_parent(_worker: int = 0) -> None:
+    """Ignores the signals that stop a run, unless the parent sends them to end this process.
+
+    For a worker process of torch, whose `worker_init_fn` it is: torch lets SIGTERM end it, as when
+    it is sent to all processes of a job, and the run that misses it would fail before it saves.
+    """
+    if not hasattr(signal, "sigwaitinfo"):  # macOS
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+    def end() -> None:
+        while signal.sigwaitinfo(SIGNALS).si_pid != os.getppid():
+            pass
+        os._exit(0)
+
+    threading.Thread(target=end, daemon=True).start()
 
 
 @contextmanager

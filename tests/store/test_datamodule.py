@@ -3,6 +3,8 @@ ranks and micro-batches, and counts of maskable positions against brute force.""
 
 from __future__ import annotations
 
+import signal
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +22,7 @@ from amlm.store.datamodule import StepBatch, StepDataset, TextDataModule, Valida
 from amlm.store.plan import BatchPlan, make_plan
 from amlm.store.token_store import TokenStore
 from amlm.util.errors import InputError
+from amlm.util.processes import SIGNALS
 
 MakeConfig = Callable[..., DataConfig]
 LENGTHS = {0: 16, 1: 64}
@@ -147,6 +150,22 @@ def test_batches_do_not_depend_on_the_number_of_workers(
         return [(b.step, b.ids_GL.numpy().tobytes()) for b in module.train_dataloader()]
 
     assert served(0) == served(1) == served(3)
+
+
+@pytest.mark.skipif(not hasattr(signal, "sigwaitinfo"), reason="needs sigwaitinfo")
+def test_workers_leave_signals_to_their_parent(make_module: Callable[..., TextDataModule]) -> None:
+    module = make_module()
+    module.workers = 1
+    batches: Any = iter(module.train_dataloader())
+    assert next(batches).step == 0
+    (worker,) = batches._workers
+    for signum in SIGNALS:  # from another process than the parent
+        subprocess.run(["kill", f"-{signum}", str(worker.pid)], check=True)
+    assert [next(batches).step for _ in range(5)] == [1, 2, 3, 4, 5]
+    assert worker.is_alive()
+    worker.terminate()
+    worker.join(30)
+    assert worker.exitcode == 0
 
 
 def test_both_lengths_of_the_curriculum_are_served(
