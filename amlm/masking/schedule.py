@@ -78,11 +78,11 @@ class Realised:
     """The mask ratios that another run realised, by its record: the control for a gain that comes
     from masking more or less than the target. A run of another length is stretched."""
 
-    run: str | None = option(None, "folder of the other run")
+    run: str | None = option(None, "folder of the other run, which has finished")
 
     def __post_init__(self) -> None:
         if self.run is None:
-            raise InputError("run is not set: give masking.schedule.run=<folder of a run>")
+            raise InputError("run is not set: give masking.schedule.run=<folder of a finished run>")
         log = Path(self.run).expanduser() / "log.jsonl"
         try:
             lines = log.read_text(encoding="utf-8").split("\n")
@@ -92,6 +92,11 @@ class Realised:
             ) from error
         # The truncated last line of a killed run does not end its object.
         found = [json.loads(line) for line in lines if line.endswith("}")]
+        if not any(each["kind"] == "summary" for each in found):
+            raise InputError(
+                f"run={self.run} has not finished, its log.jsonl has no summary: let that run "
+                "finish, or name another"
+            )
         records = [each for each in found if each["kind"] == "train"]
         self._until = [int(each["step"]) for each in records]
         self._ratios = [float(each["realised_ratio"]) for each in records]

@@ -104,7 +104,8 @@ def test_an_experiment_has_the_signal_schedule_and_nhot_of_its_name(name: str) -
 def test_an_experiment_beyond_the_paper_has_the_parts_of_its_name(
     name: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "log.jsonl").write_text('{"kind": "train", "step": 9, "realised_ratio": 0.3}\n')
+    log = '{"kind": "train", "step": 9, "realised_ratio": 0.3}\n{"kind": "summary"}\n'
+    (tmp_path / "log.jsonl").write_text(log)
     paths = {
         "frozen": f"masking.signal.path={tmp_path}",
         "mlm_realised": f"masking.schedule.run={tmp_path}",

@@ -109,17 +109,21 @@ def test_realised_repeats_the_ratios_of_another_run(tmp_path: Path) -> None:
         return f'{{"kind": "{kind}", "step": {step}, "realised_ratio": {ratio}}}\n'
 
     log = line("train", 10, 0.4) + line("validation", 10, 0.9) + line("train", 20, 0.3)
-    (tmp_path / "log.jsonl").write_text(log + line("train", 30, 0.2) + '{"kind": "tr')
+    (tmp_path / "log.jsonl").write_text(log + line("train", 30, 0.2) + '{"kind": "summary"}\n')
     schedule = Realised(str(tmp_path))
     by_step = {0: 0.4, 9: 0.4, 10: 0.3, 19: 0.3, 20: 0.2, 29: 0.2, 30: 0.2, 99: 0.2}
     assert {step: schedule(step, 30) for step in by_step} == by_step
     assert [schedule(step, 6) for step in range(7)] == [0.4, 0.4, 0.3, 0.3, 0.2, 0.2, 0.2]
 
 
-def test_realised_needs_a_run_that_trained(tmp_path: Path) -> None:
+def test_realised_needs_a_run_that_has_finished(tmp_path: Path) -> None:
     node = {"_target_": "amlm.masking.schedule.Realised", "run": str(tmp_path)}
     with pytest.raises(InputError, match=r"masking.schedule: run=.* no readable log.*name a run"):
         build(node, "masking.schedule")
-    (tmp_path / "log.jsonl").write_text('{"kind": "validation", "step": 0}\n')
+    log = '{"kind": "train", "step": 10, "realised_ratio": 0.4}\n'
+    (tmp_path / "log.jsonl").write_text(log + '{"kind": "summ')
+    with pytest.raises(InputError, match=r"run=.* has not finished, its log.*let that run finish"):
+        build(node, "masking.schedule")
+    (tmp_path / "log.jsonl").write_text('{"kind": "summary"}\n')
     with pytest.raises(InputError, match=r"run=.* has no mask ratios.*name the folder of a run"):
         build(node, "masking.schedule")
