@@ -164,7 +164,8 @@ class PathsConfig:
 
 
 # What a run may change when it resumes, as patterns: everything else is science and must be what it
-# was. Text and tokenizer are compared by content (see `amlm.store.identity`), not by their paths.
+# was. Text and tokenizer (see `amlm.store.identity`) and what masking reads (see
+# `amlm.training.run_folder.check_digests`) are compared by content, not by their paths.
 NOT_SCIENCE = (
     # names, and what is done with the record
     *("name", "choices", "sweep", "objective", "components", "logger.*"),
@@ -173,6 +174,7 @@ NOT_SCIENCE = (
     # places
     *("run_dir", "paths.*", "data.dir", "data.triplets", "data.sources.*.path"),
     *("data.sources.*.dev", "tokenizer.path", "evaluation.data_dir"),
+    *("masking.signal.path", "masking.schedule.run"),
     # how often something is logged, saved or validated
     *("trainer.log_every", "trainer.validate_every", "checkpoints.every", "trainer.profile"),
     "evaluation.at",

@@ -7,6 +7,7 @@ values. It is evaluated on the host, because the ratio determines the shape of t
 from __future__ import annotations
 
 import bisect
+import hashlib
 import json
 import math
 from dataclasses import dataclass
@@ -105,6 +106,11 @@ class Realised:
                 f"run={self.run} has no mask ratios in log.jsonl: name the folder of a run that "
                 "trained until its first train record or longer"
             )
+
+    def digests(self) -> dict[str, str]:
+        """What was read, by the option that names its place."""
+        read = json.dumps([self._until, self._ratios]).encode()
+        return {"run": hashlib.blake2b(read, digest_size=16).hexdigest()}
 
     def __call__(self, step: int, total: int) -> float:
         # A record is about the steps since the previous one, up to and without its own.

@@ -172,12 +172,8 @@ def run_result(record: RunRecord, files: Sequence[Path]) -> RunResult:
 
 
 def compared_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that decide what is trained, but where a table lies: each seed has one of its own."""
-    return {
-        name: value
-        for name, value in options.items()
-        if is_science(name) and name != "masking.signal.path"
-    }
+    """Those that decide what is trained."""
+    return {name: value for name, value in options.items() if is_science(name)}
 
 
 def held_out_metrics(record: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

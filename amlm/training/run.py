@@ -111,6 +111,7 @@ def _run_rank(config: Config, ranks: Ranks) -> Result:
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
     parts = make_parts(config, _open_store(config))
+    run_folder.check_digests(config, parts.module.masking)
     with joined(ranks, config.trainer.rank_timeout, uses_cuda(config.trainer)):
         return _run_in_folder(config, parts, _claim(config, ranks), ranks)
 
@@ -147,7 +148,8 @@ def _run_in_folder(config: Config, parts: Parts, claimed: RunFolder, ranks: Rank
         if ranks.first and not (
             claimed.resumes and (claimed.path / run_description.RUN_FILE).exists()
         ):
-            run_description.describe(claimed.path, config, parts.store.content)
+            digests = run_folder.digests_of(parts.module.masking)
+            run_description.describe(claimed.path, config, parts.store.content, digests)
         if ranks.first and not claimed.resumes and config.data.track:
             run_log.write("data", data_record(config, parts.store, parts.plan))
             write_datasheet(claimed.path)

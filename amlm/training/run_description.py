@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -115,16 +116,17 @@ def _set_dump_aside(folder: Path) -> bool:
     return found
 
 
-def describe(folder: Path, config: Config, content: Content) -> None:
+def describe(folder: Path, config: Config, content: Content, digests: Mapping[str, str]) -> None:
     """Writes ``config.yaml`` (resolved) and ``run.json`` (versions, git state, command, start, and
-    what identifies text and tokenizer), secrets masked."""
+    what identifies text, tokenizer and what masking reads), secrets masked."""
     _set_dump_aside(folder)
     _write_config(folder, config)
     command = masked(sys.argv)
     run = {"started": _now(), "finished": None, "command": command, "resumed": [], **_software()}
     precision = precision_of(config.trainer)
     machine = {"platform": platform.platform(), "cpus": os.cpu_count(), "precision": precision}
-    described = {**run, "machine": machine, "content": asdict(content)}
+    read = {"content": asdict(content), "digests": dict(digests)}
+    described = {**run, "machine": machine, **read}
     write_json(folder / RUN_FILE, described, indent=2)
 
 

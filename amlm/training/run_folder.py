@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -26,6 +26,9 @@ from amlm.training.run_description import (
 from amlm.util.errors import ENVIRONMENT_ERRNOS, InputError, RunFinished
 from amlm.util.files import make_folder, remove
 from amlm.util.secrets import masked
+
+if TYPE_CHECKING:
+    from amlm.masking.policy import MaskingPolicy
 
 JOB_LOGS = "slurm"  # what submitit writes, before the run claims the folder
 
@@ -104,6 +107,31 @@ def recorded_content(config: Config) -> Content | None:
         return None
     run = _check_content(path, config)
     return Content(**run["content"]) if run else None
+
+
+def digests_of(masking: MaskingPolicy) -> dict[str, str]:
+    """Of what the parts of a policy read from files, by the option that names the place."""
+    return {
+        f"masking.{part}.{option}": digest
+        for part in ("signal", "schedule")
+        for option, digest in getattr(getattr(masking, part), "digests", dict)().items()
+    }
+
+
+def check_digests(config: Config, masking: MaskingPolicy) -> None:
+    """Compares what masking reads with what it read when the run in ``run_dir`` was started.
+
+    Raises:
+        InputError: something has changed.
+    """
+    path = Path(config.run_dir or "").expanduser()
+    recorded = read_description(path).get("digests", {}) if config.run_dir else {}
+    for name, digest in digests_of(masking).items():
+        if recorded.get(name, digest) != digest:
+            raise InputError(
+                f"run_dir={path} can't be resumed: what {name} names has changed since the run was "
+                "started. Put it back, or train in another folder"
+            )
 
 
 def claim(config: Config) -> RunFolder:

@@ -14,6 +14,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -21,6 +22,8 @@ from amlm.config.composition import parse
 from amlm.config.options import options
 from amlm.config.run_schema import NOT_SCIENCE
 from amlm.config.schema import Config, SourceConfig
+from amlm.masking.schedule import Realised
+from amlm.masking.signals.table import Table
 from amlm.store.datamodule import TextDataModule
 from amlm.store.token_store import open_store
 from amlm.text import corpora
@@ -29,7 +32,14 @@ from amlm.training.assemble import make_parts
 from amlm.training.check_run import check_run
 from amlm.training.checkpoint_files import newest
 from amlm.training.record import read_log
-from amlm.training.run_folder import recorded_content
+from amlm.training.run_description import describe
+from amlm.training.run_folder import (
+    RunFolder,
+    check_digests,
+    claim,
+    digests_of,
+    recorded_content,
+)
 from amlm.util.errors import InputError
 
 SameRun = Callable[[Path, Path], None]
@@ -283,5 +293,42 @@ def test_hub_text_resumes_at_its_commit_without_a_connection(
 def test_every_option_that_may_change_exists() -> None:
     names = [name for name, *_ in options(Config())]
     names += [f"data.sources.x.{each.name}" for each in fields(SourceConfig)]
+    names += [f"masking.signal.{each.name}" for each in fields(Table)]
+    names += [f"masking.schedule.{each.name}" for each in fields(Realised)]
     for pattern in NOT_SCIENCE:
         assert any(fnmatchcase(name, pattern) for name in names), pattern
+
+
+@pytest.mark.parametrize("name", ["masking.signal.path", "masking.schedule.run"])
+def test_what_masking_reads_is_compared_by_content_not_by_path(
+    name: str, tiny: Callable[..., Config], tmp_path: Path
+) -> None:
+    part, option = name.split(".")[1:]
+    choice = {"signal": "table", "schedule": "realised"}[part]
+
+    def write(folder: Path, value: float) -> Path:
+        folder.mkdir(exist_ok=True)
+        np.save(folder / "weights.npy", np.where(np.arange(385) % 2, value, 1.0))
+        record = {"kind": "train", "step": 10, "realised_ratio": value}
+        log = [json.dumps(each) + "\n" for each in (record, {"kind": "summary"})]
+        (folder / "log.jsonl").write_text("".join(log))
+        return folder if option == "run" else folder / "weights.npy"
+
+    def start(config: Config) -> RunFolder:
+        store = open_store(config.data, config.tokenizer, Path(config.paths.cache))
+        masking = make_parts(config, store).module.masking
+        check_digests(config, masking)
+        claimed = claim(config)
+        describe(claimed.path, config, store.content, digests_of(masking))
+        claimed.release()
+        return claimed
+
+    run_dir = f"run_dir={tmp_path / 'run'}"
+    config = tiny(f"masking/{part}={choice}", f"{name}={write(tmp_path / 'one', 0.3)}", run_dir)
+    assert start(config).empty
+    digests = json.loads((tmp_path / "run" / "run.json").read_text())["digests"]
+    assert digests.keys() == {name}
+    getattr(config.masking, part)[option] = str(write(tmp_path / "two", 0.3))
+    assert not start(config).empty
+    write(tmp_path / "two", 0.2)
+    refused(config, f"run_dir={tmp_path / 'run'} can't be resumed", f"what {name} names has", "Put")

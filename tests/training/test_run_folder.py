@@ -84,7 +84,7 @@ def test_a_run_stopped_before_its_first_checkpoint_restarts(
 ) -> None:
     config = tiny(*STEPS, f"run_dir={tmp_path / 'run'}")
     claimed = claim(config)
-    describe(claimed.path, config, content_of(config))
+    describe(claimed.path, config, content_of(config), {})
     (claimed.path / "log.jsonl").write_text('{"kind": "train", "step": 1}\n{"torn')
     claimed.release()
     records = read_log(train(config).folder)
@@ -105,7 +105,7 @@ def test_folders_with_another_configuration_or_other_files_are_refused(
 ) -> None:
     config = tiny("seed=1", f"run_dir={tmp_path / 'run'}")
     claimed = claim(config)
-    describe(claimed.path, config, content_of(config))
+    describe(claimed.path, config, content_of(config), {})
     claimed.release()
     with pytest.raises(InputError, match=r"seed was 1 and is now 2"):
         claim(tiny("seed=2", f"run_dir={tmp_path / 'run'}"))
@@ -141,7 +141,7 @@ def test_a_damaged_description_is_named_with_what_to_do(
 ) -> None:
     config = tiny(f"run_dir={tmp_path / 'run'}")
     claimed = claim(config)
-    describe(claimed.path, config, content_of(config))
+    describe(claimed.path, config, content_of(config), {})
     claimed.release()
     (tmp_path / "run" / name).write_bytes(content)
     with pytest.raises(InputError, match=message):

@@ -38,7 +38,7 @@ def test_no_secret_reaches_the_files_of_a_run_and_it_resumes(
     config.callbacks = {"mine": {"_target_": "mylab.Slack", "api_key": "s3kr3t", "url": SECRET}}
     monkeypatch.setattr("sys.argv", ["amlm.train", f"+callbacks.mine.url=https://a:{SECRET}@b/c"])
     claimed = claim(config)
-    describe(claimed.path, config, content_of(config))
+    describe(claimed.path, config, content_of(config), {})
     claimed.release()
     written = "".join(path.read_text() for path in tmp_path.iterdir() if path.is_file())
     assert SECRET not in written and "s3kr3t" not in written and "https://***@b/c" in written
@@ -50,7 +50,7 @@ def test_a_wandb_id_is_random_and_kept_wherever_the_folder_is(
 ) -> None:
     found = []
     for name in ("a", "b"):
-        describe(tmp_path / "run", tiny(), content_of(tiny()))
+        describe(tmp_path / "run", tiny(), content_of(tiny()), {})
         found.append(wandb_id(tmp_path / "run"))
         assert json.loads((tmp_path / "run" / "run.json").read_text())["wandb_id"] == found[-1]
         note_resumed(tmp_path / "run", 3, tiny())

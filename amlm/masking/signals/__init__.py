@@ -4,8 +4,8 @@ A signal is one dataclass in one file (see `Signal` for its methods) and one YAM
 ``conf/masking/signal``. Three methods are enough. What a signal needs beyond predictions it asks
 for by having more: a `PreparedSignal` sees the vocabulary and its counts, a `LearnedSignal` weighs
 positions. A signal that is a `torch.nn.Module` keeps state in its buffers, which are saved in
-checkpoints. Shapes: V token types, M labelled positions, R rows (sequences) of a micro-batch,
-L positions.
+checkpoints; one that reads a file has its `digests`, which a resumed run compares. Shapes: V
+token types, M labelled positions, R rows (sequences) of a micro-batch, L positions.
 """
 
 from __future__ import annotations

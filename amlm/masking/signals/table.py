@@ -5,6 +5,7 @@ V token types.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,11 @@ class Table:
                 "correct the file, or give another as masking.signal.path"
             )
         self.weight_V = torch.from_numpy(weight_V)
+
+    def digests(self) -> dict[str, str]:
+        """What was read, by the option that names its place."""
+        read = self.weight_V.numpy().tobytes()
+        return {"path": hashlib.blake2b(read, digest_size=16).hexdigest()}
 
     def score(self, statistics: Mapping[str, Tensor]) -> Tensor:
         return score_of_weights(self.weight_V)
