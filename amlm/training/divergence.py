@@ -27,7 +27,7 @@ class Divergence:
     """``what`` was not finite first after step ``step`` (steps completed)."""
 
     step: int
-    what: str  # loss or gradient, table
+    what: str  # loss or gradient, masking table, model
 
     def __str__(self) -> str:
         return f"the {self.what} was not finite in step {self.step:,}"

@@ -121,6 +121,29 @@ def test_a_table_that_is_not_finite_ends_the_run_before_it_is_saved(
     assert read_log(run)[-1]["event"] == "diverged"
 
 
+def test_a_run_that_stops_early_at_a_nan_has_diverged(
+    tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before its next ``train`` record, by which others are found."""
+    original = DebertaV2MaskedLM.forward
+    calls = 0
+
+    def breaks(self: DebertaV2MaskedLM, *arguments: Any, **options: Any) -> torch.Tensor:
+        nonlocal calls
+        calls += torch.is_grad_enabled()
+        return original(self, *arguments, **options) * (torch.nan if calls == 4 else 1)
+
+    monkeypatch.setattr(DebertaV2MaskedLM, "forward", breaks)
+    run = tmp_path / "run"
+    stop = "+callbacks.stop={_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: %s}"
+    often = ("trainer.log_every=20", "trainer.validate_every=5", stop % "validation/loss")
+    with pytest.raises(InputError, match="loss or gradient was not finite in step 4"):
+        train(tiny(*STEPS, *often, f"run_dir={run}"))
+    assert _last(run)["global_step"] == 3 and (run / "diverged" / "last.ckpt").is_file()
+    assert read_log(run)[-1]["event"] == "diverged" and not (run / "hf").exists()
+    assert not json.loads((run / "run.json").read_text())["finished"]
+
+
 @pytest.mark.parametrize(
     ("bad_steps", "steps", "expected"), [([], 4, 4), ([3], 4, 2), ([1, 3], 4, 0)]
 )

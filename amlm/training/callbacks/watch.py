@@ -20,9 +20,10 @@ from amlm.util.terminal import say
 @dataclass(eq=False)
 class Watch(StepCallback):
     """Writes a ``health`` record for each event of `amlm.training.health`, and ends a run in which
-    a loss, a gradient or the table is not finite.
+    a loss, a gradient, the table or the last weights are not finite.
 
-    It reads what the host has read already, at ``train`` records and updates of the table.
+    It reads what the host has read already, at ``train`` records and updates of the table, and the
+    weights when training ends.
     """
 
     run_log: RunLog
@@ -45,14 +46,25 @@ class Watch(StepCallback):
             if record is not None and record["step"] == step:
                 self._look(trainer, module, record)
 
+    def on_train_end(  # type: ignore[override]
+        self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM
+    ) -> None:
+        # The last record of a run that stops early is new, and none is about the last weights.
+        self._check(trainer, pl_module, self.run_log.latest["train"])
+        if not pl_module.is_finite(over_ranks(trainer)):
+            self._end(trainer, Divergence(trainer.global_step, "model"))
+
     def _look(self, trainer: L.Trainer, module: AdaptiveMaskedLM, record: Record) -> None:
+        self._check(trainer, module, record)
+        if event := self.health(record):
+            self._report(trainer, {"step": record["step"], **event})
+
+    def _check(self, trainer: L.Trainer, module: AdaptiveMaskedLM, record: Record) -> None:
         sums = [record["loss"], record["gradient_norm"]] if record["kind"] == "train" else []
         if not all(map(math.isfinite, sums)):
             window = module.window
             first = record["step"] - window.closed_steps + window.finite_steps + 1
             self._end(trainer, Divergence(first, "loss or gradient"))
-        if event := self.health(record):
-            self._report(trainer, {"step": record["step"], **event})
 
     def _end(self, trainer: L.Trainer, found: Divergence) -> None:
         text = advice(self.run_log.folder, found)

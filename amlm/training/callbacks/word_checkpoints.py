@@ -80,6 +80,8 @@ class WordCheckpoints(StepCallback):
         if step == self.plan.total_steps:
             self._before *= 1 + UNUSED_SHARE
         passed = crossed(before, self._before)
+        if passed and not module.is_finite(lambda sums: sums):
+            return  # `Watch` is about to end the run, which writes it when it resumes
         for words in passed:
             name = name_of(words)
             folder = self.folder / "checkpoints" / name

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from amlm.training.callbacks.word_checkpoints import WordCheckpoints
 
@@ -35,3 +36,17 @@ def test_the_next_checkpoint_is_one_that_the_run_will_reach(
     nothing: Any = None
     exports = WordCheckpoints(Path(), nothing, nothing, plan, words, by, 64)
     assert exports.ahead(step) == ahead
+
+
+def test_a_model_that_is_not_finite_is_not_exported(tmp_path: Path) -> None:
+    words: Any = SimpleNamespace(seen=lambda step: 12_500 * step)
+    plan: Any = SimpleNamespace(total_steps=2_000)
+    module: Any = torch.nn.Linear(2, 2)
+    module.is_finite = lambda reduce: bool(reduce(module.weight).isfinite().all())
+    torch.nn.init.constant_(module.weight, torch.nan)
+    trainer: Any = SimpleNamespace(is_global_zero=True, global_step=79)
+    nothing: Any = None
+    exports = WordCheckpoints(tmp_path, nothing, nothing, plan, words, "words", 64)
+    exports.on_train_start(trainer, module)
+    exports.on_step_end(trainer, module, 80)
+    assert exports.ahead(80) == ("chck_2M", 1_000_000) and not [*tmp_path.iterdir()]
