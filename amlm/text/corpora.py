@@ -7,12 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count, islice
 from pathlib import Path
 
 from amlm.config.schema import SourceConfig
 from amlm.text.lines import RUN_LINES
 from amlm.text.readers import digest, format_of, hub_revision, read_hub, read_rows, read_texts
 from amlm.text.synthetic.render_triplets import render
+from amlm.util.errors import InputError
 
 SAMPLE_SEEDS = {"train": 20_25, "dev": 10_20475}
 SAMPLE_VERSION = 2  # part of the fingerprint: increment it when the grammar changes
@@ -166,7 +168,11 @@ class HubCorpus(ReadCorpus):
 
 @dataclass(frozen=True)
 class PartCorpus(Corpus):
-    """The runs of lines of another corpus that are held out, or all others."""
+    """The runs of lines of another corpus that are held out, or all others: at least one each.
+
+    Raises:
+        InputError: the corpus has one run at most.
+    """
 
     whole: Corpus
     share: float
@@ -174,17 +180,38 @@ class PartCorpus(Corpus):
     held_out: bool
 
     def lines(self) -> Iterator[str]:
-        inside = False
-        for number, line in enumerate(self.whole.lines()):
-            if number % RUN_LINES == 0:
-                inside = self._is_held_out(number // RUN_LINES) == self.held_out
-            if inside:
-                yield line
+        for run, is_held_out in self._runs():
+            if is_held_out == self.held_out:
+                yield from run
 
-    def _is_held_out(self, run: int) -> bool:
+    def _runs(self) -> Iterator[tuple[list[str], bool]]:
+        """Each run, and whether it is held out. That is drawn for each by itself; only where all
+        runs of a short corpus fall on one side, one of them changes sides."""
+        lines, limit = self.whole.lines(), self.share * 2.0**64
+        waiting: list[tuple[int, list[str]]] = []  # until both sides have a run
+        divided = False
+        for number in count():
+            if not (run := list(islice(lines, RUN_LINES))):
+                break
+            waiting.append((self._drawn(number), run))
+            divided = divided or (waiting[0][0] < limit) != (waiting[-1][0] < limit)
+            if divided:
+                yield from ((each, drawn < limit) for drawn, each in waiting)
+                waiting.clear()
+        if len(waiting) == 1:
+            raise InputError(
+                f"data.holdout={self.share} can't divide {self.name}: its {len(waiting[0][1])} "
+                f"lines are a single run of up to {RUN_LINES}. Give it held-out text of its own "
+                "(data.sources.<name>.dev, or a .dev file beside it), or more text"
+            )
+        if waiting:
+            held_out = waiting[0][0] < limit
+            changes = (max if held_out else min)(drawn for drawn, _ in waiting)
+            yield from ((each, held_out != (drawn == changes)) for drawn, each in waiting)
+
+    def _drawn(self, run: int) -> int:
         text = f"{self.seed}:{self.name}:{run}".encode()
-        drawn = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
-        return drawn < self.share * 2.0**64
+        return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
 
     def identity(self) -> str:
         part = f"{self.name} {self.share} {self.seed} {self.held_out}"

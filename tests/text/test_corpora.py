@@ -5,6 +5,7 @@ against each other."""
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -220,6 +221,34 @@ def test_what_is_held_out_is_not_trained_on(tmp_path: Path, write_text: Write) -
     assert list(again["dev"][0].lines()) == dev["a"]
     config.seed = 1
     assert list(find_corpora(config)["dev"][0].lines()) != dev["a"]
+
+
+@pytest.mark.parametrize("share", [1e-9, 0.05, 0.5])
+@pytest.mark.parametrize("runs", range(2, 9))
+def test_a_short_source_is_held_out_in_part(
+    tmp_path: Path, write_text: Write, share: float, runs: int
+) -> None:
+    count = RUN_LINES * runs - 5
+    write_text(tmp_path, {"a.train": numbered(count)})
+    for seed in range(8):
+        config = DataConfig(sources={"x": {"path": str(tmp_path)}}, holdout=share, seed=seed)
+        train, dev = (list(find_corpora(config)[split][0].lines()) for split in ("train", "dev"))
+        assert train and dev and sorted(train + dev) == sorted(numbered(count).splitlines())
+        if share < 1e-6:  # the run with the lowest draw
+            draws = [
+                hashlib.blake2b(f"{seed}:a:{run}".encode(), digest_size=8).digest()
+                for run in range(runs)
+            ]
+            assert dev[0] == f"line {RUN_LINES * draws.index(min(draws))}"
+            assert len(dev) <= RUN_LINES
+
+
+def test_a_source_too_short_to_be_divided_is_named(tmp_path: Path, write_text: Write) -> None:
+    write_text(tmp_path, {"a.train": numbered(RUN_LINES)})
+    config = DataConfig(sources={"x": {"path": str(tmp_path)}}, holdout=0.5)
+    for (corpus,) in find_corpora(config).values():
+        with pytest.raises(InputError, match=r"holdout=0.5 can't divide a: its 24 .*\.dev, or a"):
+            list(corpus.lines())
 
 
 @pytest.mark.parametrize(
