@@ -85,12 +85,15 @@ class AttentionNHot(NHotEmbedding):
         query_UK = self.query(normalize(batch.per_type(rows)))
         key_VK = self.key(normalize(self.substring_weight))  # of all: T exceeds V in large batches
         query_TK, key_TK = F.embedding(batch.owner_T, query_UK), F.embedding(batch.slots_T, key_VK)
-        score_T = (query_TK * key_TK).sum(-1).to(self.substring_weight) / KEY_WIDTH**0.5
+        # In float32 at least, as CUDA's autocast has the exponential of a bfloat16 score.
+        precise = torch.promote_types(self.substring_weight.dtype, torch.float32)
+        score_T = (query_TK * key_TK).sum(-1).to(precise) / KEY_WIDTH**0.5
         # Unused slots, at the end, belong to the last type and must not take part of its mass.
         unused_T = batch.slots_T == self._filler
         score_T = score_T.masked_fill(unused_T, torch.finfo(score_T.dtype).min)
         weight_T = segment_softmax(score_T, batch.owner_T, len(batch.offsets_U))
-        return rows + batch.per_token(self.sum_substrings(batch, weight_T), ids)
+        nhot_UD = self.sum_substrings(batch, weight_T.to(self.substring_weight))
+        return rows + batch.per_token(nhot_UD, ids)
 
 
 class FrequencyNHot(NHotEmbedding):

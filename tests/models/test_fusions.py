@@ -169,6 +169,21 @@ def test_a_compiled_module_under_autocast_gives_the_same_gradients(
         torch.testing.assert_close(found, expected, rtol=0.05, atol=0.05)
 
 
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_bfloat16_weights_meet_float32_exponentials(
+    fusion: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under CUDA's autocast, which computes exponentials in float32; that of a CPU does not."""
+    expected = make(fusion, index_of(), 4).float()(BATCHES["repeated"])
+    module = make(fusion, index_of(), 4).bfloat16()
+    original = Tensor.exp
+    monkeypatch.setattr(Tensor, "exp", lambda x: original(x.float()))
+    out = module(BATCHES["repeated"])
+    out.sum().backward()
+    assert out.dtype == torch.bfloat16
+    torch.testing.assert_close(out.float(), expected, rtol=0.05, atol=0.05)
+
+
 @pytest.mark.parametrize(("fusion", "share"), [("gate", 0.5), ("attention", 1)])
 def test_the_initial_term_has_the_scale_of_the_embedding(fusion: str, share: float) -> None:
     torch.manual_seed(0)
