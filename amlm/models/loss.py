@@ -111,9 +111,9 @@ def softmax_and_mean_gap(logits_MV: Tensor, best_M1: Tensor) -> tuple[Tensor, Te
     Both need the logits, which the softmax overwrites. A few rows at a time, their copy stays in
     the cache, and the logits are read from memory once.
     """
-    on_cpu = logits_MV.device.type == "cpu"
-    bytes_per_row = logits_MV.size(1) * logits_MV.element_size()
-    at_once = max((ENTROPY_BYTES if on_cpu else ENTROPY_BYTES_ACCELERATOR) // bytes_per_row, 1)
+    device, bytes_per_row = logits_MV.device.type, logits_MV.size(1) * logits_MV.element_size()
+    block = ENTROPY_BYTES if device == "cpu" else ENTROPY_BYTES_ACCELERATOR
+    at_once = max(block // bytes_per_row, 1)
     gap_M1 = torch.empty_like(best_M1, dtype=logits_MV.dtype)
     scratch_RV = torch.empty_like(logits_MV[:at_once])
     for start in range(0, len(logits_MV), at_once):
@@ -121,5 +121,7 @@ def softmax_and_mean_gap(logits_MV: Tensor, best_M1: Tensor) -> tuple[Tensor, Te
         best_R1 = rows_RV.gather(1, best_M1[start : start + at_once])
         gap_RV = torch.sub(best_R1, rows_RV, out=scratch_RV[: len(rows_RV)])
         torch.softmax(rows_RV, -1, out=rows_RV)
-        gap_M1[start : start + at_once] = torch.linalg.vecdot(gap_RV, rows_RV).unsqueeze(1)
+        with torch.autocast(device, enabled=False):  # CUDA's would cast both to bfloat16
+            mean_gap_R = torch.linalg.vecdot(gap_RV, rows_RV)
+        gap_M1[start : start + at_once] = mean_gap_R.unsqueeze(1)
     return logits_MV, gap_M1.squeeze(1)

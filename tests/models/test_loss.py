@@ -80,6 +80,14 @@ def test_entropy_is_that_of_the_softmax_and_changes_nothing_else(
     assert seen.entropy_M[3] == 0 and seen.entropy_M[4].item() == pytest.approx(math.log(size))
 
 
+def test_entropy_is_as_exact_under_autocast() -> None:
+    start, labels = torch.randn(9, 300, generator=torch.Generator().manual_seed(0)), torch.arange(9)
+    exact = predictions(start.clone(), _rows(labels, labels >= 0), entropy=True).entropy_M
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = predictions(start.clone(), _rows(labels, labels >= 0), entropy=True).entropy_M
+    assert exact is not None and found is not None and torch.equal(found, exact)
+
+
 def test_a_second_backward_pass_is_refused() -> None:
     logits = torch.randn(4, 6, requires_grad=True) * 1.0
     labels = torch.tensor([0, 5, 2, 2])
