@@ -15,13 +15,14 @@ from torch import Tensor
 from amlm.config.composition import build_options
 from amlm.config.schema import Config
 from amlm.store.datamodule import StepBatch
+from amlm.store.identity import Content
 from amlm.store.token_store import open_store
 from amlm.training.assemble import make_parts, make_trainer
 from amlm.training.callbacks import StepCallback, Update
 from amlm.training.callbacks.mask_update import MaskUpdate
 from amlm.training.divergence import CHECKPOINT, find_dump
 from amlm.training.lightning_module import AdaptiveMaskedLM
-from amlm.training.run_description import CONFIG_FILE
+from amlm.training.run_description import CONFIG_FILE, read_description
 from amlm.util.errors import InputError
 from amlm.util.files import write_json
 from amlm.util.terminal import quiet_lightning
@@ -93,7 +94,7 @@ def replay(run: Path, say: Callable[[str], None]) -> dict[str, Any]:
 
     Raises:
         InputError: the folder has no dump, or everything stayed finite, as can be on a GPU, where
-            the order of sums varies.
+            the order of sums varies, and for a run of several processes, whose dropout differs.
     """
     quiet_lightning()
     folder, diverged = find_dump(run)
@@ -102,7 +103,10 @@ def replay(run: Path, say: Callable[[str], None]) -> dict[str, Any]:
     config = build_options(container, Config)
     options = replace(config.trainer, devices=1, validate_every=0)
     cache = Path(config.paths.cache).expanduser()
-    parts = make_parts(config, open_store(config.data, config.tokenizer, cache, say))
+    content = read_description(run).get("content")
+    recorded = Content(**content) if content else None
+    store = open_store(config.data, config.tokenizer, cache, say, recorded)
+    parts = make_parts(config, store)
     search, masking = Search(diverged.step), config.masking
     update = MaskUpdate(masking.update_every, masking.first_update, masking.update_offset)
     trainer = make_trainer(options, parts.plan, folder, [update, search])
@@ -117,7 +121,8 @@ def replay(run: Path, say: Callable[[str], None]) -> dict[str, Any]:
     if not search.found:
         raise InputError(
             f"{folder}: everything stayed finite up to step {diverged.step:,}. On a GPU the order "
-            "of sums varies: try again, or with trainer.accelerator=cpu in its config.yaml"
+            "of sums varies: try again, or with trainer.accelerator=cpu in its config.yaml. Each of "
+            "several processes draws its own dropout, so one process can't repeat their run exactly"
         )
     write_json(folder / REPLAY, search.found, indent=2)
     what = f"{search.found['tensor']} {search.found['shape']}"
