@@ -121,8 +121,8 @@ def replay(run: Path, say: Callable[[str], None]) -> dict[str, Any]:
     if not search.found:
         raise InputError(
             f"{folder}: everything stayed finite up to step {diverged.step:,}. On a GPU the order "
-            "of sums varies: try again, or with trainer.accelerator=cpu in its config.yaml. Each of "
-            "several processes draws its own dropout, so one process can't repeat their run exactly"
+            "of sums varies: try again, or with trainer.accelerator=cpu in its config.yaml. And "
+            "each of several processes draws its own dropout: one can't repeat their run exactly"
         )
     write_json(folder / REPLAY, search.found, indent=2)
     what = f"{search.found['tensor']} {search.found['shape']}"

@@ -243,12 +243,17 @@ def test_a_table_is_read_from_every_kind_of_file(tmp_path: Path, fixed: str) -> 
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("t.tsv", "▁the 3\n", r"t.tsv, line 1: .*not a surface form, a tab and a number: correct"),
+        ("t.tsv", "▁the 3\n", r"^\S*/t.tsv, line 1: .*not a surface form, a tab and a number: "
+         r"correct"),
         ("t.tsv", "▁zebra\t3\n", r"another vocabulary.*19 types have no line .*1 lines name no typ"
          r"e \(▁zebra\).*tokenizer.path"),
         ("t.npy", np.ones(V + 1), r"t.npy has shape \(26,\), and this run 25 types: use the token"),
         ("t.npy", np.full(V, np.nan), r"t.npy: weights must be finite.*correct the file"),
         ("t.npy", -np.ones(V), r"t.npy: weights must be .*at least 0.*correct the file"),
+        ("t.npy", "", r"t.npy cannot be read as a masking table .*folder of a finished run, or a"),
+        ("t.npy", np.array(["a"] * V), r"t.npy cannot be read as a masking table .*folder of a"),
+        ("t.npz", {}, r"t.npz cannot be read as a masking table \(an archive of arrays\).* or a"),
+        ("t.safetensors", "text", r"t.safetensors cannot be read as a masking table .*folder of"),
         ("t.npy", "text", r"t.npy cannot be read as a masking table .*folder of a finished run"),
         ("t.safetensors", {"w": np.ones(V)}, r"cannot be read as a masking table .*table"),
         ("run/log.jsonl", "", r"run is not the folder of a finished run.*let that run finish"),
@@ -261,6 +266,8 @@ def test_a_table_that_does_not_fit_is_refused(
     path.parent.mkdir(exist_ok=True)
     if isinstance(content, str):
         path.write_text(content, encoding="utf-8")
+    elif path.suffix == ".npz":
+        np.savez(path, table=np.ones(V))
     elif isinstance(content, dict):
         save_file(content, path)
     else:

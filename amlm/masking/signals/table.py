@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 from torch import Tensor
 
 from amlm.config.options import option
@@ -84,20 +86,20 @@ def read_weights(path: Path, surfaces: Sequence[str | None]) -> NDArray[np.float
     """Weights of types with these surface forms: ``[V]``.
 
     Raises:
-        InputError: the file cannot be read, or its vocabulary is another.
+        InputError: the file cannot be read, or its vocabulary (of an array, its size) is another.
     """
     try:
         if path.is_dir():
             return _last_of_run(path, surfaces)
         if path.suffix == ".tsv":
             return _from_lines(path, surfaces)
-        if path.suffix == ".safetensors":
-            from safetensors.numpy import load_file
-
-            found = load_file(path)["table"]
-        else:
-            found = np.load(path)
-    except (OSError, ValueError, KeyError) as error:
+        found = load_file(path)["table"] if path.suffix == ".safetensors" else np.load(path)
+        if not isinstance(found, np.ndarray):
+            raise ValueError("an archive of arrays")
+        found = found.astype(np.float64)
+    except InputError:
+        raise
+    except (OSError, ValueError, TypeError, KeyError, EOFError, SafetensorError) as error:
         raise InputError(
             f"{path} cannot be read as a masking table ({error}): masking.signal.path takes the "
             "folder of a finished run, or a .tsv, .npy or .safetensors file"
@@ -108,7 +110,7 @@ def read_weights(path: Path, surfaces: Sequence[str | None]) -> NDArray[np.float
             "tokenizer that the table was made with (tokenizer.path), or a .tsv file by surface "
             "form"
         )
-    return found.astype(np.float64)
+    return found
 
 
 def _last_of_run(folder: Path, surfaces: Sequence[str | None]) -> NDArray[np.float64]:
