@@ -109,11 +109,12 @@ def _exchange(words_S: NDArray[np.int32], chosen_S: NDArray[np.bool_], more: int
 
 
 def select_lines(words_S: NDArray[np.int32], target: int, *, seed: int, name: str) -> Selection:
-    """Selects lines with ``target`` words in all, drawn from the whole source.
+    """Selects lines with ``target`` words in all, drawn from the whole source; up to `TOLERANCE`
+    fewer where no line fills the remainder.
 
     Runs of `RUN_LINES` consecutive lines are drawn in random order until the next one does not fit.
     Single lines of the following runs fill the remainder, and if none is short enough, a chosen
-    line is swapped for a longer one.
+    line is swapped for a longer one, if a single swap gives the target.
 
     Args:
         words_S: words of each line.
