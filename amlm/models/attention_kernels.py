@@ -28,6 +28,14 @@ LOG2_E = tl.constexpr(1.4426950408889634)
 
 
 @triton.jit
+def _program(length, TILE: tl.constexpr):
+    """The head and sequence, and the first row of the tile, of this program. One axis has them all:
+    the others of a grid end at 65,535."""
+    tiles = tl.cdiv(length, TILE)
+    return tl.program_id(0) // tiles, tl.program_id(0) % tiles * TILE
+
+
+@triton.jit
 def _first(n, batch, length, HEADS: tl.constexpr, SIZE: tl.constexpr):
     """Where one head and sequence begins in (B, L, H, E); offsets within it need 32 bits."""
     return ((n % batch).to(tl.int64) * length * HEADS + n // batch) * SIZE
@@ -85,8 +93,8 @@ def forward(
     M: tl.constexpr, N: tl.constexpr, E: tl.constexpr,
 ):  # fmt: skip
     """The context of M queries, and the logarithm of each one's sum of exponentials."""
-    n = tl.program_id(1)
-    i, e = tl.program_id(0) * M + tl.arange(0, M), tl.arange(0, E)
+    n, first_query = _program(length, M)
+    i, e = first_query + tl.arange(0, M), tl.arange(0, E)
     first = _first(n, batch, length, HEADS, SIZE)
     at_ME, inside_ME = _place(i, e, length, HEADS, SIZE)
     q_ME = tl.load(q + first + at_ME, mask=inside_ME, other=0.0)
@@ -158,8 +166,8 @@ def backward_queries(
     M: tl.constexpr, N: tl.constexpr, E: tl.constexpr,
 ):  # fmt: skip
     """Gradients of M queries and of their rows of c2p; the products of gradient and context."""
-    n = tl.program_id(1)
-    i, e = tl.program_id(0) * M + tl.arange(0, M), tl.arange(0, E)
+    n, first_query = _program(length, M)
+    i, e = first_query + tl.arange(0, M), tl.arange(0, E)
     first = _first(n, batch, length, HEADS, SIZE)
     at_ME, inside_ME = _place(i, e, length, HEADS, SIZE)
     q_ME = tl.load(q + first + at_ME, mask=inside_ME, other=0.0)
@@ -195,8 +203,7 @@ def backward_keys(
     M: tl.constexpr, N: tl.constexpr, E: tl.constexpr,
 ):  # fmt: skip
     """Gradients of N keys, of their values, and of their rows of p2c; after `backward_queries`."""
-    n = tl.program_id(1)
-    first_key = tl.program_id(0) * N
+    n, first_key = _program(length, N)
     j, e = first_key + tl.arange(0, N), tl.arange(0, E)
     first = _first(n, batch, length, HEADS, SIZE)
     at_NE, inside_NE = _place(j, e, length, HEADS, SIZE)

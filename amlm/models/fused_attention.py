@@ -66,11 +66,11 @@ def _launch(
     padding: Tensor | None,
     scale: float,
     p: float,
-) -> tuple[tuple[int, int], dict[str, Any]]:
+) -> tuple[tuple[int], dict[str, Any]]:
     """The grid, and the arguments that all kernels share."""
     batch, length, heads, size = q.shape
     tile = min(max(triton.next_power_of_2(length), SMALLEST_TILE), LARGEST_TILE[q.dtype])
-    return (triton.cdiv(length, tile), heads * batch), {
+    return (heads * batch * triton.cdiv(length, tile),), {
         "batch": batch,
         "length": length,
         "scale": scale,

@@ -178,6 +178,13 @@ def test_it_compiles_to_one_graph_without_reading_a_number(
     assert all(x is not None and x.grad is not None and x.grad.is_meta for x in there)
 
 
+def test_no_axis_of_the_grid_is_longer_than_a_gpu_allows() -> None:
+    q = torch.empty(70_000, 65, 12, 8, device="meta")
+    grid, _ = fused_attention._launch(q, None, None, None, 1.0, 0.0)
+    (programs,) = grid
+    assert programs == 70_000 * 12 * 3 < 2**31  # 65,535 on the other axes
+
+
 def test_dropout_masks_are_independent() -> None:
     mask = kept(60, 64, 0.25).double()
     deviation = (0.25 * 0.75 / mask.numel()) ** 0.5
