@@ -125,7 +125,9 @@ def _module(
     module._trainer = SimpleNamespace(  # type: ignore[assignment]
         global_rank=0,
         world_size=1,
-        strategy=SimpleNamespace(reduce=lambda sums, reduce_op: sums),
+        strategy=SimpleNamespace(
+            reduce=lambda sums, reduce_op: sums, root_device=torch.device(device)
+        ),
     )
     return module.to(device)
 
