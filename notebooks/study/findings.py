@@ -54,7 +54,6 @@ COMPARISONS: dict[str, tuple[Sequence[str], Sequence[str], str]] = {
     "parts_of_speech": (PRIMARY, tuple(f"accuracy/{each}" for each in SPEECH), DESCRIBED),
     "post_hoc": ((*PRIMARY, *ADDED), (*PARTS, *MEASURES), POST_HOC),
 }
-FIGURES = ("primary", "secondary")
 BIN = re.compile(r"accuracy/(\d+)-\d+")
 
 
@@ -100,7 +99,7 @@ def write(folder: Path) -> None:
             lines += [f"Without runs: {', '.join(lacking)}.", ""]
         tables = as_markdown(found) if name == "primary" else markdown_tables(found)
         write_aside(folder / f"{name}.md", "\n".join([*lines, tables]))
-        if name in FIGURES:
+        if name == "primary":
             write_differences(found, folder, name)
         print(f"{name}: {len(there)} of {len(pairs)} pairs, {found.comparisons} comparisons")
     by_bin = compare(runs, PRIMARY, list(bins(runs[0].metrics)))

@@ -92,8 +92,9 @@ def test_tables_and_figures_are_those_of_the_kept_runs(
     findings: ModuleType, tmp_path: Path
 ) -> None:
     findings.write(tmp_path)
-    figures = [*findings.FIGURES, "frequency_bins"]
-    expected = {f"{name}.{kind}" for name in figures for kind in ("png", "svg")}
+    expected = {
+        f"{name}.{kind}" for name in ("primary", "frequency_bins") for kind in ("png", "svg")
+    }
     expected |= {f"{name}.md" for name in findings.COMPARISONS}
     assert {path.name for path in tmp_path.iterdir()} == expected
     for name in expected:
