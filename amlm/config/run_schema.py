@@ -35,7 +35,7 @@ class TrainerConfig:
     compile: str = option(
         "auto",
         "mode of torch.compile; reduce-overhead captures CUDA graphs; auto: what amlm.bench has "
-        "shown to be fastest on this kind of device, so far none on CPUs and GPUs",
+        "shown in whole runs to be fastest on this kind of device, so far none on CPUs and GPUs",
         choices=("auto", "none", *COMPILE_MODES),
     )
     attention: str = option(

@@ -81,8 +81,27 @@ def precision(options: TrainerConfig) -> Any:
 
 def compile_mode(options: TrainerConfig) -> str | None:
     """The mode of `torch.compile`, None without it."""
-    # Auto: dropout makes it slower on CPUs, and on GPUs it has not been measured.
+    # Auto: dropout makes it slower on CPUs; on GPUs no whole run has been compiled yet, only steps.
     return None if options.compile in ("auto", "none") else options.compile
+
+
+def check_compiler(options: TrainerConfig) -> None:
+    """Raises InputError if this version of torch is not known to compile whole runs for a GPU."""
+    if uses_cuda(options) and compile_mode(options) and torch.__version__ < "2.13":
+        raise InputError(
+            f"trainer.compile={options.compile} needs torch 2.13 or later on a GPU, and this is "
+            f"{torch.__version__}: 2.11 cannot trace attention once the number of sequences "
+            "changes, as it does from validation to training; use trainer.compile=none"
+        )
+
+
+def fix_order_of_sums(options: TrainerConfig) -> None:
+    """On GPUs, lets torch add in the same order every time, so that a run can be repeated to the
+    bit; costs no time that could be measured. torch warns of an operation that cannot."""
+    if uses_cuda(options):
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def strategy(options: TrainerConfig, ranks: Ranks) -> Any:

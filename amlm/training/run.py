@@ -27,7 +27,7 @@ from amlm.training.callbacks.stop import Stop
 from amlm.training.cards import write_cards
 from amlm.training.checkpoint_files import has_checkpoint, newest
 from amlm.training.datasheet import data_record, write_datasheet
-from amlm.training.devices import check_device, uses_cuda, world_size
+from amlm.training.devices import check_compiler, check_device, uses_cuda, world_size
 from amlm.training.launch import Ranks, joined, launched, share, start_ranks
 from amlm.training.mirrors import check_logger, make_mirrors
 from amlm.training.record import Record, read_log
@@ -96,6 +96,7 @@ def run(config: Config) -> Result:
     check_logger(config.logger.name)
     ranks = launched()
     check_device(config.trainer, ranks)
+    check_compiler(config.trainer)
     size = ranks.size if ranks else world_size(config.trainer)
     check_division(config, size)
     if ranks is None and size > 1:

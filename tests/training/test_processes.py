@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from omegaconf import OmegaConf
+from torch.torch_version import TorchVersion
 
 from amlm.config.run_schema import TrainerConfig
 from amlm.training import devices
@@ -78,6 +80,32 @@ def test_fused_attention_is_refused_where_it_cannot_run(
     options = TrainerConfig(accelerator="cpu", attention="triton")
     with pytest.raises(InputError, match=f"trainer.attention=triton {re.escape(message)}"):
         devices.check_device(options)
+
+
+def test_compiling_for_a_gpu_needs_a_version_of_torch_that_can(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(devices, "uses_cuda", lambda _: True)
+    monkeypatch.setattr(torch, "__version__", TorchVersion("2.11.0+cu130"))
+    devices.check_compiler(TrainerConfig())
+    with pytest.raises(InputError, match=r"2\.13 or later on a GPU, and this is 2\.11\.0"):
+        devices.check_compiler(TrainerConfig(compile="reduce-overhead"))
+    monkeypatch.setattr(torch, "__version__", TorchVersion("2.13.0"))
+    devices.check_compiler(TrainerConfig(compile="reduce-overhead"))
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_sums_have_a_fixed_order_on_gpus_only(gpu: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    monkeypatch.setattr(devices, "uses_cuda", lambda _: gpu)
+    try:
+        devices.fix_order_of_sums(TrainerConfig())
+        assert torch.are_deterministic_algorithms_enabled() == gpu
+        assert ("CUBLAS_WORKSPACE_CONFIG" in os.environ) == gpu
+    finally:
+        torch.use_deterministic_algorithms(False)
+        torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]
+        os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
 
 
 def test_a_missing_gpu_is_reported_before_any_work(

@@ -29,7 +29,7 @@ from amlm.masking.signals.neural import Neural
 from amlm.masking.signals.soft import Soft
 from amlm.masking.units.span import Span
 from amlm.masking.units.word import Word
-from amlm.models import nhot
+from amlm.models import nhot, relative
 from amlm.models.build import build_model, to_hugging_face
 from amlm.models.substrings import build_substring_index
 from amlm.optim.optimizers import make_optimizer
@@ -180,6 +180,7 @@ def test_a_step_needs_no_host_device_synchronisation(
 ) -> None:
     # On a CPU n-hot embeddings read exact lengths for free; elsewhere they use these bounds.
     monkeypatch.setattr(nhot, "static_length", lambda _, bound: bound)
+    monkeypatch.setattr(relative, "_head_blocks", lambda query: [slice(0, query.size(2))])
     module = _module(**choices)
     optimizer = _optimizer(module)
     for number in range(2):  # at the second, the optimizer state exists
@@ -270,14 +271,18 @@ def test_twenty_steps_equal_those_of_hugging_faces_encoder(name: str) -> None:
 def test_a_compiled_step_in_bfloat16_with_nhot_gives_the_same_loss(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As on a GPU: one graph, autocast, and bounds instead of exact lengths."""
+    """As on a GPU: one graph, one block of heads, autocast, bounds instead of exact lengths, and a
+    validation of another number of sequences before the first step."""
     torch._dynamo.reset()  # the compilations of other tests count towards a limit
     monkeypatch.setattr(nhot, "static_length", lambda _, bound: bound)
+    monkeypatch.setattr(relative, "_head_blocks", lambda query: [slice(0, query.size(2))])
     compiler = partial(torch.compile, fullgraph=True, backend="aot_eager")
     monkeypatch.setattr(torch, "compile", compiler)
     # Each layer takes two seconds to compile, and all are alike.
     plain, compiled = (_module(dropout=0.0, fusion="add", layers=1) for _ in range(2))
     compiled.compile_model("default")
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        compiled._logits(_batch(0).ids_GL[:4], positions_M=torch.arange(9))
     for number in (0, 40):  # the second has fewer labels: another shape
         losses = []
         for module in (plain, compiled):
