@@ -146,6 +146,8 @@ def explain(
             return f"unknown option {key}{nearest(key, known)}"
         if key in lists and not isinstance(value, list):
             return f"{key} is a list: {key}=[{value}]"
+        if isinstance(value, dict) and "is not in struct" in f"{error} {error.__cause__}":
+            return f"{override.input_line} adds entries: write ++{override.input_line}"
     lines = [line.strip() for line in str(error).splitlines()]
     for line in lines:
         full_key = line.removeprefix("full_key: ")
