@@ -32,6 +32,7 @@ from amlm.benchmark.synthetic_text import synthetic_store
 from amlm.benchmark.timing import Spread, matrix_rate, run_interleaved
 from amlm.models.build import save_hugging_face
 from amlm.tokenizers.bpe import save_tokenizer
+from amlm.training.devices import compiles_runs
 from amlm.util.errors import InputError
 
 LENGTHS = (SHORT, LONG)
@@ -152,13 +153,19 @@ def time_steps(options: Options, lines: Lines, *, rival: bool = False, **variant
 
 
 def fastest(lines: list[dict[str, Any]]) -> str:
-    """The part with the fastest step over both lengths, of those that have both; else eager."""
+    """The part with the fastest step over both lengths, of those that have both and that a run can
+    use; else eager."""
     seconds: dict[str, list[float]] = {}
     for line in lines:
-        if "tokens_per_s" in line and line["part"] in VARIANTS:
+        variant = VARIANTS.get(line["part"])
+        if "tokens_per_s" in line and variant is not None and _in_runs(variant):
             seconds.setdefault(line["part"], []).append(1 / line["tokens_per_s"]["median"])
     complete = {part: sum(each) for part, each in seconds.items() if len(each) == len(LENGTHS)}
     return min(complete, key=complete.__getitem__, default="eager")
+
+
+def _in_runs(variant: dict[str, Any]) -> bool:
+    return "compile" not in variant or compiles_runs()
 
 
 def train(options: Options, lines: Lines) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from amlm.models import attention_kernels as kernels
 
-# Triton 3.6 compiles a bfloat16 tile of 16 into other dropout masks in each pass (on an H200).
+# With position terms, Triton 3.6 compiles a bfloat16 tile of 16 into wrong dropout masks (H200).
 SMALLEST_TILE = 32
 SMALLEST_SIZE = 16  # of a product's inner dimension
 LARGEST_TILE = {torch.bfloat16: 64, torch.float16: 64, torch.float32: 32}

@@ -149,7 +149,6 @@ def make_trainer(
 ) -> L.Trainer:
     """The Lightning trainer."""
     micro_batches = plan.total_steps * options.accumulate
-    devices.fix_order_of_sums(options)
     trainer = L.Trainer(
         accelerator=devices.accelerator(options),
         devices=ranks.per_node,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
@@ -85,9 +87,14 @@ def compile_mode(options: TrainerConfig) -> str | None:
     return None if options.compile in ("auto", "none") else options.compile
 
 
+def compiles_runs() -> bool:
+    """Whether this version of torch is known to compile whole runs for a GPU, not just steps."""
+    return torch.__version__ >= "2.13.0a0"
+
+
 def check_compiler(options: TrainerConfig) -> None:
-    """Raises InputError if this version of torch is not known to compile whole runs for a GPU."""
-    if uses_cuda(options) and compile_mode(options) and torch.__version__ < "2.13":
+    """Raises InputError for a compiled run on a GPU with a torch that does not do it."""
+    if uses_cuda(options) and compile_mode(options) and not compiles_runs():
         raise InputError(
             f"trainer.compile={options.compile} needs torch 2.13 or later on a GPU, and this is "
             f"{torch.__version__}: 2.11 cannot trace attention once the number of sequences "
@@ -95,13 +102,25 @@ def check_compiler(options: TrainerConfig) -> None:
         )
 
 
-def fix_order_of_sums(options: TrainerConfig) -> None:
-    """On GPUs, lets torch add in the same order every time, so that a run can be repeated to the
-    bit; costs no time that could be measured. torch warns of an operation that cannot."""
-    if uses_cuda(options):
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+@contextmanager
+def fixed_order_of_sums(options: TrainerConfig) -> Iterator[None]:
+    """On a GPU, torch adds in the same order every time, so that a run repeats to the bit.
+
+    Not in compiled code, which it would change too. torch warns of an operation that cannot.
+    """
+    if not uses_cuda(options) or compile_mode(options):
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    memory: Any = torch.utils.deterministic
+    mode, fill = torch.get_deterministic_debug_mode(), memory.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    memory.fill_uninitialized_memory = False
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(mode)
+        memory.fill_uninitialized_memory = fill
 
 
 def strategy(options: TrainerConfig, ranks: Ranks) -> Any:

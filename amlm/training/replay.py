@@ -20,6 +20,7 @@ from amlm.store.token_store import open_store
 from amlm.training.assemble import make_parts, make_trainer
 from amlm.training.callbacks import StepCallback, Update
 from amlm.training.callbacks.mask_update import MaskUpdate
+from amlm.training.devices import fixed_order_of_sums
 from amlm.training.divergence import CHECKPOINT, find_dump
 from amlm.training.lightning_module import AdaptiveMaskedLM
 from amlm.training.run_description import CONFIG_FILE, read_description
@@ -93,8 +94,9 @@ def replay(run: Path, say: Callable[[str], None]) -> dict[str, Any]:
         to ``replay.json`` beside the dump.
 
     Raises:
-        InputError: the folder has no dump, or everything stayed finite, as can be on a GPU, where
-            the order of sums varies, and for a run of several processes, whose dropout differs.
+        InputError: the folder has no dump, or everything stayed finite, as can be if it is
+            compiled for a GPU, where the order of sums varies, and for a run of several processes,
+            whose dropout differs.
     """
     quiet_lightning()
     folder, diverged = find_dump(run)
@@ -117,12 +119,14 @@ def replay(run: Path, say: Callable[[str], None]) -> dict[str, Any]:
     say(
         f"replay   {diverged}; repeats the steps from the {'last checkpoint' if start else 'start'}"
     )
-    trainer.fit(parts.module, datamodule=parts.data, **start)
+    with fixed_order_of_sums(options):
+        trainer.fit(parts.module, datamodule=parts.data, **start)
     if not search.found:
         raise InputError(
-            f"{folder}: everything stayed finite up to step {diverged.step:,}. On a GPU the order "
-            "of sums varies: try again, or with trainer.accelerator=cpu in its config.yaml. And "
-            "each of several processes draws its own dropout: one can't repeat their run exactly"
+            f"{folder}: everything stayed finite up to step {diverged.step:,}. Compiled for a "
+            "GPU, sums vary: try again, or with trainer.compile=none or trainer.accelerator=cpu in "
+            "its config.yaml. And each of several processes draws its own dropout: one can't "
+            "repeat their run exactly"
         )
     write_json(folder / REPLAY, search.found, indent=2)
     what = f"{search.found['tensor']} {search.found['shape']}"

@@ -27,7 +27,13 @@ from amlm.training.callbacks.stop import Stop
 from amlm.training.cards import write_cards
 from amlm.training.checkpoint_files import has_checkpoint, newest
 from amlm.training.datasheet import data_record, write_datasheet
-from amlm.training.devices import check_compiler, check_device, uses_cuda, world_size
+from amlm.training.devices import (
+    check_compiler,
+    check_device,
+    fixed_order_of_sums,
+    uses_cuda,
+    world_size,
+)
 from amlm.training.launch import Ranks, joined, launched, share, start_ranks
 from amlm.training.mirrors import check_logger, make_mirrors
 from amlm.training.record import Record, read_log
@@ -170,7 +176,7 @@ def _run_in_folder(config: Config, parts: Parts, claimed: RunFolder, ranks: Rank
         loggers = [run_log, *run_log.mirrors]
         trainer = make_trainer(config.trainer, parts.plan, claimed.path, callbacks, loggers, ranks)
         started = True
-        with request:
+        with request, fixed_order_of_sums(config.trainer):
             _fit(saves, stop, parts, trainer, run_log)
         result = _export(claimed, parts, trainer.global_step, run_log, names, start)
         failed = False

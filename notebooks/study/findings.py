@@ -58,11 +58,18 @@ BIN = re.compile(r"accuracy/(\d+)-\d+")
 
 
 def keep(patterns: list[str]) -> None:
-    """Writes the results of runs to `RUNS`, without the names of their folders."""
+    """Writes the results of runs to `RUNS`, without the names of their folders.
+
+    The group of `frozen` has the path of its table in its name.
+    """
     runs, skipped = read_runs(patterns)
     for each in skipped:
         print(each)
-    named = [replace(run, run=f"{run.group}-{run.seed}") for run in runs]
+    groups = [run.group.partition("-path_")[0] for run in runs]
+    named = [
+        replace(run, run=f"{group}-{run.seed}", group=group)
+        for run, group in zip(runs, groups, strict=True)
+    ]
     grouped(named)  # refuses two runs of one group and seed
     write_runs(RUNS, sorted(named, key=lambda run: (run.group, run.seed)))
 

@@ -155,7 +155,9 @@ def test_long_sequences_equal_the_definition(length: int, tile: None) -> None:
 
 
 @pytest.mark.parametrize("tile", [32], indirect=True)
-@pytest.mark.parametrize(("length", "dtype"), [(35, torch.float32), (64, torch.bfloat16)])
+@pytest.mark.parametrize(
+    ("length", "dtype"), [(35, torch.float32), (64, torch.bfloat16), (9, torch.bfloat16)]
+)
 def test_dropout_is_the_same_in_both_passes(length: int, dtype: torch.dtype, tile: None) -> None:
     check(length, 32, dtype, "c2p p2c", True, 0.3)
 

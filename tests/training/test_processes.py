@@ -6,7 +6,8 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from omegaconf import OmegaConf
 from torch.torch_version import TorchVersion
 
 from amlm.config.run_schema import TrainerConfig
-from amlm.training import devices
+from amlm.training import devices, run
 from amlm.training.objective import objective
+from amlm.training.run import Result
 from amlm.util.errors import InputError
 
 COMPLETE = {"config.yaml", "run.json", "log.jsonl", "tables.f32", "checkpoints", "hf"}
@@ -94,18 +96,38 @@ def test_compiling_for_a_gpu_needs_a_version_of_torch_that_can(
     devices.check_compiler(TrainerConfig(compile="reduce-overhead"))
 
 
-@pytest.mark.parametrize("gpu", [False, True])
-def test_sums_have_a_fixed_order_on_gpus_only(gpu: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+@pytest.mark.parametrize(
+    ("gpu", "compiled", "fixed"),
+    [(False, "none", False), (True, "none", True), (True, "reduce-overhead", False)],
+)
+def test_sums_have_a_fixed_order_on_gpus_where_nothing_is_compiled(
+    gpu: bool, compiled: str, fixed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # removed again, whatever it becomes
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
     monkeypatch.setattr(devices, "uses_cuda", lambda _: gpu)
-    try:
-        devices.fix_order_of_sums(TrainerConfig())
-        assert torch.are_deterministic_algorithms_enabled() == gpu
-        assert ("CUBLAS_WORKSPACE_CONFIG" in os.environ) == gpu
-    finally:
-        torch.use_deterministic_algorithms(False)
-        torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]
-        os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
+    with devices.fixed_order_of_sums(TrainerConfig(compile=compiled)):
+        assert torch.are_deterministic_algorithms_enabled() == fixed
+        assert torch.utils.deterministic.fill_uninitialized_memory != fixed  # type: ignore[attr-defined]
+        assert ("CUBLAS_WORKSPACE_CONFIG" in os.environ) == fixed
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+
+
+def test_a_run_checks_the_compiler_first_and_trains_with_sums_in_a_fixed_order(
+    tiny_run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted = []
+
+    @contextmanager
+    def fixed(options: TrainerConfig) -> Iterator[None]:
+        noted.append("fixed")
+        yield
+
+    monkeypatch.setattr(run, "check_compiler", lambda _: noted.append("checked"))
+    monkeypatch.setattr(run, "fixed_order_of_sums", fixed)
+    tiny_run("trainer.max_steps=1")
+    assert noted == ["checked", "fixed"]
 
 
 def test_a_missing_gpu_is_reported_before_any_work(

@@ -32,7 +32,8 @@ SIDES = {"first": "right", "last": "left"}  # of the padding, by `Recipe.pooling
 
 @dataclass(frozen=True)
 class Recipe:
-    """Training settings; together with data, model and seed they determine the outcome.
+    """Training settings; with data, model and seed they determine the outcome, on a GPU up to the
+    order of sums.
 
     With pooling ``first`` the first token is classified and padding is on the right, with ``last``
     the last one (``[SEP]`` of a BERT-like tokenizer) and padding is on the left.
