@@ -19,6 +19,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from amlm.evaluation.finetuning.batches import Batch
 from amlm.evaluation.finetuning.classifier import Classifier
 from amlm.evaluation.finetuning.glue_metrics import score
+from amlm.evaluation.finetuning.glue_tasks import Task
 from amlm.optim.learning_rate import cosine_with_warmup
 from amlm.util.progress_bar import progress_bar
 from amlm.util.seeds import derived_seed
@@ -49,22 +50,14 @@ class FineTuning(L.LightningModule):
     """
 
     def __init__(
-        self,
-        classifier: Classifier,
-        *,
-        labels: int,
-        metric: str,
-        lr: float,
-        total_steps: int,
-        seed: int,
+        self, classifier: Classifier, task: Task, *, lr: float, total_steps: int, seed: int
     ) -> None:
         super().__init__()
         self.classifier = classifier
-        self.metric = metric
+        self.task = task
         self.lr = lr
         self.total_steps = total_steps
         self.seed = seed
-        self.labels = labels
         self.history: list[dict[str, float]] = []
         self.predictions: list[list[int]] = []
         self._validated: list[tuple[Tensor, Tensor]] = []
@@ -82,7 +75,7 @@ class FineTuning(L.LightningModule):
         predictions_N, labels_N = (
             torch.cat(each).cpu() for each in zip(*self._validated, strict=True)
         )
-        self.history.append(score(predictions_N, labels_N, self.labels))
+        self.history.append(score(predictions_N, labels_N, self.task.labels))
         self.predictions.append(predictions_N.tolist())
         self._validated.clear()
 
@@ -107,7 +100,7 @@ class Bar(L.Callback):
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, FineTuning)
-        history, metric = pl_module.history, pl_module.metric
+        history, metric = pl_module.history, pl_module.task.metric
         last, best = (history[epoch][metric] for epoch in (-1, best_epoch(history, metric)))
         self.bar.set_postfix_str(f"epoch {len(history)}, {metric} {last:.3f}, best {best:.3f}")
 

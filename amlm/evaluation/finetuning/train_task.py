@@ -102,14 +102,7 @@ def train_task(
     torch.manual_seed(seed)  # for the weights of the head
     classifier = Classifier(encoder, model.config.hidden_size, task.labels).train()
     total_steps = len(batches) * recipe.epochs
-    module = FineTuning(
-        classifier,
-        labels=task.labels,
-        metric=task.metric,
-        lr=recipe.lr,
-        total_steps=total_steps,
-        seed=seed,
-    )
+    module = FineTuning(classifier, task, lr=recipe.lr, total_steps=total_steps, seed=seed)
     trainer = L.Trainer(
         accelerator=accelerator,
         devices=1,
