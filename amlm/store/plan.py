@@ -7,13 +7,13 @@ global batch, L tokens per block.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from amlm.config.schema import DataConfig
 from amlm.store.permutation import permute
 from amlm.util.errors import InputError
 
@@ -86,41 +86,33 @@ class BatchPlan:
         return phase.first_epoch + blocks / phase.blocks_per_epoch
 
 
-def make_plan(
-    tokens: int,
-    *,
-    sequence_length: Mapping[int, int],
-    tokens_per_step: int,
-    epochs: int,
-    max_steps: int | None,
-    seed: int,
-) -> BatchPlan:
+def make_plan(tokens: int, config: DataConfig, max_steps: int | None, seed: int) -> BatchPlan:
     """Lays out a run over a store.
 
     Args:
         tokens: N, tokens in the store.
-        sequence_length: block length by first epoch, e.g. ``{0: 64, 5: 256}``.
-        tokens_per_step: tokens per optimizer step, a multiple of every length.
-        epochs: passes over the text; ignored if ``max_steps`` is given.
-        max_steps: optimizer steps; the text is then repeated or cut short as needed.
+        config: the ``data`` section; ``tokens_per_step`` is a multiple of every length.
+        max_steps: optimizer steps instead of ``epochs``; the text is then repeated or cut short as
+            needed.
         seed: seed of the order.
 
     Raises:
         InputError: the store is smaller than one step.
     """
-    starts = sorted(epoch for epoch in sequence_length if max_steps or epoch < epochs)
+    lengths, epochs = config.sequence_length, config.epochs
+    starts = sorted(epoch for epoch in lengths if max_steps or epoch < epochs)
     phases: list[Phase] = []
     step = 0
     for i, first_epoch in enumerate(starts):
-        length = sequence_length[first_epoch]
-        per_epoch, per_step = tokens // length, tokens_per_step // length
+        length = lengths[first_epoch]
+        per_epoch, per_step = tokens // length, config.tokens_per_step // length
         last = i + 1 == len(starts)
         phase_epochs = (epochs if last else starts[i + 1]) - first_epoch
         steps = phase_epochs * per_epoch // per_step
         if per_epoch < per_step:
             raise InputError(
                 f"the text has {tokens:,} tokens, too few for one step of "
-                f"data.tokens_per_step={tokens_per_step:,}: use more text or smaller steps"
+                f"data.tokens_per_step={config.tokens_per_step:,}: use more text or smaller steps"
             )
         endless = last and max_steps is not None
         phases.append(

@@ -60,14 +60,7 @@ def make_parts(config: Config, store: TokenStore) -> Parts:
     Raises:
         InputError: the text is too short for a step, or beyond the budget of its track.
     """
-    plan = make_plan(
-        store.tokens("train"),
-        sequence_length=config.data.sequence_length,
-        tokens_per_step=config.data.tokens_per_step,
-        epochs=config.data.epochs,
-        max_steps=config.trainer.max_steps,
-        seed=config.seed,
-    )
+    plan = make_plan(store.tokens("train"), config.data, config.trainer.max_steps, config.seed)
     sources, epochs = store.meta["sources"]["train"], plan.epoch(plan.total_steps)
     check_budget(config.data.track, sources, epochs, config.data.languages)
     module = make_module(config, store, plan.total_steps)

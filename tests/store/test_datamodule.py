@@ -31,14 +31,8 @@ PER_STEP = 2_048
 
 @pytest.fixture(scope="module")
 def plan(small_store: TokenStore) -> BatchPlan:
-    return make_plan(
-        len(small_store.ids("train")),
-        sequence_length=LENGTHS,
-        tokens_per_step=PER_STEP,
-        epochs=2,
-        max_steps=None,
-        seed=1,
-    )
+    config = DataConfig(sequence_length=LENGTHS, tokens_per_step=PER_STEP, epochs=2)
+    return make_plan(len(small_store.ids("train")), config, max_steps=None, seed=1)
 
 
 @pytest.fixture
@@ -113,15 +107,10 @@ def test_every_block_of_an_epoch_is_seen_exactly_once(
     """Over all ranks, micro-batches and worker processes of real loaders, for one epoch."""
     length, per_step = 16, 1_024
     blocks = small_store.tokens("train") // length
-    plan = make_plan(
-        small_store.tokens("train"),
-        sequence_length={0: length},
-        tokens_per_step=per_step,
-        epochs=1,
-        max_steps=None,
-        seed=seed,
+    config = DataConfig(
+        sequence_length={0: length}, tokens_per_step=per_step, epochs=1, workers=workers
     )
-    config = DataConfig(sequence_length={0: length}, workers=workers)
+    plan = make_plan(small_store.tokens("train"), config, max_steps=None, seed=seed)
     seen: list[bytes] = []
     for rank in range(world_size):
         module = TextDataModule(

@@ -4,32 +4,27 @@ function of the step) on plans of random sizes, and against layouts calculated b
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
 
 import numpy as np
 import pytest
 
+from amlm.config.schema import DataConfig
 from amlm.store.plan import BatchPlan, make_plan
 from amlm.util.errors import InputError
 
 
 def plan_of(
     tokens: int,
-    lengths: Mapping[int, int] | int = 8,
+    lengths: dict[int, int] | int = 8,
     per_step: int = 32,
     *,
     epochs: int = 3,
     max_steps: int | None = None,
     seed: int = 0,
 ) -> BatchPlan:
-    return make_plan(
-        tokens,
-        sequence_length=lengths if isinstance(lengths, Mapping) else {0: lengths},
-        tokens_per_step=per_step,
-        epochs=epochs,
-        max_steps=max_steps,
-        seed=seed,
-    )
+    lengths = {0: lengths} if isinstance(lengths, int) else lengths
+    config = DataConfig(sequence_length=lengths, tokens_per_step=per_step, epochs=epochs)
+    return make_plan(tokens, config, max_steps, seed)
 
 
 def all_blocks(plan: BatchPlan) -> list[list[int]]:

@@ -42,15 +42,10 @@ def word_begins_N(small_store: TokenStore, corpus_dir: Path) -> NDArray[np.bool_
 
 @pytest.fixture(scope="module")
 def plan_for(small_store: TokenStore) -> MakePlan:
-    def make(lengths: dict[int, int], **options: int) -> BatchPlan:
-        return make_plan(
-            len(small_store.ids("train")),
-            sequence_length=lengths,
-            tokens_per_step=options.get("tokens_per_step", 1_024),
-            epochs=options.get("epochs", 3),
-            max_steps=options.get("max_steps"),
-            seed=4,
-        )
+    def make(lengths: dict[int, int], max_steps: int | None = None, **options: Any) -> BatchPlan:
+        usual = {"tokens_per_step": 1_024, "epochs": 3}
+        config = DataConfig(sequence_length=lengths, **{**usual, **options})
+        return make_plan(len(small_store.ids("train")), config, max_steps, seed=4)
 
     return make
 
@@ -124,18 +119,13 @@ def test_word_thresholds_are_crossed_at_the_first_step_that_reaches_them(
     """25 passes over 100,000 words of real text, against counts per block."""
     place = shared_data / "babylm" / "dev"
     sources = {"text": {"path": f"{place}/simple_wiki.dev", "dev": f"{place}/switchboard.dev"}}
-    config = DataConfig(sources=sources)
+    length, per_step = 64, 16_384
+    config = DataConfig(
+        sources=sources, sequence_length={0: length}, tokens_per_step=per_step, epochs=25
+    )
     store = open_store(config, TokenizerConfig(vocab_size=400), tmp_path)
     assert 90_000 < store.words("train") <= 100_000
-    length, per_step = 64, 16_384
-    plan = make_plan(
-        store.tokens("train"),
-        sequence_length={0: length},
-        tokens_per_step=per_step,
-        epochs=25,
-        max_steps=None,
-        seed=0,
-    )
+    plan = make_plan(store.tokens("train"), config, max_steps=None, seed=0)
     pieces = np.array([piece.startswith("▁") for piece in store.pieces])
     begins_N = pieces[store.ids("train")]
     blocks = len(begins_N) // length
