@@ -195,7 +195,7 @@ def evaluate(options: Options, lines: Lines) -> None:
     with tempfile.TemporaryDirectory() as folder:
         save_hugging_face(step.module.model, Path(folder))
         limit = step.config.model.max_positions
-        save_tokenizer(step.data.store.tokenizer, Path(folder), limit)
+        save_tokenizer(step.data.training.store.tokenizer, Path(folder), limit)
         scoring = Options(
             suite="evaluation",
             model=folder,

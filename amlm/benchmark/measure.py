@@ -99,7 +99,7 @@ def measure_components(options: Options, ours: OurStep) -> dict[str, Any]:
         f"{options.name}: components",
     )
     step = times["ours"]
-    surfaces = surfaces_of(ours.data.store.tokenizer)
+    surfaces = surfaces_of(ours.data.training.store.tokenizer)
     building = [time_task(lambda: build_substring_index(surfaces), device) for _ in range(3)]
     return {
         "optimizer_share": Spread.of(times["optimizer"] / step),

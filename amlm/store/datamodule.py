@@ -68,15 +68,25 @@ def _row_counts(ids_RL: NDArray[np.int64], not_maskable: list[int]) -> tuple[int
 
 @dataclass
 class StepDataset(Dataset[StepBatch]):
-    """Maps the index of a micro-batch, counted over the whole run, to its batch."""
+    """Maps the index of a micro-batch, counted over the whole run, to its batch.
+
+    Attributes:
+        store: tokenised text.
+        plan: which blocks make up each step.
+        not_maskable: ids that are never masked, needed to bound the number of labels.
+        accumulate: micro-batches per optimizer step (gradient accumulation).
+        rank, world_size: which rank's rows, of how many ranks.
+        overfit: serve the batch of the first step at every step.
+        words: serve where words begin, too.
+    """
 
     store: TokenStore
     plan: BatchPlan
     not_maskable: list[int]
-    accumulate: int
-    rank: int
-    world_size: int
-    overfit: bool
+    accumulate: int = 1
+    rank: int = 0
+    world_size: int = 1
+    overfit: bool = False
     words: bool = False
 
     def __getitem__(self, index: int) -> StepBatch:
@@ -177,46 +187,31 @@ def _identity(batch: Any) -> Any:
 
 
 class TextDataModule(L.LightningDataModule):
-    """Serves the batches of a plan from a store.
+    """Serves the batches of a run, and held-out text of the same store.
 
     Args:
-        store: tokenised text.
-        plan: which blocks make up each step.
+        training: the batches of the run; the trainer gives their rank and number of ranks.
         config: the ``data`` section.
-        not_maskable: ids that training never masks, needed to bound the number of labels.
-        validation_not_maskable: the same for validation.
+        validation_not_maskable: ids that validation never masks.
         batch_tokens: tokens per validation batch.
         validation_as_training: validate on blocks of the length that training has at that step; the
             default is the shortest length of the run.
-        accumulate: micro-batches per optimizer step (gradient accumulation).
-        overfit: serve the batch of the first step at every step.
-        words: serve where words begin, too.
     """
 
     def __init__(
         self,
-        store: TokenStore,
-        plan: BatchPlan,
+        training: StepDataset,
         config: DataConfig,
         *,
-        not_maskable: list[int],
         validation_not_maskable: list[int],
         batch_tokens: int,
         validation_as_training: bool = False,
-        accumulate: int = 1,
-        overfit: bool = False,
-        words: bool = False,
     ) -> None:
         super().__init__()
-        self.store = store
-        self.plan = plan
-        self.not_maskable = not_maskable
-        self.accumulate = accumulate
-        self.overfit = overfit
-        self.words = words
+        self.training = training
         self.workers = config.workers
         self.validation = ValidationDataset(
-            store,
+            training.store,
             length=min(config.sequence_length.values()),
             tokens=config.validation_tokens,
             batch_tokens=batch_tokens,
@@ -225,39 +220,31 @@ class TextDataModule(L.LightningDataModule):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        return asdict(self.store.content)
+        return asdict(self.training.store.content)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Raises InputError if the checkpoint is of a run on other text or another tokenizer."""
-        if state_dict["digest"] != self.store.content.digest:
-            changes = key_changes(state_dict["key"], self.store.content.key)
+        store = self.training.store
+        if state_dict["digest"] != store.content.digest:
+            changes = key_changes(state_dict["key"], store.content.key)
             raise InputError(
                 f"the checkpoint was saved by a run on the store {state_dict['store']}, and this "
-                f"run uses {self.store.folder.name} ({changes or 'built by other software'}): "
+                f"run uses {store.folder.name} ({changes or 'built by other software'}): "
                 "resume each run in its own folder, with its own checkpoints"
             )
 
     def _training_length(self) -> int:
         step = self.trainer.global_step if self.trainer else 0
-        return self.plan.phase(min(step, self.plan.total_steps - 1)).length
+        plan = self.training.plan
+        return plan.phase(min(step, plan.total_steps - 1)).length
 
     def train_dataloader(self) -> DataLoader[Any]:
-        trainer = self.trainer
+        trainer, training = self.trainer, self.training
         assert trainer is not None
-        dataset = StepDataset(
-            self.store,
-            self.plan,
-            not_maskable=self.not_maskable,
-            accumulate=self.accumulate,
-            rank=trainer.global_rank,
-            world_size=trainer.world_size,
-            overfit=self.overfit,
-            words=self.words,
-        )
-        remaining = _RemainingMicroBatches(
-            trainer.global_step * self.accumulate, self.plan.total_steps * self.accumulate
-        )
-        served = _ErrorsAsValues(dataset) if self.workers else dataset
+        training.rank, training.world_size = trainer.global_rank, trainer.world_size
+        steps = (trainer.global_step, training.plan.total_steps)
+        remaining = _RemainingMicroBatches(*(step * training.accumulate for step in steps))
+        served = _ErrorsAsValues(training) if self.workers else training
         return self._loader(
             served,
             sampler=remaining,

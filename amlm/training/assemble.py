@@ -15,7 +15,7 @@ from amlm.config.run_schema import TrainerConfig
 from amlm.config.schema import Config
 from amlm.masking.units.token import Token
 from amlm.store.budget import check_budget
-from amlm.store.datamodule import TextDataModule
+from amlm.store.datamodule import StepDataset, TextDataModule
 from amlm.store.plan import BatchPlan, make_plan
 from amlm.store.token_store import TokenStore
 from amlm.store.words_seen import WordCounter
@@ -65,17 +65,20 @@ def make_parts(config: Config, store: TokenStore) -> Parts:
     check_budget(config.data.track, sources, epochs, config.data.languages)
     module = make_module(config, store, plan.total_steps)
     authors = config.validation.protocol == "authors"
-    data = TextDataModule(
+    training = StepDataset(
         store,
         plan,
-        config.data,
         not_maskable=(~module.masking.maskable_V).nonzero().flatten().tolist(),
-        validation_not_maskable=store.special.not_maskable(authors),
-        validation_as_training=authors,
-        batch_tokens=config.validation.batch_tokens,
         accumulate=config.trainer.accumulate,
         overfit=config.trainer.overfit,
         words=not isinstance(module.masking.unit, Token),
+    )
+    data = TextDataModule(
+        training,
+        config.data,
+        validation_not_maskable=store.special.not_maskable(authors),
+        validation_as_training=authors,
+        batch_tokens=config.validation.batch_tokens,
     )
     return Parts(store, plan, module, data)
 
@@ -96,7 +99,7 @@ def make_callbacks(
     """
     store, plan, folder, trainer = parts.store, parts.plan, run_log.folder, config.trainer
     words = WordCounter(store, plan, trainer.overfit)
-    longest, masking = config.model.max_positions, config.masking
+    longest, masking, training = config.model.max_positions, config.masking, parts.data.training
     exports = WordCheckpoints(
         folder, run_log, store.tokenizer, plan, words, config.checkpoints.words_by, longest
     )
@@ -108,8 +111,8 @@ def make_callbacks(
         MaskDrift(
             run_log,
             store,
-            words=sample_of(store, plan, parts.data.not_maskable) if parts.data.words else None,
-            exclude=parts.data.not_maskable,
+            words=sample_of(store, plan, training.not_maskable) if training.words else None,
+            exclude=training.not_maskable,
         ),
         Metrics(run_log, plan, words, trainer.log_every),
         Watch(run_log),

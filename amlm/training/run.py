@@ -89,7 +89,7 @@ def _announce(parts: Parts, names: dict[str, str], config: Config) -> None:
         f"{first}{f' to {last}' if last != first else ''}, updated every {update_every} steps"
     )
     warning = boundary_warning(store.words("train"), store.tokens("train"))
-    if parts.data.words and warning is not None:
+    if parts.data.training.words and warning is not None:
         say(f"warning  {warning}")
     say(
         f"run      {name}{also}: {plan.total_steps:,} steps of {plan.tokens_per_step:,} tokens, "

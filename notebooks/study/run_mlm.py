@@ -39,7 +39,6 @@ from amlm.report.runs import (
     load_runs,
     write_runs,
 )
-from amlm.store.datamodule import StepDataset
 from amlm.store.token_store import open_store
 from amlm.store.words_seen import WordCounter
 from amlm.tokenizers.bpe import hugging_face_tokenizer
@@ -66,7 +65,7 @@ def train(model: DebertaV2ForMaskedLM, parts: Parts, lr: float, max_length: int)
     """Trains on the batches of a run; returns its realised mask ratio."""
     tokenizer = hugging_face_tokenizer(parts.store.tokenizer, max_length)
     collate = DataCollatorForLanguageModeling(tokenizer, mlm_probability=RATIO)
-    steps = StepDataset(parts.store, parts.plan, parts.data.not_maskable, 1, 0, 1, overfit=False)
+    steps = parts.data.training
     optimizer = torch.optim.AdamW(
         model.parameters(),
         lr=lr,

@@ -38,15 +38,14 @@ def plan(small_store: TokenStore) -> BatchPlan:
 @pytest.fixture
 def make_dataset(small_store: TokenStore, plan: BatchPlan) -> Callable[..., StepDataset]:
     def make(**options: Any) -> StepDataset:
-        usual = {"not_maskable": [0, 1, 2, 4], "accumulate": 1, "rank": 0, "world_size": 1}
-        return StepDataset(small_store, plan, **{**usual, "overfit": False, **options})
+        return StepDataset(small_store, plan, **{"not_maskable": [0, 1, 2, 4], **options})
 
     return make
 
 
 @pytest.fixture
 def make_module(
-    small_store: TokenStore, plan: BatchPlan, corpus_dir: Path, data_config: MakeConfig
+    make_dataset: Callable[..., StepDataset], corpus_dir: Path, data_config: MakeConfig
 ) -> Callable[..., TextDataModule]:
     """A data module attached to a trainer at a given step."""
 
@@ -54,9 +53,9 @@ def make_module(
         global_step: int = 0, rank: int = 0, world_size: int = 1, **options: Any
     ) -> TextDataModule:
         config = data_config(corpus_dir, sequence_length=LENGTHS, validation_tokens=1_000)
-        usual: dict[str, Any] = {"not_maskable": [0, 1, 2, 4], "batch_tokens": 128}
-        usual["validation_not_maskable"] = [0, 1]
-        module = TextDataModule(small_store, plan, config, **(usual | options))
+        module = TextDataModule(
+            make_dataset(**options), config, validation_not_maskable=[0, 1], batch_tokens=128
+        )
         trainer = SimpleNamespace(
             global_step=global_step, global_rank=rank, world_size=world_size, accelerator=None
         )
@@ -114,9 +113,11 @@ def test_every_block_of_an_epoch_is_seen_exactly_once(
     seen: list[bytes] = []
     for rank in range(world_size):
         module = TextDataModule(
-            small_store, plan, config, not_maskable=[], validation_not_maskable=[],
-            batch_tokens=128, accumulate=accumulate,
-        )  # fmt: skip
+            StepDataset(small_store, plan, not_maskable=[], accumulate=accumulate),
+            config,
+            validation_not_maskable=[],
+            batch_tokens=128,
+        )
         module.trainer = SimpleNamespace(  # type: ignore[assignment]
             global_step=0, global_rank=rank, world_size=world_size, accelerator=None
         )
