@@ -96,12 +96,7 @@ def _check_layout(*tensors: Tensor | None) -> None:
     assert all(x is None or x.is_contiguous() for x in tensors), "a compiler changed a layout"
 
 
-@torch.library.custom_op(
-    "amlm::attention",
-    mutates_args=(),
-    schema="(Tensor q, Tensor k, Tensor v, Tensor? c2p, Tensor? p2c, Tensor? padding, Tensor? seed,"
-    " float scale, float p) -> (Tensor, Tensor)",
-)
+@torch.library.custom_op("amlm::attention", mutates_args=())
 def _forward(
     q: Tensor,
     k: Tensor,
@@ -114,7 +109,7 @@ def _forward(
     p: float,
 ) -> tuple[Tensor, Tensor]:
     _check_layout(q, k, v, c2p, p2c, padding)
-    out, log_sums = _empty(q, k, v, c2p, p2c, padding, seed, scale, p)
+    out, log_sums = _empty(q)
     grid, shared = _launch(q, c2p, p2c, padding, scale, p)
     kernels.forward[grid](q, k, v, c2p, p2c, padding, seed, out, log_sums, **shared)
     return out, log_sums
@@ -126,13 +121,7 @@ def _empty(q: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
     return torch.empty_like(q), q.new_empty((heads, batch, length), dtype=torch.float32)
 
 
-@torch.library.custom_op(
-    "amlm::attention_backward",
-    mutates_args=(),
-    schema="(Tensor grad, Tensor q, Tensor k, Tensor v, Tensor? c2p, Tensor? p2c, Tensor? padding,"
-    " Tensor? seed, Tensor out, Tensor log_sums, float scale, float p)"
-    " -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
-)
+@torch.library.custom_op("amlm::attention_backward", mutates_args=())
 def _backward(
     grad: Tensor,
     q: Tensor,
