@@ -17,29 +17,23 @@ def warmup_steps(total_steps: int, fraction: float) -> int:
     Args:
         total_steps: optimizer steps of the run, at least 1.
         fraction: fraction of the steps, in [0, 1]; the paper (Edman & Fraser 2025) uses 0.01.
-
-    Raises:
-        ValueError: an argument is out of range.
     """
-    if total_steps < 1:
-        raise ValueError(f"warmup_steps: total_steps must be at least 1, got {total_steps}")
-    if not 0.0 <= fraction <= 1.0:
-        raise ValueError(f"warmup_steps: fraction must be in [0, 1], got {fraction}")
     # Exact arithmetic on the decimal as written: in floating point, 100 * 0.07 is slightly more
     # than 7, which would round up to 8.
     return math.ceil(total_steps * Fraction(str(fraction)))
 
 
-def cosine_from_zero(step: int, total_steps: int, share: float) -> float:
-    """The multiplier of the authors' script: rate 0 at step 0, warm-up of ``floor(share · steps)``.
+def cosine_from_zero(step: int, total_steps: int, share: float, final_ratio: float = 0.0) -> float:
+    """The multiplier of the authors' script and of the official fine-tuning: rate 0 at step 0,
+    warm-up of ``floor(share · steps)``.
 
-    Warm-up step `s` (counted from 0) gives `s / warmup`; the cosine falls to 0 at the last step's
-    end, as in `cosine_with_warmup`. This is `transformers.get_cosine_schedule_with_warmup`.
+    Warm-up step `s` (counted from 0) gives `s / warmup`; the cosine is that of
+    `cosine_with_warmup`. With 0 at the end: `transformers.get_cosine_schedule_with_warmup`.
     """
     warmup = math.floor(total_steps * Fraction(str(share)))
     if step < warmup:
         return step / warmup
-    return cosine_with_warmup(min(step, total_steps), total_steps, warmup)
+    return cosine_with_warmup(step, total_steps, warmup, final_ratio)
 
 
 def cosine_with_warmup(
@@ -60,25 +54,7 @@ def cosine_with_warmup(
 
     Returns:
         A multiplier in [0, 1].
-
-    Raises:
-        ValueError: an argument is out of range, or the warm-up is longer than the training.
     """
-    where = "cosine_with_warmup"
-    if step < 0:
-        raise ValueError(f"{where}: step must not be negative, got {step}")
-    if total_steps < 1:
-        raise ValueError(f"{where}: total_steps must be at least 1, got {total_steps}")
-    if warmup_steps < 0:
-        raise ValueError(f"{where}: warmup_steps must not be negative, got {warmup_steps}")
-    if warmup_steps > total_steps:
-        raise ValueError(
-            f"{where}: the warm-up ({warmup_steps} steps) is longer than the training "
-            f"({total_steps} steps): shorten the warm-up or train longer"
-        )
-    if not 0.0 <= final_ratio <= 1.0:
-        raise ValueError(f"{where}: final_ratio must be in [0, 1], got {final_ratio}")
-
     if step >= total_steps:
         return final_ratio
     if step < warmup_steps:

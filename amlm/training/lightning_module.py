@@ -201,7 +201,7 @@ class AdaptiveMaskedLM(L.LightningModule):
         total, share = self.total_steps, self.optimizer_config.warmup
         if self.optimizer_config.warmup_from == "zero":
             return cosine_from_zero(step, total, share)
-        return cosine_with_warmup(min(step, total), total, warmup_steps(total, share))
+        return cosine_with_warmup(step, total, warmup_steps(total, share))
 
     def configure_optimizers(self) -> Any:
         optimizer = make_optimizer(self.optimizer_config, self.model.parameters())

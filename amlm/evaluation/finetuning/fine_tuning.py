@@ -20,20 +20,12 @@ from amlm.evaluation.finetuning.batches import Batch
 from amlm.evaluation.finetuning.classifier import Classifier
 from amlm.evaluation.finetuning.glue_metrics import score
 from amlm.evaluation.finetuning.glue_tasks import Task
-from amlm.optim.learning_rate import cosine_with_warmup
+from amlm.optim.learning_rate import cosine_from_zero
 from amlm.util.progress_bar import progress_bar
 from amlm.util.seeds import derived_seed
 
 WARMUP = 0.06  # fraction of all steps
 FINAL_RATIO = 0.1  # of the learning rate
-
-
-def rate_factor(step: int, total_steps: int) -> float:
-    """Learning-rate multiplier at a step counted from 0: linear warm-up, then cosine decay."""
-    warmup = int(WARMUP * total_steps)
-    if step < warmup:
-        return step / warmup
-    return cosine_with_warmup(step, total_steps, warmup, FINAL_RATIO)
 
 
 def best_epoch(history: Sequence[dict[str, float]], metric: str) -> int:
@@ -82,7 +74,9 @@ class FineTuning(L.LightningModule):
     def configure_optimizers(self) -> Any:
         # torch's betas, epsilon and weight decay are the recipe's.
         optimizer = AdamW(self.classifier.parameters(), lr=self.lr, fused=True)
-        scheduler = LambdaLR(optimizer, lambda step: rate_factor(step, self.total_steps))
+        scheduler = LambdaLR(
+            optimizer, lambda step: cosine_from_zero(step, self.total_steps, WARMUP, FINAL_RATIO)
+        )
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},

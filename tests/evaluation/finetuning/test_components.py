@@ -34,7 +34,7 @@ from amlm.evaluation.finetuning.classifier import (
     make_encoder,
     make_head,
 )
-from amlm.evaluation.finetuning.fine_tuning import best_epoch, rate_factor
+from amlm.evaluation.finetuning.fine_tuning import FineTuning, best_epoch
 from amlm.evaluation.finetuning.glue_metrics import interval, score
 from amlm.evaluation.finetuning.glue_tasks import TASKS, Pair, find_files, read_pairs
 from amlm.evaluation.fingerprint import fingerprint
@@ -234,13 +234,23 @@ def test_models_that_our_encoder_does_not_support_run_in_transformers() -> None:
             assert torch.equal(encoder(ids_BL, mask), expected)
 
 
-def test_rate_factor_by_hand() -> None:
-    rate = {step: rate_factor(step, 100) for step in (0, 3, 5, 6, 53, 100, 105)}
-    assert rate == pytest.approx(
-        {0: 0, 3: 3 / 6, 5: 5 / 6, 6: 1, 53: 0.55, 100: 0.1, 105: 0.1}  # 53 is half-way down
-    )
-    assert [rate_factor(step, 33) for step in (0, 1)] == [0, 1]  # 1.98 warm-up steps round to 1
-    assert rate_factor(0, 16) == 1  # 0.96 warm-up steps round to 0
+def test_learning_rates_by_hand() -> None:
+    def factors(total_steps: int) -> list[float]:
+        module = FineTuning(
+            Classifier(torch.nn.Identity(), 4, 2),
+            TASKS["rte"],
+            lr=1,
+            total_steps=total_steps,
+            seed=0,
+        )
+        (factor,) = module.configure_optimizers()["lr_scheduler"]["scheduler"].lr_lambdas
+        return [factor(step) for step in range(total_steps + 6)]
+
+    steps = {0: 0, 3: 3 / 6, 5: 5 / 6, 6: 1, 53: 0.55, 100: 0.1, 105: 0.1}  # 53 is half-way down
+    rates = factors(100)
+    assert {step: rates[step] for step in steps} == pytest.approx(steps)
+    assert factors(33)[:2] == [0, 1]  # 1.98 warm-up steps round to 1
+    assert factors(16)[0] == 1  # 0.96 warm-up steps round to 0
 
 
 def test_metrics_by_hand() -> None:
