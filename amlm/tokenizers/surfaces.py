@@ -6,33 +6,23 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from tokenizers import Tokenizer, decoders
+
 from amlm.tokenizers.bpe import BOUNDARY
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
 BYTE_TOKEN = re.compile(r"<0x[0-9A-F]{2}>")
+BYTE_LEVEL = decoders.ByteLevel()
 
 
-def _byte_of() -> dict[str, int]:
-    # Byte-level vocabularies write a byte as the character of that number if it is visible, and all
-    # others as the characters from 256 on, in order.
-    visible = [
-        *range(ord("!"), ord("~") + 1),
-        *range(ord("¡"), ord("¬") + 1),
-        *range(ord("®"), 256),
-    ]
-    hidden = [byte for byte in range(256) if byte not in visible]
-    return {chr(byte): byte for byte in visible} | {chr(256 + i): b for i, b in enumerate(hidden)}
-
-
-def _decoded(piece: str, byte_of: dict[str, int]) -> str | None:
-    if not all(character in byte_of for character in piece):
-        return piece  # an added token
-    try:
-        text = bytes(byte_of[character] for character in piece).decode()
-    except UnicodeDecodeError:  # part of a character
+def _decoded(piece: str) -> str | None:
+    text = BYTE_LEVEL.decode([piece])
+    if text == piece:  # visible ASCII, or an added token
+        return piece
+    # Part of a character is decoded as U+FFFD, whose own bytes are written ï¿½.
+    if text.count("\ufffd") > piece.count("ï¿½"):
         return None
     return text.replace(" ", BOUNDARY)
 
@@ -62,13 +52,13 @@ def surfaces_of(tokenizer: Tokenizer | PreTrainedTokenizerFast) -> list[str | No
     settings = json.loads(backend.to_str())
     model = settings["model"]
     within = model["continuing_subword_prefix"] if model["type"] == "WordPiece" else None
-    byte_of = _byte_of() if _is_byte_level(settings) else None
+    byte_level = _is_byte_level(settings)
     surfaces: list[str | None] = [None] * (max(ids.values()) + 1)
     for piece, v in ids.items():
         if v in special or BYTE_TOKEN.fullmatch(piece):
             continue
-        if byte_of is not None:
-            surfaces[v] = _decoded(piece, byte_of)
+        if byte_level:
+            surfaces[v] = _decoded(piece)
         elif within is not None:
             begins = not piece.startswith(within)
             surfaces[v] = BOUNDARY + piece if begins else piece.removeprefix(within)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+from pathlib import Path
+
 import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from amlm.tokenizers.surfaces import special_types, surfaces_of
 
@@ -52,6 +56,40 @@ def test_surfaces_of_a_byte_level_vocabulary_are_its_text() -> None:
     tokenizer.add_tokens(["日本"])  # as it is: its characters spell no bytes
     assert surfaces_of(tokenizer) == [None, *texts.values(), None, None, None, "日本"]
     assert special_types(tokenizer) == {0}
+
+
+def check_byte_level(tokenizer: Tokenizer) -> None:
+    byte_of = {character: byte for byte, character in bytes_to_unicode().items()}
+    surfaces = surfaces_of(tokenizer)
+    for piece, v in tokenizer.get_vocab().items():
+        try:
+            expected = bytes(byte_of[c] for c in piece).decode().replace(" ", "▁")
+        except UnicodeDecodeError:
+            assert surfaces[v] is None
+        else:
+            assert surfaces[v] == expected
+
+
+def test_byte_level_pieces_of_all_kinds_are_their_bytes_as_text() -> None:
+    data = "naïve 日本 🙂 \ufffd ï¿½ \x00".encode()
+    cuts = {data[i:j] for i in range(len(data)) for j in range(i + 1, len(data) + 1)}
+    cuts |= {bytes([byte]) for byte in range(256)}
+    cuts |= {bytes(each) for each in product(b" \xef\xbf\xbd\xf0\x9f", repeat=4)}
+    pieces = ["".join(bytes_to_unicode()[byte] for byte in cut) for cut in cuts]
+    tokenizer = Tokenizer(models.BPE({piece: v for v, piece in enumerate(pieces)}, []))
+    tokenizer.decoder = decoders.ByteLevel()
+    check_byte_level(tokenizer)
+    assert {"�", "�▁ï¿½", "▁🙂", None} <= {*surfaces_of(tokenizer)}
+
+
+def test_byte_level_surfaces_of_real_text_are_their_bytes_as_text(shared_data: Path) -> None:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=3_000, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train([str(shared_data / "babylm" / "dev" / "simple_wiki.dev")], trainer)
+    check_byte_level(tokenizer)
+    assert len(surfaces_of(tokenizer)) == 3_000
 
 
 def test_byte_level_surfaces_join_to_the_text() -> None:
