@@ -55,14 +55,16 @@ class Draw:
 
 
 class Signal(Protocol):
+    """A signal without statistics derives from this class, and inherits the first two methods."""
+
     def counters(self) -> Mapping[str, torch.dtype]:
         """Names and dtypes of the statistics. Each is a ``[V]`` sum that starts at zero, so that
         the sums of several ranks can be added; priors belong in `score`."""
-        ...
+        return {}
 
     def observe(self, statistics: Mapping[str, Tensor], predictions: Predictions) -> None:
         """Adds a batch to the statistics, in place and without host-device synchronisation."""
-        ...
+        return
 
     def score(self, statistics: Mapping[str, Tensor]) -> Tensor:
         """Float64 ``score_V`` from the sums of a window; 1 is mastered. A measure of mastery lies

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from amlm.config.options import option
-from amlm.masking.signals import Context, Predictions
+from amlm.masking.signals import Context, PreparedSignal
 
 
 @dataclass
-class Frequency:
+class Frequency(PreparedSignal):
     """Weight ``rarity ** power``, with the power rising linearly from 0 over the run.
 
     Rarity is the rank by count in the training text, the most frequent type first, min-max
@@ -24,12 +24,6 @@ class Frequency:
     """
 
     power: float = option(0.02, "power of the rarity at the end of the run", ge=0)
-
-    def counters(self) -> Mapping[str, torch.dtype]:
-        return {}
-
-    def observe(self, statistics: Mapping[str, Tensor], predictions: Predictions) -> None:
-        pass
 
     def prepare(self, context: Context) -> None:
         self.context = context

@@ -9,25 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from amlm.config.options import option
-from amlm.masking.signals import Context, Predictions, score_of_weights
+from amlm.masking.signals import Context, PreparedSignal, score_of_weights
 
 
 @dataclass
-class InverseFrequency:
+class InverseFrequency(PreparedSignal):
     """Weight ``count ** -alpha``, from the first step on."""
 
     alpha: float = option(0.5, "power of the inverse count", ge=0)
     least: int = option(10, "count that rarer types are treated as having", ge=1)
-
-    def counters(self) -> Mapping[str, torch.dtype]:
-        return {}
-
-    def observe(self, statistics: Mapping[str, Tensor], predictions: Predictions) -> None:
-        pass
 
     def prepare(self, context: Context) -> None:
         self.weight_V = context.counts_V.clamp(min=self.least).double() ** -self.alpha

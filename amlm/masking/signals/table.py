@@ -19,7 +19,7 @@ from safetensors.numpy import load_file
 from torch import Tensor
 
 from amlm.config.options import option
-from amlm.masking.signals import Context, Predictions, score_of_weights
+from amlm.masking.signals import Context, PreparedSignal, score_of_weights
 from amlm.tokenizers.bpe import load_tokenizer
 from amlm.tokenizers.surfaces import surfaces_of
 from amlm.util.errors import InputError
@@ -28,7 +28,7 @@ TABLES, MODEL = "tables.f32", "hf"  # of a run folder
 
 
 @dataclass
-class Table:
+class Table(PreparedSignal):
     """The same weights from the first step on, matched with our types by surface form.
 
     ``path`` is the folder of a finished run (its last table), a TSV file with a surface form and a
@@ -57,12 +57,6 @@ class Table:
                 f"masking.signal.path={self.path} does not exist: give a run folder or a file"
             )
         return path
-
-    def counters(self) -> Mapping[str, torch.dtype]:
-        return {}
-
-    def observe(self, statistics: Mapping[str, Tensor], predictions: Predictions) -> None:
-        pass
 
     def prepare(self, context: Context) -> None:
         weight_V = read_weights(self.found(), context.surfaces)
