@@ -6,9 +6,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +16,16 @@ from huggingface_hub import HfApi
 from amlm.evaluation.places import checkpoints
 from amlm.publish.push import check_push, push
 from amlm.util.errors import InputError
+from tests import local_server
 
 REPOSITORY = "someone/tiny"
 
 
-class Stub(ThreadingHTTPServer):
+class Stub(local_server.Server):
     """A Hub in memory: branches by name, each a dictionary of files, and the list of commits."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.branches: dict[str, dict[str, bytes]] = {}
         self.private: bool | None = None
         self.commits: list[str] = []
@@ -34,26 +33,18 @@ class Stub(ThreadingHTTPServer):
 
     @property
     def api(self) -> HfApi:
-        return HfApi(endpoint=f"http://127.0.0.1:{self.server_port}", token="a-token")
+        return HfApi(endpoint=self.address, token="a-token")
 
 
 def git_blob(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0%b" % (len(content), content)).hexdigest()
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(local_server.Handler):
     server: Stub
 
-    def log_message(self, *_: Any) -> None:
-        pass
-
     def answer(self, content: Any, status: int = 200) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.send(status, {"Content-Type": "application/json"}, json.dumps(content).encode())
 
     def do_GET(self) -> None:
         if self.path == f"/api/models/{REPOSITORY}/refs":
@@ -70,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         assert self.headers["Authorization"] == "Bearer a-token"
         path, branches = self.path.split("?")[0], self.server.branches
         last = path.rsplit("/", 1)[-1]
@@ -109,13 +100,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hub() -> Iterator[Stub]:
-    stub = Stub()
-    thread = threading.Thread(target=stub.serve_forever, daemon=True)
-    thread.start()
-    yield stub
-    stub.shutdown()
-    stub.server_close()
-    thread.join()
+    with local_server.serving(Stub()) as stub:
+        yield stub
 
 
 @pytest.fixture

@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from amlm.report.__main__ import COMMAND, ReportOptions, report
 from amlm.report.report_data import KIND
 from amlm.train import train
 from amlm.util.errors import InputError
+from tests import local_server
 from tests.training.offline_wandb import wandb_charts, wandb_records
 
 wandb = pytest.importorskip("wandb")
@@ -110,61 +109,43 @@ def test_runs_are_grouped_by_sweep_and_by_what_they_are(logged: Logged) -> None:
     assert columns and set(columns) <= logged.keys
 
 
-Answer = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-@dataclass
-class Server:
-    """Stands in for W&B's: answers GraphQL with ``answer`` and keeps what was asked."""
-
-    asked: list[dict[str, Any]]
-    answer: Answer
-    address: str = ""
-
-
 def save(question: dict[str, Any]) -> dict[str, Any]:
     view = {"id": "1", "name": question["variables"]["name"]}
     return {"data": {"upsertView": {"view": view, "inserted": True}}}
 
 
+class Server(local_server.Server):
+    """Stands in for W&B's: answers GraphQL with ``answer`` and keeps what was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(Handler)
+        self.asked: list[dict[str, Any]] = []
+        self.answer: Callable[[dict[str, Any]], dict[str, Any]] = save
+
+
+class Handler(local_server.Handler):
+    server: Server
+
+    def do_POST(self) -> None:
+        body, answer = self.body(), dict[str, Any]()
+        if self.path == "/graphql":
+            question = json.loads(body)
+            user = {"id": "1", "username": "me", "entity": "me", "flags": "{}", "email": ""}
+            answer = {"data": {"viewer": {**user, "teams": {"edges": []}}}}
+            if "upsertView" in question["query"]:
+                self.server.asked.append(question["variables"])
+                answer = self.server.answer(question)
+        self.send(200, {"Content-Type": "application/json"}, json.dumps(answer).encode())
+
+
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    stub = Server([], save)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if self.path == "/graphql":
-                question = json.loads(body)
-                user = {"id": "1", "username": "me", "entity": "me", "flags": "{}", "email": ""}
-                answer: dict[str, Any] = {"data": {"viewer": {**user, "teams": {"edges": []}}}}
-                if "upsertView" in question["query"]:
-                    stub.asked.append(question["variables"])
-                    answer = stub.answer(question)
-                self._reply(json.dumps(answer).encode())
-            else:
-                self._reply(b"{}")
-
-        def _reply(self, text: bytes) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
-    stub.address = f"http://127.0.0.1:{http.server_port}"
-    monkeypatch.setenv("WANDB_BASE_URL", stub.address)
-    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
-    wandb.teardown()  # its settings are read once
-    yield stub
-    wandb.teardown()
-    http.shutdown()
-    http.server_close()
+    with local_server.serving(Server()) as stub:
+        monkeypatch.setenv("WANDB_BASE_URL", stub.address)
+        monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+        wandb.teardown()  # its settings are read once
+        yield stub
+        wandb.teardown()
 
 
 def test_the_command_saves_the_view(server: Server, capfd: pytest.CaptureFixture[str]) -> None:

@@ -9,10 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -20,13 +18,14 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from amlm.text.downloads.download import Download, download
+from tests.local_server import Handler, Server, serving
 from tests.text.downloads.osf_server import BLIMP, Osf, zipped
 
 COMMIT = "c" * 40
 LARGE = "data/a.train.txt"
 
 
-class Hub(ThreadingHTTPServer):
+class Hub(Server):
     """The stand-in.
 
     Attributes:
@@ -41,10 +40,8 @@ class Hub(ThreadingHTTPServer):
         got: paths of files asked for.
     """
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answer)
+        super().__init__(Answer)
         self.files = {"README.md": b"# Text\n", LARGE: b"a line\n" * 500}
         self.repositories = {"owner/name": self.files}
         self.gated: set[str] = set()
@@ -53,10 +50,6 @@ class Hub(ThreadingHTTPServer):
         self.wait: dict[str, str] = {}
         self.asked: list[str] = []
         self.got: list[str] = []
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
 
     def entry(self, repository: str, path: str) -> dict[str, Any]:
         content = self.repositories[repository][path]
@@ -68,11 +61,8 @@ class Hub(ThreadingHTTPServer):
         return entry
 
 
-class Answer(BaseHTTPRequestHandler):
+class Answer(Handler):
     server: Hub
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
 
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
@@ -80,50 +70,39 @@ class Answer(BaseHTTPRequestHandler):
         owner, name, *rest = path.removeprefix("/api").removeprefix("/datasets/").split("/")
         repository, asked = f"{owner}/{name}", "/".join(rest)
         if repository not in self.server.repositories:
-            self.answer(404, {"X-Error-Code": "RepoNotFound"}, b"{}")
+            self.send(404, {"X-Error-Code": "RepoNotFound"}, b"{}")
         elif api and self.server.error:
             status, code = self.server.error
-            self.answer(status, {"X-Error-Code": code, **self.server.wait}, b"{}")
+            self.send(status, {"X-Error-Code": code, **self.server.wait}, b"{}")
         elif api and asked in ("", "revision/v2"):
             self.server.asked.append(path)
-            self.answer(200, {}, json.dumps({"id": repository, "sha": COMMIT}).encode())
+            self.send(200, {}, json.dumps({"id": repository, "sha": COMMIT}).encode())
         elif api and asked == f"tree/{COMMIT}":
             files = self.server.repositories[repository]
             entries = [self.server.entry(repository, each) for each in files]
-            self.answer(200, {}, json.dumps(entries).encode())
+            self.send(200, {}, json.dumps(entries).encode())
         else:
             self.answer_file(repository, asked.removeprefix(f"resolve/{COMMIT}/"))
 
     def answer_file(self, repository: str, name: str) -> None:
         if repository in self.server.gated and name != "README.md":
-            self.answer(403, {"X-Error-Code": "GatedRepo"}, b"{}")
+            self.send(403, {"X-Error-Code": "GatedRepo"}, b"{}")
             return
         entry = self.server.entry(repository, name)
         etag = entry.get("lfs", entry)["oid"]
         if self.command == "GET":
             self.server.got.append(name)
         content = self.server.sent.get(name, self.server.repositories[repository][name])
-        self.answer(200, {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT}, content)
+        self.send(200, {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT}, content)
 
     do_HEAD = do_GET
-
-    def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
 
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    made = Hub()
-    threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
+    with serving(Hub()) as made:
+        yield made
 
 
 @pytest.fixture
@@ -149,10 +128,8 @@ def server(monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> Iterator[Osf]
         "evaluation_data/full_eval/blimp_filtered/a.jsonl": b"not asked for",
     }
     made.guids = {"y7djq": "text/train_10M.zip", "uyd7v": "text/dev.zip"}
-    threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
+    with serving(made):
+        yield made
 
 
 @pytest.fixture

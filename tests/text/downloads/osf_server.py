@@ -11,10 +11,11 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
+
+from tests.local_server import Handler, Server
 
 PAGE = 3
 
@@ -33,7 +34,7 @@ def zipped(members: dict[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
-class Osf(ThreadingHTTPServer):
+class Osf(Server):
     """The stand-in.
 
     Attributes:
@@ -48,10 +49,8 @@ class Osf(ThreadingHTTPServer):
         sent: ``(path, byte)`` of every byte of content.
     """
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answer)
+        super().__init__(Answer)
         self.files: dict[str, bytes] = {}
         self.guids: dict[str, str] = {}
         self.faults: dict[str, list[str]] = {}
@@ -61,10 +60,6 @@ class Osf(ThreadingHTTPServer):
         self.sent: list[tuple[str, int]] = []
         self.listed: list[str] = []
         self.lost = 0  # files that listings leave out
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
 
     @property
     def api(self) -> str:
@@ -115,11 +110,8 @@ class Osf(ThreadingHTTPServer):
         }
 
 
-class Answer(BaseHTTPRequestHandler):
+class Answer(Handler):
     server: Osf
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
@@ -137,10 +129,7 @@ class Answer(BaseHTTPRequestHandler):
             else:
                 self.refuse("404")
         elif path.startswith("/download/"):
-            self.send_response(302)
-            self.send_header("Location", f"/content{url.path.removeprefix('/download')}")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self.send(302, {"Location": f"/content{url.path.removeprefix('/download')}"})
         else:
             self.answer_content(path.removeprefix("/content/"))
 
@@ -149,19 +138,11 @@ class Answer(BaseHTTPRequestHandler):
         return faults.pop(0) if faults else ""
 
     def answer_json(self, answer: Any) -> None:
-        body = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.send(200, {}, json.dumps(answer).encode())
 
     def refuse(self, fault: str) -> None:
         status, _, seconds = fault.partition(":")
-        self.send_response(int(status))
-        if seconds:
-            self.send_header("Retry-After", seconds)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        self.send(int(status), {"Retry-After": seconds} if seconds else {})
 
     def answer_content(self, path: str) -> None:
         asked = self.headers.get("Range")

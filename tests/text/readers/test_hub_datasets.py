@@ -10,9 +10,7 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -21,6 +19,7 @@ import pytest
 
 from amlm.text.readers import hub_revision, read_hub
 from amlm.util.errors import InputError
+from tests.local_server import Handler, Server, serving
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CARD = b"""---
@@ -70,30 +69,21 @@ def repositories() -> dict[str, dict[str, bytes]]:
     }
 
 
-class Hub(BaseHTTPRequestHandler):
+class Hub(Handler):
     """The few answers of the Hub that reading a dataset asks for."""
 
     protocol_version = "HTTP/1.1"
     repositories: dict[str, dict[str, bytes]]
 
-    def log_message(self, *_: object) -> None:
-        pass
-
     def answer(self, status: int, body: bytes | object = b"", **headers: str) -> None:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(raw)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(raw)
+        self.send(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw)
 
     def refuse(self, code: str) -> None:
         self.answer(404, {}, X_Error_Code=code)
 
     def do_GET(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         parts = unquote(urlsplit(self.path).path).strip("/").split("/")
         match parts:
             case ["api", "datasets", owner, name, *rest]:
@@ -238,13 +228,8 @@ def check(cases: list[Case], found: list[Any]) -> None:
 @pytest.fixture
 def endpoint() -> Iterator[str]:
     Hub.repositories = repositories()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Server(Hub)) as server:
+        yield server.address
 
 
 def test_datasets_of_the_hub(tmp_path: Path, endpoint: str) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.local_server import serving
 from tests.text.synthetic.stub_server import LINES, Stub
 
 
 @pytest.fixture
 def stub() -> Iterator[Stub]:
-    made = Stub()
-    yield made
-    made.close()
+    with serving(Stub()) as made:
+        yield made
 
 
 @pytest.fixture

@@ -118,7 +118,8 @@ def test_permanent_errors_are_not_retried(stub: Stub, status: int, parts: list[s
 
 
 def test_no_server_at_the_address(stub: Stub) -> None:
-    stub.close()
+    stub.shutdown()
+    stub.server_close()
     server, _ = asking(stub)
     with pytest.raises(InputError, match=r"cannot be reached.*is the server running"):
         ask(server)
