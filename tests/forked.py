@@ -8,6 +8,8 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -17,13 +19,20 @@ import torch
 from amlm.config.schema import Config
 from tests import composed_once
 
-_server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload(
-    [
-        *("amlm.training.run", "amlm.evaluate", "hydra.main"),
-        "transformers.models.deberta_v2.modeling_deberta_v2",
-    ]
+MODULES = (
+    *("amlm.training.run", "amlm.evaluate", "hydra.main"),
+    "transformers.models.deberta_v2.modeling_deberta_v2",
 )
+
+
+@cache
+def _server() -> multiprocessing.context.ForkServerContext:
+    """The server of this process, which has one: a sweep of another test may have started it
+    without our modules, and each process would import them anew."""
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload([*MODULES])
+    return server
 
 
 def start(
@@ -40,7 +49,7 @@ def start(
         environment: variables to add.
     """
     given = (function, arguments, output, dict(environment or {}))
-    process = _server.Process(target=_child, args=given)
+    process = _server().Process(target=_child, args=given)
     process.start()
     return process
 
