@@ -104,7 +104,7 @@ def _parse_once(self: OverridesParser, s: str, rule_name: str) -> Any:
 
 def install() -> None:
     # Each composition copies its sources, and with them all that is stored.
-    ConfigStore.__deepcopy__ = lambda self, _: self  # type: ignore[attr-defined]
+    ConfigStore.__deepcopy__ = lambda self, _: self
     OmegaConf.structured = staticmethod(_structured_once)  # type: ignore[method-assign]
     OverridesParser.parse_rule = _parse_once
     ConfigRepository.load_config = _load_once
@@ -113,7 +113,7 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    del ConfigStore.__deepcopy__  # type: ignore[attr-defined]
+    del ConfigStore.__deepcopy__
     OmegaConf.structured = staticmethod(_structured)  # type: ignore[method-assign]
     OverridesParser.parse_rule = _parse_rule
     ConfigRepository.load_config = _load
