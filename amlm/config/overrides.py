@@ -25,6 +25,7 @@ from amlm.util.nearest import nearest
 # keys are added without typing a `+`.
 FREE = re.compile(
     r"(data\.(sources|shares|cleaning)|callbacks)[.=]"
+    r"|data\.sequence_length="
     r"|masking\.(signal|schedule|sampler|replacement)\."
 )
 TEXTS = re.compile(r"data\.sources\.[^.]+\.(path|dev|column)")  # in sections of the user's own
@@ -146,8 +147,6 @@ def explain(
             return f"unknown option {key}{nearest(key, known)}"
         if key in lists and not isinstance(value, list):
             return f"{key} is a list: {key}=[{value}]"
-        if isinstance(value, dict) and "is not in struct" in f"{error} {error.__cause__}":
-            return f"{override.input_line} adds entries: write ++{override.input_line}"
     lines = [line.strip() for line in str(error).splitlines()]
     for line in lines:
         full_key = line.removeprefix("full_key: ")

@@ -242,8 +242,10 @@ class TextDataModule(L.LightningDataModule):
         trainer, training = self.trainer, self.training
         assert trainer is not None
         training.rank, training.world_size = trainer.global_rank, trainer.world_size
-        steps = (trainer.global_step, training.plan.total_steps)
-        remaining = _RemainingMicroBatches(*(step * training.accumulate for step in steps))
+        remaining = _RemainingMicroBatches(
+            trainer.global_step * training.accumulate,
+            training.plan.total_steps * training.accumulate,
+        )
         served = _ErrorsAsValues(training) if self.workers else training
         return self._loader(
             served,
