@@ -23,6 +23,13 @@ from amlm.util.errors import InputError
 from amlm.util.terminal import report_errors, say, survive_encoding
 
 
+def _accept_deferred_help() -> None:
+    """Lets Hydra 1.3 add an option whose help is made when it is shown: Python 3.14 reads the help
+    of each option as it is added, and refuses one that is no text."""
+    if hasattr(argparse.ArgumentParser, "_check_help"):
+        argparse.ArgumentParser._check_help = lambda *_: None
+
+
 def _parse_flags(arguments: Sequence[str]) -> argparse.Namespace:
     from hydra._internal.utils import get_args_parser
 
@@ -129,6 +136,7 @@ def _run(command: Command[Options], arguments: Sequence[str]) -> None:
     from amlm.config.launchers import Sweep
     from amlm.config.overrides import to_overrides
 
+    _accept_deferred_help()
     flags = _parse_flags(arguments)
     overrides = to_overrides(flags.overrides, command.schema)
     if flags.help:

@@ -30,7 +30,7 @@ CONFIG_FILE = "config.yaml"
 RUN_FILE = "run.json"
 DIVERGED = "diverged"  # what a run leaves that cannot go on; it may resume at another learning rate
 PACKAGES = (
-    *("torch", "lightning", "transformers", "tokenizers", "hydra-core", "numpy", "wandb"),
+    *("lightning", "transformers", "tokenizers", "hydra-core", "numpy", "wandb"),
     "HanTa",  # tells parts of speech
 )
 
@@ -59,7 +59,10 @@ def _now() -> str:
 
 def _software() -> dict[str, Any]:
     """Versions, and the git state if the package is in its own repository, not just inside one."""
+    from torch import __version__ as torch  # says which build it is, as its package may not
+
     versions: dict[str, str | None] = {"amlm": __version__, "python": platform.python_version()}
+    versions["torch"] = str(torch)
     for package in PACKAGES:
         try:
             versions[package] = version(package)
