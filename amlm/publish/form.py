@@ -118,7 +118,7 @@ def form_fields(run: RunRecord, track: str, submission: Path) -> dict[str, Any]:
         "layers": sizes["layers"],
         "parameters": parameters(model),
         "FLOPs": operations(run, model),
-        "GPU-hours training": round(device_hours(run), 4),
+        "GPU-hours training": float(f"{device_hours(run):.4g}"),
         "human annotation": None,
         "preprocessing": _cleaning(data["cleaning"], names),
         "augmentation": "substring (n-hot) embeddings"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -150,7 +151,8 @@ def test_workers_leave_signals_to_their_parent(make_module: Callable[..., TextDa
     assert next(batches).step == 0
     (worker,) = batches._workers
     for signum in SIGNALS:  # from another process than the parent
-        subprocess.run(["kill", f"-{signum}", str(worker.pid)], check=True)
+        code = f"import os; os.kill({worker.pid}, {int(signum)})"
+        subprocess.run([sys.executable, "-S", "-c", code], check=True)
     assert [next(batches).step for _ in range(5)] == [1, 2, 3, 4, 5]
     assert worker.is_alive()
     worker.terminate()

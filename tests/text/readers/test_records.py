@@ -155,7 +155,7 @@ def test_row_with_an_empty_value_is_refused(tmp_path: Path, suffix: str, value: 
         ('{"text": "two"', r"broken JSON \(Expecting ',' delimiter at character 15\)"),
         ("two", r'broken JSON \(Expecting value at character 1\).* e.g. {"text": "..."}'),
         ('{"text": "two"} {"text": "three"}', r"broken JSON \(Extra data at character 17\)"),
-        ("[" * 100_000, "broken JSON .*recursion"),
+        ("[" * 100_000, "broken JSON .*(recursion|Stack overflow)"),
         ('{"text": ' + "1" * 5_000 + "}", "broken JSON .*digits"),
         ('["two"]', "not a JSON object such as"),
         ('"two"', "not a JSON object such as"),
