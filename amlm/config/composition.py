@@ -20,23 +20,17 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import (
-    ConfigKeyError,
-    InterpolationResolutionError,
-    OmegaConfBaseException,
-)
+from omegaconf.errors import OmegaConfBaseException
 
-from amlm.config.checks import check
+from amlm.config.build_options import build_options
 from amlm.config.command import RUN_CONFIG, root_of
-from amlm.config.components import build_callbacks, build_masking
 from amlm.config.groups import conf_dir, groups_of
-from amlm.config.options import check_ranges, options
+from amlm.config.options import options
 from amlm.config.overrides import explain, to_overrides
+from amlm.config.parallel_launchers import register_launchers
 from amlm.config.place import place
-from amlm.config.schema import Config, flat
+from amlm.config.schema import Config
 from amlm.util.errors import InputError
-from amlm.util.nearest import nearest
-from amlm.util.secrets import check_no_secrets
 
 VERSION_BASE = "1.3"
 SETTINGS = {  # Hydra's own settings, for every command
@@ -66,66 +60,12 @@ def config_path(root: str) -> str | None:
 
 def register(schema: type[Any], root: str) -> None:
     """Registers a dataclass as the schema of a root configuration."""
-    from amlm.config.parallel_launchers import register_launchers
-
     register_launchers()
     store = ConfigStore.instance()
     store.store(name="hydra_settings", node=SETTINGS, package="_global_")
     store.store(name=f"{root}_schema", node=schema)
     if root != RUN_CONFIG:
         store.store(name=root, node={"defaults": [f"{root}_schema", "hydra_settings", "_self_"]})
-
-
-def build_options(cfg: DictConfig, schema: type[Options]) -> Options:
-    """Converts a composed configuration to its dataclass and checks it.
-
-    Raises:
-        InputError: an unknown or missing option, a wrong type, a value out of range, or options
-            that contradict each other.
-    """
-    known = {name: each for name, each, _ in options(schema())}
-    check_no_secrets(OmegaConf.to_container(cfg, resolve=False))
-    try:
-        # `+key=value` adds any key to a composed configuration; the schema rejects it.
-        plain = OmegaConf.to_container(cfg, resolve=True)
-        made = OmegaConf.merge(OmegaConf.structured(schema), plain)
-        for name, each in known.items():
-            if OmegaConf.is_missing(made, name):
-                raise InputError(f"{name}=... is required: {each.metadata['help']}")
-        result = OmegaConf.to_object(made)
-    except ConfigKeyError as error:
-        key = str(error.full_key)
-        raise InputError(f"unknown option {key}{nearest(key, known)}") from error
-    except InterpolationResolutionError as error:
-        why = str(error).splitlines()[0]
-        raise InputError(
-            f"{error.full_key or 'an option'} can't be resolved ({why}): ${{...}} stands for "
-            "another option, or as ${oc.env:NAME} for an environment variable"
-        ) from error
-    except OmegaConfBaseException as error:
-        raise InputError(str(error).splitlines()[0]) from error
-    assert isinstance(result, schema)
-    _check_homes(plain)
-    check_ranges(result)
-    if isinstance(result, Config):
-        check(result)
-        build_masking(result)
-        build_callbacks(result)
-    return result
-
-
-def _check_homes(plain: Any) -> None:
-    """Raises InputError for a path in a home folder that is not known, as of a user without one."""
-    for name, value in flat(plain).items():
-        if isinstance(value, str) and value.startswith("~"):
-            try:
-                Path(value).expanduser()
-            except RuntimeError as error:
-                user = value.partition("/")[0]
-                raise InputError(
-                    f"{name}={value}: {user} is no home folder on this machine: give "
-                    f"{name}=<folder>" + (", or set the variable HOME" if user == "~" else "")
-                ) from error
 
 
 @dataclass(frozen=True)

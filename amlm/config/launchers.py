@@ -22,8 +22,8 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import RunMode
 from omegaconf import open_dict
 
+from amlm.config.build_options import build_options
 from amlm.config.command import Command, Outcome
-from amlm.config.composition import build_options
 from amlm.config.place import place
 from amlm.config.schema import Config
 from amlm.config.sweep_lines import Run, line, names, summary

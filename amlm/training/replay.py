@@ -12,7 +12,7 @@ import lightning as L
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from amlm.config.composition import build_options
+from amlm.config.build_options import build_options
 from amlm.config.schema import Config
 from amlm.store.datamodule import StepBatch
 from amlm.store.identity import Content
