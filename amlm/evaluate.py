@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amlm import __version__
 from amlm.config import command_line
 from amlm.config.command import Command
 from amlm.evaluation.check_options import check_options, read_data, revisions_of
@@ -66,13 +65,7 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
         revision = options.revision if system == "model" else f"{options.revision}-{system}"
         folder = results.results_folder(options.out, source.name, revision)
         scorer = _scorer(options, source, system)
-        about = {
-            "amlm": __version__,
-            "model": source.path,
-            "revision": revision,
-            "rules": options.rules,
-            "fingerprint": scorer.fingerprint,
-        }
+        about = results.about(source, revision, scorer.fingerprint) | {"rules": options.rules}
         reports[system] = {}
         for each in found:
             if each.name == "aoa" and system != "model":

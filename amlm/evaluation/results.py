@@ -26,12 +26,15 @@ from typing import Any
 
 from filelock import FileLock
 
+from amlm import __version__
 from amlm.evaluation.figures import Figure, Report
+from amlm.evaluation.places import Source
 from amlm.util.files import make_folder, write_json
 from amlm.util.terminal import say
 from amlm.util.text_table import aligned
 
 SCORES_FILE = "scores.json"
+RUN_FILE = "run.json"  # of a run of `amlm.train`
 AOA_MODELS = "scores/aoa/models.json"
 CORRELATIONS = ("Spearman", "Pearson")  # the metrics that are not in per cent
 SCORES_VERSION = 1  # increment it when scores of the same model on the same items change
@@ -95,6 +98,18 @@ def load_or_compute(
     nullable = [[x if x == x else None for x in row] for row in rows]
     write_json(path, {"made_from": made_from, "scores": nullable})
     return rows, False
+
+
+def about(source: Source, revision: str, fingerprint: str) -> dict[str, str | None]:
+    """What ``scores.json`` says of the model: where it lies, and the start of the run it is of."""
+    path = Path(source.path)
+    return {
+        "amlm": __version__,
+        "model": source.path if source.revision else str(path.resolve()),
+        "run": None if source.revision else read_json(path.parent / RUN_FILE).get("started"),
+        "revision": revision,
+        "fingerprint": fingerprint,
+    }
 
 
 def write_scores(folder: Path, about: Mapping[str, Any], tasks: Mapping[str, Any]) -> None:

@@ -5,13 +5,13 @@ Shapes: S seeds, I items.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from amlm.report.groups import grouped, unequal
-from amlm.report.runs import RunResult
+from amlm.report.runs import RunResult, is_correlation
 from amlm.report.statistics import (
     Difference,
     Estimate,
@@ -82,7 +82,7 @@ def compare(
     Args:
         runs: one run per group and seed.
         baseline: the group that all others are compared with, or pairs ``group:baseline``.
-        metrics: names of metrics; default: all that both groups of a pair have.
+        metrics: names of metrics; default: all that both groups of a pair have, on as many items.
 
     Raises:
         InputError: an unknown group or metric, or two runs of one group and seed.
@@ -90,9 +90,7 @@ def compare(
     groups = grouped(runs)
     pairs = _pairs(groups, baseline)
     baselines = list(dict.fromkeys(base for _, base in pairs)) or [str(baseline)]
-    asked = list(dict.fromkeys(metrics))
-    lacking = _lacking(asked, groups, pairs, baselines)
-    names = asked or _shared_metrics(groups, pairs, baselines)
+    names, left_out = _metrics(list(dict.fromkeys(metrics)), groups, pairs, baselines)
     tables = [_table(name, groups, pairs, baselines) for name in names]
     tests = [(table, j) for table in tables for j, row in enumerate(table.rows) if row.difference]
     raw = [d.p if (d := table.rows[j].difference) else None for table, j in tests]
@@ -103,7 +101,7 @@ def compare(
         if control := known.get(table.metric):
             table.rows.append(Row("untrained", None, control, None, None, None, None))
     count = sum(p is not None for p in raw)
-    return Comparison(baselines, tables, count, [*lacking, *unequal(groups, pairs)])
+    return Comparison(baselines, tables, count, [*left_out, *unequal(groups, pairs)])
 
 
 def _pairs(groups: Mapping[str, object], baseline: str | Sequence[str]) -> list[tuple[str, str]]:
@@ -127,43 +125,59 @@ def _pairs(groups: Mapping[str, object], baseline: str | Sequence[str]) -> list[
     return list(dict.fromkeys(pairs))
 
 
-def _lacking(
-    metrics: Sequence[str],
+def _why_not(metric: str, runs: Iterable[RunResult]) -> str | None:
+    """Why runs cannot be compared in a metric, to be added to its name; None if they can."""
+    sizes: dict[int, str] = {}
+    for run in runs:
+        if metric not in run.metrics:
+            return f"which {run.run} lacks"
+        if metric in run.items and not is_correlation(metric):
+            sizes.setdefault(run.items[metric], run.run)
+    if len(sizes) < 2:
+        return None
+    return "of which " + ", ".join(f"{run} has {size:,} items" for size, run in sizes.items())
+
+
+def _metrics(
+    asked: Sequence[str],
     groups: Mapping[str, Mapping[int, RunResult]],
     pairs: Sequence[tuple[str, str]],
     baselines: Sequence[str],
-) -> list[str]:
-    """Notes on groups that are left out of a table; raises InputError if it is a baseline."""
-    notes = []
-    for metric in metrics:
-        for group in dict.fromkeys([*baselines, *(group for group, _ in pairs)]):
-            runs = groups[group].values()
-            lacking = next((run.run for run in runs if metric not in run.metrics), None)
-            if lacking and group in baselines:
-                known = sorted({name for run in runs for name in run.metrics})
+) -> tuple[list[str], list[str]]:
+    """The metrics that get a table, and notes on the groups that are left out of one.
+
+    Raises:
+        InputError: a baseline lacks a metric that is asked for.
+    """
+    known = dict.fromkeys(
+        name
+        for group in dict.fromkeys([*baselines, *(group for group, _ in pairs)])
+        for run in groups[group].values()
+        for name in run.metrics
+    )
+    for metric in asked:
+        for run in (run for base in baselines for run in groups[base].values()):
+            if metric not in run.metrics:
                 raise InputError(
-                    f"metrics={metric}: {lacking} has no such metric{nearest(metric, known)}. "
-                    f"It has {', '.join(known)}"
+                    f"metrics={metric}: {run.run} has no such metric"
+                    f"{nearest(metric, run.metrics)}. It has {', '.join(sorted(run.metrics))}"
                 )
-            if lacking:
-                notes.append(f"{group} is not compared in {metric}, which {lacking} lacks.")
-    return notes
-
-
-def _shared_metrics(
-    groups: Mapping[str, Mapping[int, RunResult]],
-    pairs: Sequence[tuple[str, str]],
-    baselines: Sequence[str],
-) -> list[str]:
-    def known(group: str) -> list[str]:
-        runs = list(groups[group].values())
-        # Accuracies of classes of tokens are many, and only those asked for count as comparisons.
-        names = (name for name in runs[0].metrics if not name.startswith(OF_CLASS))
-        return [name for name in names if all(name in run.metrics for run in runs)]
-
-    shared = {name for group, base in pairs for name in set(known(group)) & set(known(base))}
-    ordered = dict.fromkeys(name for base in baselines for name in known(base))
-    return [name for name in ordered if name in shared or not pairs]
+    # Accuracies of classes of tokens are many, and only those asked for count as comparisons.
+    names = asked or [name for name in known if not name.startswith(OF_CLASS)]
+    left_out: dict[tuple[str, str], list[str]] = {}
+    compared = set() if pairs else set(names)
+    for group, base in pairs:
+        for name in names:
+            reason = _why_not(name, [*groups[base].values(), *groups[group].values()])
+            if reason:
+                left_out.setdefault((group, reason), []).append(name)
+            else:
+                compared.add(name)
+    notes = [
+        f"{group} is not compared in {', '.join(metrics)}, {reason}."
+        for (group, reason), metrics in left_out.items()
+    ]
+    return [name for name in names if asked or name in compared], notes
 
 
 def _table(
@@ -172,8 +186,8 @@ def _table(
     pairs: Sequence[tuple[str, str]],
     baselines: Sequence[str],
 ) -> Table:
-    def known(group: str) -> bool:
-        return all(metric in run.metrics for run in groups[group].values())
+    def known(*names: str) -> bool:
+        return _why_not(metric, [run for name in names for run in groups[name].values()]) is None
 
     def row(group: str, base: str | None) -> Row:
         ours = groups[group]
@@ -189,7 +203,7 @@ def _table(
 
     compared = {group for group, _ in pairs}
     alone = [row(base, None) for base in baselines if base not in compared and known(base)]
-    rows = [row(group, base) for group, base in pairs if known(group) and known(base)]
+    rows = [row(group, base) for group, base in pairs if known(group, base)]
     return Table(metric, [*alone, *rows])
 
 

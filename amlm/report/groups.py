@@ -16,8 +16,8 @@ from amlm.util.errors import InputError
 OF_ONE_GROUP = re.compile(
     r"(seed|data\.seed|trainer\.accumulate)$|(callbacks|evaluation|checkpoints)\b"
 )
-# Options in which groups are meant to differ.
-COMPARED = re.compile(r"(masking|model)\.")
+# Options in which groups are meant to differ: their names say so.
+COMPARED = re.compile(r"(masking\.(unit|signal|schedule|control)|model\.nhot)\b")
 TOLERANCE = 0.01  # relative difference of ratio or words from the baseline that is pointed out
 
 

@@ -15,7 +15,8 @@ from amlm.report.comparison import OF_CLASS
 from amlm.report.curves import Curve, Points, over_seeds
 from amlm.report.groups import grouped
 from amlm.report.run_drift import RunDrift, Vocabulary, read_drift
-from amlm.report.runs import find_folders, score_files
+from amlm.report.run_scores import Evaluations
+from amlm.report.runs import find_folders
 from amlm.report.statistics import Estimate, Floats, estimate
 from amlm.tokenizers.parts_of_speech import check_tagger
 from amlm.training.read_run import read_run
@@ -176,14 +177,14 @@ def read_report(
     vocabularies: dict[str, Vocabulary] = {}
     drifts: list[RunDrift] = []
     notes = []
-    scores = score_files(results)
+    evaluations = Evaluations(results)
     check_tagger(tagger)
     for folder in find_folders(patterns):
         record = read_run(folder)
         if not (record.of_kind("train") and record.of_kind("validation")):
             notes.append(f"{folder} is left out: it has not trained yet.")
             continue
-        drifts.append(read_drift(record, [*scores, *score_files([folder])], vocabularies, tagger))
+        drifts.append(read_drift(record, evaluations.of(record), vocabularies, tagger))
     if not drifts:
         raise InputError(f"runs={','.join(patterns)}: no run has trained yet; wait for the first")
     # A name for each result, to find its run again.
@@ -193,7 +194,7 @@ def read_report(
         Group(name, [by_folder[seeds[seed].run] for seed in sorted(seeds)])
         for name, seeds in sorted(grouped(named).items())
     ]
-    return ReportData(groups, [*notes, *_notes(groups)], tagger)
+    return ReportData(groups, [*notes, *evaluations.notes(), *_notes(groups)], tagger)
 
 
 def _notes(groups: Sequence[Group]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 
 from amlm.publish.run_models import RunRecord
 from amlm.report.curves import curves_of
+from amlm.report.run_scores import Evaluated
 from amlm.report.runs import RunResult, run_result
 from amlm.store.token_store import TokenStore
 from amlm.tokenizers.bpe import load_tokenizer
@@ -74,13 +75,13 @@ class RunDrift:
 
 
 def read_drift(
-    record: RunRecord, score_files: Sequence[Path], known: dict[str, Vocabulary], tagger: str
+    record: RunRecord, evaluated: Sequence[Evaluated], known: dict[str, Vocabulary], tagger: str
 ) -> RunDrift:
     """Reads the drift of a run that has at least one ``train`` and one ``validation`` record.
 
     Args:
         record: the run.
-        score_files: see `amlm.report.runs.run_result`.
+        evaluated: see `amlm.report.runs.run_result`.
         known: vocabularies read before by digest; a new one is added.
         tagger: tells the parts of speech.
     """
@@ -93,7 +94,7 @@ def read_drift(
             points = zip(steps, mean_T.tolist(), strict=True)
             curves[f"mask_update/by_part_of_speech/{name}"] = dict(points)
     return RunDrift(
-        result=run_result(record, score_files),
+        result=run_result(record, evaluated),
         record=record,
         finished=bool(record.of_kind("summary")),
         steps=record.of_kind("train")[-1]["step"],

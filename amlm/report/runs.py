@@ -16,16 +16,16 @@ from typing import Any
 
 from amlm.config.run_schema import is_science
 from amlm.config.schema import flat
-from amlm.evaluation.results import CORRELATIONS, SCORES_FILE
+from amlm.evaluation.results import CORRELATIONS
 from amlm.evaluation.rules import DEFAULT
 from amlm.publish.run_models import RunRecord
+from amlm.report.run_scores import Evaluated, Evaluations, RunScores, of_year
 from amlm.training.read_run import read_run
 from amlm.training.record import LOG_FILE
 from amlm.util.errors import InputError
 from amlm.util.files import write_json
 
 VERSION = 1
-UNTRAINED = "-untrained"  # ends the folder of a baseline's results, see `amlm.evaluation.results`
 RANKED = ("wug_adj", "wug_past")  # tasks whose score while training is a correlation of ranks
 
 
@@ -42,6 +42,7 @@ class RunResult:
         untrained: the same before training or of a model with random weights, as far as known.
         intervals: low and high end over items of each task's score, as far as known.
         ties: items of each task whose correct candidate shares the highest score, in per cent.
+        items: number of items of each task.
         hits: for each task, by group of items, one character per item: 1 if it is correct.
         ratio: mean realised mask ratio.
         words_seen: words it was trained on, counting repetitions.
@@ -58,6 +59,7 @@ class RunResult:
     untrained: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, list[float]] = field(default_factory=dict)
     ties: dict[str, float] = field(default_factory=dict)
+    items: dict[str, int] = field(default_factory=dict)
     hits: dict[str, dict[str, str]] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -93,7 +95,7 @@ def read_runs(
         results: folders with results of ``amlm.evaluate model=<run folder>``. Those inside a run
             folder are always read.
 
-    Returns: the results, and one line for each run that is skipped.
+    Returns: the results, and a line for each run, and results of `amlm.evaluate`, skipped.
 
     Raises:
         InputError: a pattern matches nothing, or a file is invalid.
@@ -101,69 +103,46 @@ def read_runs(
     files = [each for each in patterns if each.endswith(".json")]
     found = [run for each in files for run in load_runs(Path(each).expanduser())]
     skipped: list[str] = []
-    scores = score_files(results)
+    evaluations = Evaluations(results)
     for folder in find_folders([each for each in patterns if each not in files]):
         record = read_run(folder)
         if not record.of_kind("summary"):
             steps = max((line.get("step", 0) for line in record.records), default=0)
             skipped.append(f"skipped {folder}: not finished (step {steps:,})")
             continue
-        found.append(run_result(record, [*scores, *score_files([folder])]))
-    return found, skipped
+        found.append(run_result(record, evaluations.of(record)))
+    return found, [*skipped, *evaluations.notes()]
 
 
-def run_result(record: RunRecord, files: Sequence[Path]) -> RunResult:
+def run_result(record: RunRecord, evaluated: Iterable[Evaluated]) -> RunResult:
     """The results of a run that has trained: its last ones, if it has not finished.
 
     Args:
         record: the run.
-        files: files of `amlm.evaluate`; those of other models are ignored.
-
-    Raises:
-        InputError: one of them is invalid.
+        evaluated: results of `amlm.evaluate` of its model.
     """
     validations, evaluations = record.of_kind("validation"), record.of_kind("evaluation")
     metrics = dict(held_out_metrics(validations[-1]))
-    intervals: dict[str, list[float]] = {}
-    ties: dict[str, float] = {}
-    for task, figure in (evaluations[-1] if evaluations else {}).items():
-        if isinstance(figure, dict) and figure["score"] is not None:
-            metrics[task] = figure["score"]
-            intervals |= _interval(task, figure)
-            ties |= _ties(task, figure)
     untrained = dict(held_out_metrics(validations[0])) if validations[0]["step"] == 0 else {}
-    hits: dict[str, dict[str, str]] = {}
-    for content in map(_read_scores, files):
-        if not Path(content["model"]).is_relative_to(record.folder.resolve()):
-            continue
-        revision = content["revision"]
-        for task, report in content["tasks"].items():
-            for measure, figure in report["totals"].items():
-                name = task if measure == "accuracy" else f"{task} ({measure})"
-                year = content.get("rules", DEFAULT)  # fine-tuning has none of its own
-                name = name if year == DEFAULT else f"{year}: {name}"
-                if figure["score"] is None:
-                    continue
-                if revision == "main":
-                    metrics[name] = figure["score"]
-                    intervals.pop(name, None)
-                    intervals |= _interval(name, figure)
-                    ties |= _ties(name, figure)
-                    if measure == "accuracy" and report.get("hits"):
-                        hits[name] = report["hits"]
-                elif revision == f"main{UNTRAINED}":
-                    untrained[name] = figure["score"]
+    scores = RunScores()
+    year = str(flat(record.config).get("evaluation.rules", DEFAULT))
+    for task, figure in (evaluations[-1] if evaluations else {}).items():
+        if isinstance(figure, dict):
+            scores.add(of_year(task, year), figure)
+    for each in evaluated:
+        scores.add_results(each)
     return RunResult(
         run=record.folder.name,
         group=str(record.config.get("choices") or record.config["name"]),
         seed=int(record.config["seed"]),
         ratio=fmean(line["realised_ratio"] for line in record.of_kind("train")),
         words_seen=record.of_kind("train")[-1]["words_seen"],
-        metrics=metrics,
-        untrained=untrained,
-        intervals=intervals,
-        ties=ties,
-        hits=hits,
+        metrics=metrics | scores.metrics,
+        untrained=untrained | scores.untrained,
+        intervals=scores.intervals,
+        ties=scores.ties,
+        items=scores.items,
+        hits=scores.hits,
         options={
             **compared_options(flat(record.config)),
             "text": record.run["content"]["digest"],
@@ -185,37 +164,6 @@ def held_out_metrics(record: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
             yield name, 100 * value
         elif isinstance(value, dict):  # by frequency and part of speech
             yield from ((f"accuracy/{each}", 100 * share) for each, share in value.items())
-
-
-def _interval(metric: str, figure: Mapping[str, Any]) -> dict[str, list[float]]:
-    low, high = figure.get("low"), figure.get("high")
-    return {} if low is None or high is None else {metric: [low, high]}
-
-
-def _ties(metric: str, figure: Mapping[str, Any]) -> dict[str, float]:
-    return {} if figure.get("ties") is None else {metric: figure["ties"]}
-
-
-def score_files(folders: Iterable[str | Path]) -> list[Path]:
-    """The results of `amlm.evaluate` in and below folders.
-
-    Raises:
-        InputError: one of them is not a folder.
-    """
-    paths = [Path(each).expanduser() for each in folders]
-    for path in paths:
-        if not path.is_dir():
-            raise InputError(f"results={path} is not a folder")
-    return [file for path in paths for file in sorted(path.rglob(SCORES_FILE))]
-
-
-def _read_scores(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        _ = content["model"], content["revision"], content["tasks"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} was not written by amlm.evaluate: {error!r}") from error
-    return content
 
 
 def write_runs(path: Path, runs: Sequence[RunResult]) -> None:
@@ -256,4 +204,5 @@ def load_runs(path: Path) -> list[RunResult]:
 
 def is_correlation(metric: str) -> bool:
     """Whether a metric is a correlation, not in per cent."""
-    return metric in RANKED or metric.endswith(tuple(f"({name})" for name in CORRELATIONS))
+    of_rank = metric.rpartition(": ")[2] in RANKED
+    return of_rank or metric.endswith(tuple(f"({name})" for name in CORRELATIONS))

@@ -11,15 +11,19 @@ from typing import Any
 import pytest
 
 from amlm.compare import CompareOptions, compare_runs
+from amlm.evaluation.places import find_model
+from amlm.evaluation.results import about, write_scores
 from amlm.report import comparison_text as text
 from amlm.report.comparison import compare
 from amlm.report.html_page import html_page
 from amlm.report.report_data import read_report
 from amlm.report.report_tables import tables_of
-from amlm.report.runs import load_runs, read_runs, write_runs
+from amlm.report.runs import is_correlation, load_runs, read_runs, write_runs
+from amlm.store.token_store import TokenStore
 from amlm.training.run import Result
 from amlm.util.errors import InputError
 from tests.report.made_up_results import BETTER, PLAIN
+from tests.report.made_up_runs import make_up_run
 
 
 @pytest.mark.parametrize("given", [{}, {"baseline": "mlm", "pairs": ["hard:mlm"]}])
@@ -57,14 +61,7 @@ def test_run_folders_are_read_and_compared(
         for name in ("mlm", "hard")
         for seed in (0, 1)
     ]
-    (tmp_path / "mlm-0" / "scores").mkdir()
-    scores = {
-        "model": str(tmp_path / "mlm-0" / "hf"),
-        "revision": "main",
-        "rules": "2026",
-        "tasks": {"blimp_fast": {"totals": {"accuracy": {"score": 51.0}}, "hits": {"a": "10"}}},
-    }
-    (tmp_path / "mlm-0" / "scores" / "scores.json").write_text(json.dumps(scores))
+    write_scores(tmp_path / "mlm-0" / "scores", about_model(made[0].folder), SCORED)
     unfinished = tmp_path / "hard-2"
     unfinished.mkdir()
     for name in ("config.yaml", "run.json"):
@@ -104,6 +101,81 @@ def test_run_folders_are_read_and_compared(
     vocabulary = report.groups[0].runs[0].vocabulary
     assert vocabulary is not None and vocabulary.counts_V is not None
     assert "held-out loss" in html_page(report, tables_of(report), {})
+
+
+def about_model(model: Path, revision: str = "main", **more: str) -> dict[str, str | None]:
+    return about(find_model(str(model), revision), revision, "a hash") | {"rules": "2026", **more}
+
+
+SCORED = {"blimp_fast": {"totals": {"accuracy": {"score": 51.0}}, "hits": {"a": "10"}}}
+
+
+@pytest.fixture
+def made_up(small_store: TokenStore, tmp_path: Path) -> Path:
+    """A finished run with a model."""
+    folder = make_up_run(tmp_path / "outputs" / "run", small_store)
+    for name in ("hf", "checkpoints/chck_1M"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / "config.json").write_text("{}")
+    return folder
+
+
+def test_results_of_a_relative_path_or_of_a_run_that_was_moved_are_found(
+    made_up: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_scores(tmp_path / "eval", about_model(Path("outputs/run")), SCORED)
+    tuned = {"rte": {"totals": {"accuracy": {"score": 60.0}}}}
+    write_scores(made_up / "eval" / "finetune", about_model(Path("outputs/run/hf")), tuned)
+    monkeypatch.chdir(made_up)
+    ((run,), notes) = read_runs([str(made_up)], [str(tmp_path / "eval")])
+    assert (run.metrics["blimp_fast"], run.metrics["rte"], notes) == (51.0, 60.0, [])
+    moved = made_up.rename(tmp_path / "elsewhere")
+    monkeypatch.chdir(tmp_path)
+    ((run,), notes) = read_runs([str(moved)], [str(tmp_path / "eval")])
+    assert "blimp_fast" not in run.metrics and run.metrics["rte"] == 60.0
+    assert notes == [
+        f"skipped results={tmp_path / 'eval'}: none of its results is of the final model of one of "
+        "these runs"
+    ]
+
+
+def test_results_of_a_checkpoint_or_of_a_run_before_are_not_those_of_the_final_model(
+    made_up: Path, tmp_path: Path
+) -> None:
+    eval_ = tmp_path / "eval"
+    write_scores(eval_ / "a", about_model(made_up / "checkpoints" / "chck_1M"), SCORED)
+    write_scores(eval_ / "b", about_model(made_up, "chck_1M"), SCORED)
+    before = about_model(made_up)
+    write_scores(eval_ / "c", before, SCORED)
+    described = json.loads((made_up / "run.json").read_text())
+    (made_up / "run.json").write_text(json.dumps(described | {"started": "later"}))
+    ((run,), notes) = read_runs([str(made_up)], [str(eval_)])
+    assert "blimp_fast" not in run.metrics
+    file = eval_ / "c" / "scores.json"
+    assert notes == [f"skipped {file}: {made_up} was trained anew since; evaluate its model again"]
+    write_scores(eval_ / "c", about_model(made_up), SCORED)
+    ((run,), notes) = read_runs([str(made_up)], [str(eval_)])
+    assert run.metrics["blimp_fast"] == 51.0 and notes == []
+
+
+def test_scores_while_training_have_the_year_of_their_rules(made_up: Path) -> None:
+    config = json.loads((made_up / "config.yaml").read_text())
+    (made_up / "config.yaml").write_text(json.dumps(config | {"evaluation": {"rules": "2025"}}))
+    with (made_up / "log.jsonl").open("a") as file:
+        figure = {"score": 50.0, "low": None, "high": None, "ties": 0.0, "items": 10}
+        record = {"kind": "evaluation", "step": 1000, "blimp": figure, "wug_adj": figure}
+        file.write(json.dumps(record) + "\n")
+    ((run,), _) = read_runs([str(made_up)])
+    assert run.metrics["2025: blimp"] == 50.0 and run.items["2025: blimp"] == 10
+    assert "blimp" not in run.metrics
+    assert is_correlation("2025: wug_adj") and not is_correlation("2025: blimp")
+
+
+def test_results_without_a_model_say_what_to_do(made_up: Path) -> None:
+    (made_up / "scores.json").write_text('{"fingerprint": "a", "tasks": {}}')
+    with pytest.raises(InputError, match=r"scores\.json was not written by this .*repeat its comm"):
+        read_runs([str(made_up)])
 
 
 def test_without_matplotlib_the_rest_of_a_comparison_is_written(

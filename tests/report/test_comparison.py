@@ -73,7 +73,7 @@ def test_unequal_words_ratios_and_options_are_pointed_out() -> None:
     assert notes == [
         "Unequal: hard has words seen 4,000,000, mlm 2,000,000.",
         "Unequal: hard has mask ratio 0.1500, mlm 0.2750.",
-        "Unequal: hard and mlm differ in trainer.max_steps.",
+        "Unequal: hard and mlm differ in masking.floor, trainer.max_steps.",
     ]
 
 
@@ -245,11 +245,37 @@ def test_a_metric_that_one_pair_lacks_is_compared_in_the_others() -> None:
     chosen = [*PLAIN, *BETTER, *bare]
     found = compare(chosen, ["hard:mlm", "mlm:soft"])
     assert [table.metric for table in found.tables] == ["accuracy", "loss"]
-    assert found.comparisons == 3 and not found.notes
+    assert found.comparisons == 3
+    assert found.notes == ["mlm is not compared in loss, which soft-0 lacks."]
     asked = compare(chosen, ["hard:mlm", "soft:mlm"], ["loss", "accuracy", "loss"])
     assert asked.comparisons == 3
     assert asked.notes == ["soft is not compared in loss, which soft-0 lacks."]
     assert compare(chosen, ["hard:mlm", "hard:mlm"]).comparisons == 2
+
+
+def test_scores_on_other_numbers_of_items_are_not_compared() -> None:
+    def scored(group: list[RunResult], items: int) -> list[RunResult]:
+        return [
+            replace(run, metrics={**run.metrics, "blimp": 60.0}, items={"blimp": items})
+            for run in group
+        ]
+
+    alike = compare([*scored(PLAIN, 200), *scored(BETTER, 200)], "mlm")
+    assert [table.metric for table in alike.tables] == ["accuracy", "loss", "blimp"]
+    assert not alike.notes
+    mixed = [*scored(PLAIN, 200), *scored(BETTER[:2], 200), *scored(BETTER[2:], 10)]
+    found = compare([*mixed, *scored(SAME, 200)], "mlm")
+    rows = {table.metric: [row.group for row in table.rows] for table in found.tables}
+    assert rows["blimp"] == ["mlm", "soft"] and "hard" in rows["loss"]
+    assert found.notes == [
+        "hard is not compared in blimp, of which mlm-0 has 200 items, hard-2 has 10 items."
+    ]
+    # A word without an age is no item of a correlation, and which have none depends on the model.
+    ages = [
+        replace(run, metrics={"aoa (Pearson)": 0.1 * run.seed}, items={"aoa (Pearson)": 80 + n})
+        for n, run in enumerate([*PLAIN, *BETTER])
+    ]
+    assert not compare(ages, "mlm").notes
 
 
 def test_correlations_have_no_unit_and_zero_has_no_minus() -> None:

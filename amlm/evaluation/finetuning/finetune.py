@@ -19,7 +19,7 @@ from amlm.evaluation.finetuning.train_task import Recipe, train_task
 from amlm.evaluation.fingerprint import fingerprint
 from amlm.evaluation.models import UNUSED, load_encoder, resolve_device
 from amlm.evaluation.places import find_model
-from amlm.evaluation.results import digest, read_if, results_folder, write_scores
+from amlm.evaluation.results import about, digest, read_if, results_folder, write_scores
 from amlm.evaluation.rules import RULES
 from amlm.util.files import write_json
 from amlm.util.terminal import quiet_lightning, say
@@ -101,6 +101,6 @@ def finetune(options: Options, untrained: bool = False) -> dict[str, Any]:
             folder / name / "predictions.json", name, outcomes[options.seeds[0]]["predictions"]
         )
         scores[name] = {**summarise(task, train, valid, outcomes), "recipe": asdict(recipe)}
-        write_scores(folder, {"fingerprint": model_print}, scores)
+        write_scores(folder, about(source, revision, model_print), scores)
     say(format_scores(scores))
     return scores

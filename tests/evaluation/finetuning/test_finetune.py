@@ -142,6 +142,8 @@ def test_the_untrained_baseline_is_fine_tuned_too(
         for name in ("main", "main-untrained")
     ]
     assert found[0]["fingerprint"] != found[1]["fingerprint"]
+    assert [each["revision"] for each in found] == ["main", "main-untrained"]
+    assert {each["model"] for each in found} == {str(tiny_model.resolve())}
     assert capsys.readouterr().out.count("mean") == 2
     evaluate.run(with_baseline)  # the same random weights, so nothing is trained again
     assert capsys.readouterr().out.count("mean") == 2
