@@ -130,6 +130,7 @@ class MaskingPolicy(KeepDtype):
         """Registers the first table: uniform, or what a signal knows before the first step."""
         if isinstance(self.signal, PreparedSignal):
             assert self.context is not None, "a signal that prepares itself needs the context"
+            self.context.maskable_V = self.maskable_V
             self.signal.prepare(self.context)
             score_V = self.signal.score(self.statistics)
             start_V, _ = update_table(

@@ -150,7 +150,7 @@ class AdaptiveMaskedLM(L.LightningModule):
         drawn = batch.index + (self.trainer.global_step << 20 if self.new_masks else 0)
         corruption = policy.corrupt(batch.ids_GL, drawn)
         rows = policy.rows(batch.ids_GL, corruption, batch.rows, batch.maskable, drawn)
-        logits_MV = self.predict_rows(rows, float32_logits=True)
+        logits_MV = self.predict_rows(rows, float32_logits=self.compare == "exact")
         self.validation.add(predictions(logits_MV, rows, self.compare))
 
     def configure_gradient_clipping(self, optimizer: Optimizer, *_: object, **__: object) -> None:

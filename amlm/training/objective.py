@@ -32,7 +32,7 @@ NUMBERS = {
 }
 SCORES = ("score", "low", "high", "official", "expected", "ties", "items", "unscored", "chance")
 GROUPED = (  # whose bins vary
-    *("mask_update/by_frequency_rank/", "mask_update/by_kind/"),
+    *("mask_update/by_frequency_rank/", "mask_update/by_kind/", "mask_update/by_part_of_speech/"),
     *("validation/by_frequency/", "validation/by_part_of_speech/"),
 )
 

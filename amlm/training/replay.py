@@ -68,7 +68,7 @@ class Search(StepCallback):
         for name, weights in pl_module.named_parameters():
             self._look(f"weights {name}", weights.detach())
 
-    def on_before_zero_grad(self, trainer: L.Trainer, pl_module: Any, optimizer: Any) -> None:
+    def on_after_backward(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         for name, weights in pl_module.named_parameters():
             if weights.grad is not None:
                 self._look(f"gradient of {name}", weights.grad)

@@ -97,9 +97,10 @@ class Literal:
         return found
 
     def frequency(self, step: int) -> list[float]:
-        distinct = sorted(set(COUNTS), reverse=True)  # the most frequent first
+        counts = [0 if v in {0, 1, 2, 4} else COUNTS[v] for v in range(V)]  # of what is masked
+        distinct = sorted(set(counts), reverse=True)  # the most frequent first
         power = 0.02 * step / TOTAL
-        return [(distinct.index(COUNTS[v]) / (len(distinct) - 1)) ** power for v in range(V)]
+        return [(distinct.index(counts[v]) / (len(distinct) - 1)) ** power for v in range(V)]
 
     def inverse_frequency(self, step: int) -> list[float]:
         raw = [1 / math.sqrt(max(COUNTS[v], 10)) for v in range(V)]

@@ -4,6 +4,7 @@ the last good checkpoint stays, and another learning rate resumes from it."""
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ import torch
 from amlm.config.schema import Config
 from amlm.masking.policy import MaskingPolicy
 from amlm.models.deberta import DebertaV2MaskedLM
+from amlm.store.datamodule import StepBatch
 from amlm.train import train
 from amlm.training.accumulators import Window
 from amlm.training.checkpoint_files import newest
+from amlm.training.lightning_module import AdaptiveMaskedLM
 from amlm.training.record import read_log
 from amlm.training.replay import replay
 from amlm.training.run import Result
@@ -104,6 +107,26 @@ def test_after_a_divergence_another_rate_resumes_from_the_last_good_checkpoint(
     assert note["step"] == 6 and note["optimizer.lr"] == 0.001
     assert "lr: 0.001" in (run / "config.yaml").read_text()
     assert list(run.glob("diverged-*/diverged.json"))  # kept
+
+
+def test_replay_names_the_first_gradient_that_is_not_finite(
+    tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    original = AdaptiveMaskedLM.training_step
+
+    def breaks(self: AdaptiveMaskedLM, batch: StepBatch, index: int) -> Any:
+        weight = self.model.deberta.encoder.layer[0].output.dense.weight
+        if batch.step == 7:
+            handle = weight.register_hook(lambda grad: handle.remove() or grad * math.inf)
+        return original(self, batch, index)
+
+    monkeypatch.setattr(AdaptiveMaskedLM, "training_step", breaks)
+    with pytest.raises(InputError, match="not finite in step 8"):
+        train(tiny(*STEPS, f"run_dir={run}"))
+    found = replay(run, lambda _: None)
+    assert found["tensor"] == "gradient of model.deberta.encoder.layer.0.output.dense.weight"
+    assert (found["step"], found["shape"], found["not_finite"]) == (8, [32, 64], 2048)
 
 
 def test_a_table_that_is_not_finite_ends_the_run_before_it_is_saved(

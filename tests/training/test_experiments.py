@@ -118,6 +118,7 @@ def test_a_run_folder_has_the_files_of_the_readme(tiny: Callable[..., Config]) -
     promised = "entropy effective_types variance minimum maximum at_floor kl_previous kl_first mean"
     assert set(promised.split()) <= set(update)
     assert {"word", "continuation", "punctuation", "number"} <= set(update["by_kind"])
+    assert {"noun", "verb", "determiner", "special"} <= set(update["by_part_of_speech"])
 
     steps, tables = read_tables(folder)
     assert steps == [10, 20, 30]

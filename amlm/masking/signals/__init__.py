@@ -41,6 +41,7 @@ class Context:
     embed: Callable[[Tensor], Tensor]  # ids to the model's token embeddings, (..., width)
     width: int
     step: int = 0  # optimizer steps completed; the policy sets it before it asks for scores
+    maskable_V: Tensor | None = None  # bool; the policy sets it before a signal prepares itself
 
 
 @dataclass(frozen=True)

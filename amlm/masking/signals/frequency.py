@@ -19,15 +19,18 @@ from amlm.masking.signals import Context, PreparedSignal
 class Frequency(PreparedSignal):
     """Weight ``rarity ** power``, with the power rising linearly from 0 over the run.
 
-    Rarity is the rank by count in the training text, the most frequent type first, min-max
-    normalised to [0, 1]. Types of equal count share a rank.
+    Rarity is the rank by count in the training text among types that are masked, the most frequent
+    first, min-max normalised to [0, 1]. Types of equal count share a rank. Special tokens have no
+    part in it: how many there are is a matter of the length of lines.
     """
 
     power: float = option(0.02, "power of the rarity at the end of the run", ge=0)
 
     def prepare(self, context: Context) -> None:
         self.context = context
-        place_V = torch.unique(context.counts_V, return_inverse=True)[1].double()  # ascending
+        assert context.maskable_V is not None
+        counts_V = context.counts_V.where(context.maskable_V, 0)
+        place_V = torch.unique(counts_V, return_inverse=True)[1].double()  # ascending
         self.rarity_V = 1.0 - place_V / place_V.max().clamp(min=1)
 
     def score(self, statistics: Mapping[str, Tensor]) -> Tensor:

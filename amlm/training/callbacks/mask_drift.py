@@ -18,6 +18,7 @@ from amlm.masking.signals import signal_name
 from amlm.masking.table import drift
 from amlm.masking.units.word_weights import WordSample
 from amlm.store.token_store import TokenStore
+from amlm.tokenizers.parts_of_speech import parts_of_speech
 from amlm.tokenizers.surfaces import kind_of, special_types
 from amlm.training.callbacks import Update
 from amlm.training.lightning_module import AdaptiveMaskedLM
@@ -47,7 +48,7 @@ def by_frequency_rank(
 
 
 def by_kind(table_V: NDArray[np.float32], kinds: Sequence[str]) -> dict[str, float]:
-    """Mean masking probability by kind of token."""
+    """Mean masking probability by kind of token, or by part of speech."""
     kinds_V = np.asarray(kinds)
     return {str(kind): float(table_V[kinds_V == kind].mean()) for kind in np.unique(kinds_V)}
 
@@ -98,10 +99,10 @@ class MaskDrift(L.Callback):
         self.counts_V = store.type_counts("train")
         self.counts_V[[*special, *exclude]] = 0
         self.words = words
-        self.kinds = [
-            "special" if v in special else kind_of(surface)
-            for v, surface in enumerate(self.surfaces)
-        ]
+        self.kinds, self.parts = (
+            ["special" if v in special else name for v, name in enumerate(names)]
+            for names in (map(kind_of, self.surfaces), parts_of_speech(self.surfaces))
+        )
         self.top = top
 
     def on_mask_update(
@@ -134,6 +135,7 @@ class MaskDrift(L.Callback):
                 "at_floor": float(update.floored),
                 "by_frequency_rank": by_frequency_rank(table_V, self.counts_V),
                 "by_kind": by_kind(table_V, self.kinds),
+                "by_part_of_speech": by_kind(table_V, self.parts),
                 "highest": highest,
                 "lowest": lowest,
                 **_report(policy.report),
