@@ -112,20 +112,20 @@ def test_after_a_divergence_another_rate_resumes_from_the_last_good_checkpoint(
 def test_replay_names_the_first_gradient_that_is_not_finite(
     tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = tmp_path / "run"
+    run, name = tmp_path / "run", "model.deberta.encoder.layer.0.output.dense.weight"
     original = AdaptiveMaskedLM.training_step
 
     def breaks(self: AdaptiveMaskedLM, batch: StepBatch, index: int) -> Any:
-        weight = self.model.deberta.encoder.layer[0].output.dense.weight
         if batch.step == 7:
-            handle = weight.register_hook(lambda grad: handle.remove() or grad * math.inf)
+            weight: Any = self.get_parameter(name)
+            weight.register_hook(lambda gradient: gradient * math.inf)
         return original(self, batch, index)
 
     monkeypatch.setattr(AdaptiveMaskedLM, "training_step", breaks)
     with pytest.raises(InputError, match="not finite in step 8"):
         train(tiny(*STEPS, f"run_dir={run}"))
     found = replay(run, lambda _: None)
-    assert found["tensor"] == "gradient of model.deberta.encoder.layer.0.output.dense.weight"
+    assert found["tensor"] == f"gradient of {name}"
     assert (found["step"], found["shape"], found["not_finite"]) == (8, [32, 64], 2048)
 
 
