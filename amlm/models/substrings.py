@@ -9,21 +9,12 @@ V vocabulary size, Z number of ones in h.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
-import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-log = logging.getLogger(__name__)
-
-FORMAT_VERSION = 1  # part of the fingerprint: increment it when the meaning of the index changes
 
 
 @dataclass(frozen=True)
@@ -88,65 +79,3 @@ def _ids_inside(surface: str, ids_of: dict[str, list[int]], lengths: list[int]) 
             break
         found.update([surface[i : i + length] for i in range(size - length + 1)])
     return sorted(v for piece in ids_of.keys() & found for v in ids_of[piece])
-
-
-def fingerprint_of(surfaces: Sequence[str | None], include_self: bool) -> str:
-    """SHA-256 (hexadecimal) of everything that the index depends on."""
-    content = json.dumps([FORMAT_VERSION, include_self, list(surfaces)])
-    return hashlib.sha256(content.encode("ascii")).hexdigest()
-
-
-def save_index(index: SubstringIndex, path: Path, fingerprint: str) -> None:
-    """Writes `index` to `path` (.npz) atomically: no reader ever sees an incomplete file."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, indices=index.indices, offsets=index.offsets, fingerprint=fingerprint)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def load_index(path: Path, fingerprint: str) -> SubstringIndex:
-    """Reads a file written by `save_index`.
-
-    Raises:
-        ValueError: the file is truncated, or belongs to another vocabulary, option or version.
-        FileNotFoundError: there is no such file.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found = str(file["fingerprint"])
-            index = SubstringIndex(file["indices"], file["offsets"])
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # zip, zlib, numpy and the OS raise different errors if truncated
-        raise ValueError(f"{path} is not a readable substring index: {error!r}") from error
-    if found != fingerprint:
-        raise ValueError(f"{path} belongs to another vocabulary: fingerprint {found}")
-    return index
-
-
-def cached_substring_index(
-    surfaces: Sequence[str | None], include_self: bool, folder: Path
-) -> SubstringIndex:
-    """`build_substring_index`, cached in `folder` (next to the tokenizer).
-
-    The file name contains the fingerprint, so that vocabularies and options do not evict each
-    other. An unreadable file is rebuilt. A folder that is not writable causes a warning and costs
-    half a second at the next start, but never fails the run.
-    """
-    fingerprint = fingerprint_of(surfaces, include_self)
-    path = folder / f"substrings-{fingerprint[:16]}.npz"
-    try:
-        return load_index(path, fingerprint)
-    except FileNotFoundError:
-        pass
-    except ValueError as error:
-        log.warning("rebuilding the substring index: %s", error)
-    index = build_substring_index(surfaces, include_self)
-    try:
-        save_index(index, path, fingerprint)
-    except OSError as error:
-        log.warning("the substring index is not cached: %s", error)
-    return index

@@ -22,7 +22,7 @@ from amlm.masking.signals.authors import authors_counters
 from amlm.masking.signals.uniform import Uniform
 from amlm.models.build import build_model
 from amlm.models.deberta import DebertaV2MaskedLM
-from amlm.models.substrings import cached_substring_index
+from amlm.models.substrings import build_substring_index
 from amlm.models.tied import FusedEmbedding
 from amlm.store.token_store import TokenStore
 from amlm.tokenizers.parts_of_speech import parts_of_speech
@@ -91,11 +91,7 @@ def make_module(config: Config, store: TokenStore, total_steps: int) -> Adaptive
     """Model, masking policy and optimizer, with weights drawn from the seed."""
     substrings = None
     if config.model.nhot.fusion != "none":
-        substrings = cached_substring_index(
-            store.surfaces,
-            config.model.nhot.include_self,
-            store.folder / "tokenizer",
-        )
+        substrings = build_substring_index(store.surfaces, config.model.nhot.include_self)
     model = build_model(
         config.model,
         store.vocab_size,

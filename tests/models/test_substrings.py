@@ -1,10 +1,8 @@
-"""The substring index against brute force (`a in b` for all pairs of strings), and the cache
-against damaged files."""
+"""The substring index against brute force (`a in b` for all pairs of strings)."""
 
 from __future__ import annotations
 
 import inspect
-import logging
 import random
 import subprocess
 import sys
@@ -13,14 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amlm.models.substrings import (
-    SubstringIndex,
-    build_substring_index,
-    cached_substring_index,
-    fingerprint_of,
-    load_index,
-    save_index,
-)
+from amlm.models.substrings import SubstringIndex, build_substring_index
 
 
 def random_surfaces(count: int, seed: int = 0) -> list[str | None]:
@@ -103,99 +94,6 @@ def test_index_of_forty_thousand_types_equals_brute_force_on_a_sample() -> None:
             if surface and piece is not None and piece in surface
         ]
         assert index.row(v).tolist() == expected
-
-
-def same(a: SubstringIndex, b: SubstringIndex) -> bool:
-    return rows_of(a) == rows_of(b) and a.indices.dtype == b.indices.dtype
-
-
-def test_a_second_call_reads_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    surfaces = random_surfaces(60)
-    first = cached_substring_index(surfaces, True, tmp_path)
-    assert same(first, build_substring_index(surfaces))
-    assert len(list(tmp_path.iterdir())) == 1  # no temporary file remains
-
-    def never(*_: object) -> None:
-        raise AssertionError("rebuilt")
-
-    monkeypatch.setattr("amlm.models.substrings.build_substring_index", never)
-    assert same(cached_substring_index(surfaces, True, tmp_path), first)
-
-
-def test_other_surfaces_or_options_get_their_own_cache_file(tmp_path: Path) -> None:
-    surfaces = random_surfaces(60)
-    cached_substring_index(surfaces, True, tmp_path)
-    changed = [*surfaces[:7], "ab", *surfaces[8:]]
-    for others, include_self in ((surfaces, False), (changed, True)):
-        index = cached_substring_index(others, include_self, tmp_path)
-        assert same(index, build_substring_index(others, include_self))
-    assert len(list(tmp_path.iterdir())) == 3
-
-
-def test_fingerprints_differ_between_vocabularies_and_options() -> None:
-    variants: list[list[str | None]] = [
-        ["a", None],
-        ["a", "None"],
-        ["a"],
-        [None, "a"],
-        ["a,", None],
-        ["é", None],
-    ]
-    prints = {fingerprint_of(v, flag) for v in variants for flag in (True, False)}
-    assert len(prints) == 2 * len(variants)
-    assert fingerprint_of(("a", None), True) == fingerprint_of(["a", None], True)
-
-
-@pytest.mark.parametrize("damage", ["empty", "half", "flipped", "text", "array", "foreign"])
-def test_a_damaged_cache_file_is_rebuilt(
-    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    surfaces = random_surfaces(300)
-    expected = cached_substring_index(surfaces, True, tmp_path)
-    (path,) = tmp_path.iterdir()
-    whole = path.read_bytes()
-    if damage == "foreign":
-        save_index(build_substring_index(["b"]), path, fingerprint_of(["b"], True))
-    elif damage == "array":
-        with path.open("wb") as file:
-            np.save(file, np.arange(3))
-    else:
-        flipped = bytearray(whole)
-        flipped[len(whole) // 2] ^= 1
-        contents = {"empty": b"", "half": whole[: len(whole) // 2], "text": b"hello"}
-        path.write_bytes(contents.get(damage, bytes(flipped)))
-    fingerprint = fingerprint_of(surfaces, True)
-    with pytest.raises(ValueError, match="substring"):
-        load_index(path, fingerprint)
-    with caplog.at_level(logging.WARNING):
-        assert same(cached_substring_index(surfaces, True, tmp_path), expected)
-    assert "rebuilding the substring index" in caplog.text
-    assert same(load_index(path, fingerprint), expected)  # and the file is whole again
-
-
-def test_a_folder_that_is_not_writable_causes_a_warning(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.WARNING):
-        index = cached_substring_index(["a", "ab"], True, tmp_path / "missing")
-    assert rows_of(index) == [[0], [0, 1]]
-    assert "not cached" in caplog.text
-
-
-def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "index.npz"
-    index = build_substring_index(["a", "ab"])
-    save_index(index, path, "one")
-
-    def fail_halfway(file: object, **_: object) -> None:
-        file.write(b"half")  # type: ignore[attr-defined]
-        raise OSError("disk full")
-
-    monkeypatch.setattr(np, "savez", fail_halfway)
-    with pytest.raises(OSError, match="disk full"):
-        save_index(index, path, "two")
-    assert same(load_index(path, "one"), index)
-    assert [p.name for p in tmp_path.iterdir()] == ["index.npz"]
 
 
 def test_importing_substrings_does_not_load_torch() -> None:
