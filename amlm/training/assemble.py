@@ -26,7 +26,6 @@ from amlm.training.callbacks.live_view import LiveView, live_console
 from amlm.training.callbacks.mask_drift import MaskDrift
 from amlm.training.callbacks.mask_update import MaskUpdate
 from amlm.training.callbacks.metrics import Metrics
-from amlm.training.callbacks.order import check_order, in_order
 from amlm.training.callbacks.profile import Profile
 from amlm.training.callbacks.progress import ProgressLines
 from amlm.training.callbacks.stop import Stop
@@ -92,7 +91,7 @@ def make_cursor(config: Config, parts: Parts, words: WordCounter) -> Cursor:
 def make_callbacks(
     config: Config, parts: Parts, run_log: RunLog, request: StopRequest
 ) -> list[L.Callback]:
-    """The callbacks of a run, including the user's, in order.
+    """The callbacks of a run, including the user's, in the order in which they act at every hook.
 
     Raises:
         InputError: an evaluation task has no data.
@@ -106,7 +105,11 @@ def make_callbacks(
     checkpoints = Checkpoints(
         folder, run_log, make_cursor(config, parts, words), config.checkpoints.every
     )
+    others = build_callbacks(config)
     callbacks: list[L.Callback] = [
+        checkpoints,  # saves a step when the next one starts, before others log for that
+        Stop(request, checkpoints, trainer.rank_timeout),  # ends the run there, saved
+        # notifies MaskDrift, whose record is the first of a step
         MaskUpdate(masking.update_every, masking.first_update, masking.update_offset),
         MaskDrift(
             run_log,
@@ -114,14 +117,11 @@ def make_callbacks(
             words=sample_of(store, plan, training.not_maskable) if training.words else None,
             exclude=training.not_maskable,
         ),
-        Metrics(run_log, plan, words, trainer.log_every),
-        Watch(run_log),
+        Metrics(run_log, plan, words, trainer.log_every),  # sets the step of all records
+        Watch(run_log),  # stops a diverged run, before the model is saved
         exports,
-        checkpoints,
-        Stop(request, checkpoints, trainer.rank_timeout),
-        *build_callbacks(config),
     ]
-    if config.evaluation.tasks:
+    if config.evaluation.tasks:  # scored at the steps of word checkpoints
         callbacks.append(
             Evaluation(config.evaluation, run_log, store.tokenizer, plan.total_steps, longest)
         )
@@ -130,9 +130,9 @@ def make_callbacks(
     console, title = live_console(), f"{config.name}-seed{config.seed}"
     if console is None:
         callbacks.append(ProgressLines(run_log, plan.total_steps))
-    elif not any(isinstance(each, ProgressBar) for each in callbacks):
+    elif not any(isinstance(each, ProgressBar) for each in others):
         callbacks.append(LiveView(run_log, plan.total_steps, title, exports, request, console))
-    return in_order(callbacks)
+    return [*callbacks, *others]  # these can read the records and metrics of the step
 
 
 def make_trainer(
@@ -174,5 +174,6 @@ def make_trainer(
     # Before each step Lightning asks all ranks whether one got SIGTERM: a host-device
     # synchronisation, which hides a rank that hangs. Our `Stop` asks without waiting.
     trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
-    check_order(trainer)
+    kept = [each for each in trainer.callbacks if each in callbacks]  # type: ignore[attr-defined]
+    assert kept == sorted(callbacks, key=lambda each: isinstance(each, Checkpoint)), kept
     return trainer
