@@ -8,7 +8,8 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from amlm.evaluation.zero_shot.items import from_json, lines_of
+from amlm.evaluation.zero_shot.items import from_json
+from amlm.text.readers.text_files import numbered_lines
 from amlm.util.errors import InputError
 
 FOLDERS = ("glue_filtered", "full_eval/glue_filtered")
@@ -88,7 +89,7 @@ def read_pairs(path: Path, task: Task) -> list[Pair]:
             is empty.
     """
     pairs = []
-    for number, line in lines_of(path):
+    for number, line in numbered_lines(path):
         try:
             fields = from_json(line)
             pair = Pair(

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from amlm.text.readers.text_files import numbered_lines
 from amlm.util.errors import InputError
-from amlm.util.look import check_no_pointer
 
 SAMPLE_PAIRS = 100  # minimal pairs per phenomenon of the built-in grammar
 SAMPLE_SEED = 2025
@@ -168,21 +168,8 @@ def read_items(path: Path, reader: Reader) -> list[Item]:
     Raises:
         InputError: a line is not valid JSON or lacks a field.
     """
-    read = (_item(number, text, path, reader) for number, text in lines_of(path))
+    read = (_item(number, text, path, reader) for number, text in numbered_lines(path))
     return [item for item in read if item is not None]
-
-
-def lines_of(path: Path) -> Iterator[tuple[int, str]]:
-    """The non-blank lines of a text file, with their numbers."""
-    try:
-        check_no_pointer(path)
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} can't be read: {error}") from error
-    # Not `splitlines`: JSON strings can contain other characters that Unicode treats as newlines.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield number, line
 
 
 def from_json(text: str) -> Any:

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from amlm.text.lines import normalised
-from amlm.text.readers.text_files import BLOCK_BYTES, LINE_LIMIT, blocks, lines_in, opened, optional
+from amlm.text.readers.text_files import (
+    BLOCK_BYTES,
+    LINE_LIMIT,
+    blocks,
+    lines_in,
+    numbered_lines,
+    opened,
+    optional,
+)
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
 
@@ -48,27 +56,24 @@ def json_cells(path: Path, columns: Sequence[str]) -> Cells:
         InputError: as in `blocks`; broken JSON, another type, or no such column.
     """
     requested = set(columns)
-    for first, text in blocks(path):
-        for number, line in enumerate(text.split("\n"), first):
-            if not line or line.isspace():
-                continue
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                why = str(error)
-                if isinstance(error, json.JSONDecodeError):
-                    why = f"{error.msg} at character {error.colno}"
-                raise InputError(
-                    f"{path}, line {number}: broken JSON ({why}): every line must be one object, "
-                    f'e.g. {{"{columns[0]}": "..."}}'
-                ) from error
-            if not isinstance(record, dict):
-                raise InputError(
-                    f'{path}, line {number}: not a JSON object such as {{"{columns[0]}": "..."}}'
-                )
-            if not requested <= record.keys():
-                check_columns(columns, list(record), f"{path}, line {number}")
-            yield number, [record[column] for column in columns]
+    for number, line in numbered_lines(path):
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            why = str(error)
+            if isinstance(error, json.JSONDecodeError):
+                why = f"{error.msg} at character {error.colno}"
+            raise InputError(
+                f"{path}, line {number}: broken JSON ({why}): every line must be one object, "
+                f'e.g. {{"{columns[0]}": "..."}}'
+            ) from error
+        if not isinstance(record, dict):
+            raise InputError(
+                f'{path}, line {number}: not a JSON object such as {{"{columns[0]}": "..."}}'
+            )
+        if not requested <= record.keys():
+            check_columns(columns, list(record), f"{path}, line {number}")
+        yield number, [record[column] for column in columns]
 
 
 def _check_delimiter(first_row: str, delimiter: str, place: str) -> None:

@@ -180,6 +180,19 @@ def blocks(path: Path) -> Iterator[tuple[int, str]]:
         yield number, text
 
 
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a text file that are not blank, with their numbers.
+
+    Raises:
+        InputError: see `blocks`.
+    """
+    for first, text in blocks(path):
+        # Not `splitlines`: JSON strings can contain other characters that Unicode calls newlines.
+        for number, line in enumerate(text.split("\n"), first):
+            if line and not line.isspace():
+                yield number, line
+
+
 def lines_in(text: str) -> list[str]:
     """The non-empty lines of a text with LF line ends, each `normalised`."""
     return [line for line in map(normalised, text.split("\n")) if line]

@@ -103,7 +103,7 @@ def test_an_invalid_line_is_named(line: str, message: str, tmp_path: Path) -> No
     with pytest.raises(InputError, match="empty"):
         read_pairs(path, TASKS["rte"])
     path.write_bytes(b"\xff\n")
-    with pytest.raises(InputError, match="can't be read"):
+    with pytest.raises(InputError, match="line 1: not UTF-8"):
         read_pairs(path, TASKS["rte"])
 
 

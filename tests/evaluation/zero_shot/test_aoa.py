@@ -246,5 +246,5 @@ def test_invalid_files_are_named(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"cdi\.json"):
             aoa.read_contexts(path)
     path.write_text("word,16\ndog,0.1\n")
-    with pytest.raises(InputError, match="no column '17'"):
+    with pytest.raises(InputError, match="line 1: no column 17"):
         aoa.read_children(path)
