@@ -11,6 +11,7 @@ from amlm.config.command import Command
 from amlm.config.command_line import run
 from amlm.config.options import NEEDED, option
 from amlm.util.errors import InputError
+from amlm.util.optional import optional
 from amlm.util.terminal import say
 
 if TYPE_CHECKING:
@@ -91,13 +92,13 @@ def compare_runs(options: CompareOptions) -> Comparison:
 
 def _write_figure(found: Comparison, folder: Path) -> None:
     try:
-        from amlm.report.difference_plot import write_differences
-    except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
-            raise
-        say("no figure: matplotlib is not installed (pip install 'amlm[report]')")
-    else:
-        write_differences(found, folder, "comparison")
+        optional("matplotlib", "a figure", "report")
+    except InputError as missing:
+        say(f"not drawn: {missing}")
+        return
+    from amlm.report.difference_plot import write_differences
+
+    write_differences(found, folder, "comparison")
 
 
 COMMAND = Command("amlm.compare", ABOUT, CompareOptions, compare_runs)

@@ -12,6 +12,7 @@ from amlm.config.command_line import run
 from amlm.config.options import option
 from amlm.tokenizers.parts_of_speech import TAGGERS
 from amlm.util.errors import InputError
+from amlm.util.optional import optional
 from amlm.util.terminal import say
 
 ABOUT = """Shows how masking drifted in runs, finished or not: one HTML page that opens from disk,
@@ -65,12 +66,9 @@ def report(options: ReportOptions) -> None:
     if options.runs is not None:
         write_report(options)
     if options.wandb is not None:
-        try:
-            from amlm.report.dashboard import save_dashboard
-        except ModuleNotFoundError as error:
-            if str(error.name).partition(".")[0] not in ("wandb", "wandb_workspaces"):
-                raise
-            raise InputError(f"{error.name} is not installed: pip install 'amlm[wandb]'") from error
+        optional("wandb_workspaces", f"wandb={options.wandb}", "wandb")
+        from amlm.report.dashboard import save_dashboard
+
         save_dashboard(options.wandb)
 
 
@@ -80,13 +78,9 @@ def write_report(options: ReportOptions) -> Path:
     Raises:
         InputError: no runs, two of one group and seed, or no matplotlib or no such tagger.
     """
-    try:
-        from amlm.report.plots import write_figures
-    except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
-            raise
-        raise InputError("matplotlib is not installed: pip install 'amlm[report]'") from error
+    optional("matplotlib", "a report", "report")
     from amlm.report.html_page import html_page
+    from amlm.report.plots import write_figures
     from amlm.report.report_data import read_report
     from amlm.report.report_tables import as_csv, as_latex, curves_table, tables_of
     from amlm.util.files import write_aside

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amlm.report.comparison import Comparison
 from amlm.report.comparison_text import cells, claims, title
-from amlm.util.errors import InputError
+from amlm.util.optional import optional
 
 
 def log_tables(found: Comparison, project: str) -> None:
@@ -15,10 +15,7 @@ def log_tables(found: Comparison, project: str) -> None:
     Raises:
         InputError: W&B is not installed.
     """
-    try:
-        import wandb
-    except ImportError as error:
-        raise InputError("wandb=... needs W&B: pip install amlm[wandb]") from error
+    wandb = optional("wandb", f"wandb={project}", "wandb")
     against = ", ".join(found.baselines)
     with wandb.init(project=project, job_type="comparison", name=f"against {against}") as run:
         for table in found.tables:

@@ -16,9 +16,9 @@ from typing import Any
 import requests
 
 from amlm.text.downloads.remote import FAILURES, TIMEOUT
-from amlm.text.readers.text_files import optional
 from amlm.util.errors import InputError
 from amlm.util.files import write_aside
+from amlm.util.optional import optional
 
 VOCABULARY = (
     "https://raw.githubusercontent.com/babylm-org/babylm-eval/"

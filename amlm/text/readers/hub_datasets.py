@@ -12,9 +12,9 @@ from textwrap import shorten
 from typing import Any, NamedTuple
 
 from amlm.text.readers.records import Cells, check_columns, rows, some, texts
-from amlm.text.readers.text_files import optional
 from amlm.util.errors import ENVIRONMENT_ERRNOS, InputError
 from amlm.util.hub import bound_waits, hub
+from amlm.util.optional import optional
 
 HUB = "hub:"
 NAME = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:/(?P<config>[^/@\s]+))?(?:@(?P<revision>[^@\s]+))?")

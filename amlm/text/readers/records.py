@@ -21,10 +21,10 @@ from amlm.text.readers.text_files import (
     lines_in,
     numbered_lines,
     opened,
-    optional,
 )
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
+from amlm.util.optional import optional
 
 Found = TypeVar("Found")
 Cells = Iterator[tuple[int, Sequence[object]]]

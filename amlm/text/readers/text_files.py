@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import errno
 import gzip
-import importlib
 import lzma
 import sys
 import zlib
@@ -19,6 +18,7 @@ from typing import Any, BinaryIO
 from amlm.text.lines import normalised
 from amlm.util.errors import InputError
 from amlm.util.look import check_no_pointer
+from amlm.util.optional import optional
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 LINE_LIMIT = 10_000_000  # bytes; a file with longer lines is no text file
@@ -44,14 +44,6 @@ LOOKALIKES = {  # UTF-32 before UTF-16, with which it starts
     b"<html": "a web page, perhaps of a failed download: extract its text",
 }
 TAR, TAR_AT = b"ustar", 257
-
-
-def optional(module: str, purpose: str, extra: str = "data") -> Any:
-    """Imports a module of one of the package's extras; InputError if it is not installed."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise InputError(f"{purpose} needs more packages: pip install 'amlm[{extra}]'") from error
 
 
 @contextmanager

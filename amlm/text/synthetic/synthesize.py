@@ -24,12 +24,12 @@ from amlm.config.command_line import run
 from amlm.config.options import NEEDED, option
 from amlm.text.lines import normalised
 from amlm.text.readers import read_texts, taken_for_text
-from amlm.text.readers.text_files import optional
 from amlm.text.synthetic.completers import Completer, Request, Sampling
 from amlm.text.synthetic.make_triplets import listed
 from amlm.text.synthetic.resumable import Progress, open_rows
 from amlm.util.errors import InputError
 from amlm.util.files import sha256
+from amlm.util.optional import optional
 from amlm.util.progress_bar import progress_bar
 from amlm.util.terminal import say
 
