@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric, SumMetric
+from torchmetrics import Metric
 
 from amlm.masking.controls import octaves
 from amlm.masking.keep_dtype import KeepDtype
@@ -98,22 +98,27 @@ class Window(KeepDtype):
         }
 
 
-class OfTypes(Metric):
-    """Labels and correct predictions by token type, exact, summed over ranks."""
+class Sums(Metric):
+    """Sums over a validation and over ranks, exact where they are counts."""
 
-    sums_2V: Tensor
+    sums_3: Tensor  # float64: loss, correct, labelled
+    types_2V: Tensor  # int64: labelled and correct by token type
 
     def __init__(self, vocab_size: int) -> None:
         super().__init__()
-        zeros = torch.zeros(2, vocab_size, dtype=torch.int64)
-        self.add_state("sums_2V", zeros, dist_reduce_fx="sum")
+        of_types = torch.zeros(2, vocab_size, dtype=torch.int64)
+        self.add_state("sums_3", torch.zeros(3, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("types_2V", of_types, dist_reduce_fx="sum")
 
-    def update(self, seen: Predictions) -> None:
-        for sums_V, each_M in zip(self.sums_2V, (seen.valid_M, seen.correct_M), strict=True):
+    def update(self, seen: Predictions, of_batch: bool) -> None:
+        sums = [each.double().sum() for each in (seen.nll_M, seen.correct_M, seen.valid_M)]
+        sums_3 = torch.stack(sums)
+        self.sums_3 += sums_3 / sums_3[2].clamp(min=1) if of_batch else sums_3
+        for sums_V, each_M in zip(self.types_2V, (seen.valid_M, seen.correct_M), strict=True):
             sums_V.index_add_(0, seen.labels_M, each_M.long())
 
-    def compute(self) -> Tensor:
-        return self.sums_2V.clone()
+    def compute(self) -> tuple[Tensor, Tensor]:
+        return self.sums_3, self.types_2V
 
 
 class Validation(KeepDtype):
@@ -131,10 +136,7 @@ class Validation(KeepDtype):
     def __init__(self, counts_V: Tensor, parts: Sequence[str], of_batches: bool = False) -> None:
         super().__init__()
         self.of_batches = of_batches
-        # Sums, not means: torchmetrics 1.9 ignores the weights of a mean that is told to keep NaN,
-        # and a NaN must show.
-        self.nll, self.correct, self.labelled = (self._sum() for _ in range(3))
-        self.of_types = OfTypes(len(counts_V))
+        self.sums = Sums(len(counts_V))
         names = sorted(set(parts))
         numbers = {name: number for number, name in enumerate(names)}
         part_V = torch.tensor([numbers[part] for part in parts])
@@ -144,19 +146,8 @@ class Validation(KeepDtype):
             "by_part_of_speech": (part_V, names),
         }
 
-    @staticmethod
-    def _sum() -> SumMetric:
-        metric = SumMetric(nan_strategy="disable")
-        metric.set_dtype(torch.float64)
-        return metric
-
     def add(self, seen: Predictions) -> None:
-        self.of_types.update(seen)
-        sums = [each.double().sum() for each in (seen.nll_M, seen.correct_M, seen.valid_M)]
-        if self.of_batches:
-            sums = [each / sums[2].clamp(min=1) for each in sums]
-        for metric, value in zip((self.nll, self.correct, self.labelled), sums, strict=True):
-            metric.update(value)
+        self.sums.update(seen, self.of_batches)
 
     def close(self) -> dict[str, Any]:
         """The means over all ranks; the sums are then reset.
@@ -165,20 +156,18 @@ class Validation(KeepDtype):
             ``accuracy_over_bins``, means of the accuracies of all types and frequency bins that
             have labels; and those accuracies ``by_frequency`` and ``by_part_of_speech``.
         """
-        nll, correct, labelled = (
-            float(each.compute()) for each in (self.nll, self.correct, self.labelled)
+        (nll, correct, labelled), (labelled_V, correct_V) = (
+            each.cpu() for each in self.sums.compute()
         )
-        labelled_V, correct_V = self.of_types.compute().cpu()
-        for each in (self.nll, self.correct, self.labelled, self.of_types):
-            each.reset()
+        self.sums.reset()
         of_classes = {
             name: _accuracies(labelled_V, correct_V, class_V, names)
             for name, (class_V, names) in self.classes.items()
         }
         bins = list(of_classes["by_frequency"].values())
         return {
-            "loss": nll / labelled,
-            "accuracy": correct / labelled,
+            "loss": float(nll / labelled),
+            "accuracy": float(correct / labelled),
             "accuracy_over_types": float((correct_V / labelled_V)[labelled_V > 0].mean()),
             "accuracy_over_bins": sum(bins) / len(bins),
             **of_classes,
