@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
+from safetensors import safe_open
 
 from amlm.evaluation.fingerprint import fingerprint
-from amlm.evaluation.models import load_tokenizer
+from amlm.evaluation.models import load_tokenizer, read_model
 from amlm.evaluation.places import Source
 from amlm.util.errors import InputError
 
@@ -94,23 +93,18 @@ def check_model(folder: Path) -> tuple[str, str]:
         InputError: the model is invalid; says how.
     """
     from transformers import DebertaV2ForMaskedLM
-    from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()  # reading takes less than a second
     for name in MODEL_FILES:
         if not (folder / name).is_file():
             raise InputError(f"{folder} has no {name}: it is not a model written by training")
-    try:
-        model, info = DebertaV2ForMaskedLM.from_pretrained(
-            folder, output_loading_info=True, local_files_only=True
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise InputError(f"{folder} cannot be loaded: {error}") from error
-    for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-        if info[problem]:
-            raise InputError(f"{folder}: {problem.replace('_', ' ')} {sorted(info[problem])[:3]}")
-    for name, parameter in model.named_parameters():
-        if not torch.isfinite(parameter).all():
-            raise InputError(f"{folder}: {name} is not finite: the run diverged")
-    tokenizer = load_tokenizer(Source(folder.name, str(folder)))
+    source = Source(folder.name, str(folder))
+    tokenizer = load_tokenizer(source)
+    model = read_model(DebertaV2ForMaskedLM, source, tokenizer)
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        if unexpected := sorted({*file.keys()} - model.state_dict().keys()):
+            names = ", ".join(unexpected[:3])
+            raise InputError(
+                f"model={folder} has weights that config.json does not name: {names}; they don't "
+                "belong together"
+            )
     return fingerprint(model, tokenizer), fingerprint(model.deberta, tokenizer)

@@ -312,14 +312,16 @@ def test_export_reports_errors_and_overwrites_nothing(
     weights = folder / "hf" / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-100])
-    refused("cannot be loaded")
+    refused("can't be loaded")
     refused("not empty and not an export", to=tmp_path)  # said before models are loaded
     state = load_file(out / "main" / "model.safetensors")
     name = "cls.predictions.transform.dense.weight"
     save_file({**state, name: state[name] / 0}, weights, {"format": "pt"})
     refused("not finite")
     save_file({k: v for k, v in state.items() if k != name}, weights, {"format": "pt"})
-    refused("missing keys.*transform.dense")
+    refused("lacks weights.*transform.dense")
+    save_file({**state, "deberta.more": state[name].clone()}, weights, {"format": "pt"})
+    refused("weights that config.json does not name: deberta.more")
     weights.unlink()
     refused(r"has no model\.safetensors")
     assert (out / "main" / "model.safetensors").read_bytes() == whole
