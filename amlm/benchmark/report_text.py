@@ -10,6 +10,7 @@ import torch
 
 from amlm.benchmark.bench_options import Options
 from amlm.benchmark.timing import Spread
+from amlm.config.schema import flat
 from amlm.util.text_table import aligned
 
 PERCENT = (
@@ -53,20 +54,10 @@ def machine(options: Options) -> dict[str, Any]:
 
 def format_results(results: Mapping[str, Mapping[str, Any]]) -> str:
     """A text table with one column per shape and one row per number."""
-    flat = [_flat(numbers) for numbers in results.values()]
-    names = dict.fromkeys(name for numbers in flat for name in numbers)
-    rows = [[name, *(_text(name, numbers.get(name)) for numbers in flat)] for name in names]
+    columns = [flat(numbers) for numbers in results.values()]
+    names = dict.fromkeys(name for numbers in columns for name in numbers)
+    rows = [[name, *(_text(name, numbers.get(name)) for numbers in columns)] for name in names]
     return "\n".join(aligned([["", *results], *rows]))
-
-
-def _flat(numbers: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in numbers.items():
-        if isinstance(value, Mapping):
-            flat.update({f"{name}.{key}": each for key, each in value.items()})
-        else:
-            flat[name] = value
-    return flat
 
 
 def _text(name: str, value: Any) -> str:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 from amlm.report.comparison import Comparison, Row, Table
 from amlm.report.runs import is_correlation
 from amlm.report.statistics import LEVEL, POWER, Difference
-from amlm.util.text_table import aligned, latex
+from amlm.util.text_table import aligned, csv_text, latex, markdown
 
 COLUMNS = (
     *("metric", "group", "baseline", "seeds", "mean", "sd", "low", "high"),
@@ -170,16 +167,8 @@ def markdown_tables(found: Comparison) -> str:
     """The notes and tables of `as_markdown`, with their legend."""
     lines = [f"- {note}" for note in found.notes] + [""] * bool(found.notes)
     for table in found.tables:
-        head, *rows = cells(table)
-        texts = len(head) - len(HEAD) + 1
-        marks = ["---"] * texts + ["---:"] * (len(head) - texts)
-        lines += [f"**{title(table)}**", "", _row(head), _row(marks)]
-        lines += [*map(_row, rows), ""]
+        lines += [f"**{title(table)}**", "", markdown(cells(table), len(HEAD) - 1), ""]
     return "\n".join([*lines, legend(found), ""])
-
-
-def _row(row: list[str]) -> str:
-    return f"| {' | '.join(row)} |"
 
 
 def as_latex(found: Comparison) -> str:
@@ -192,9 +181,7 @@ def as_latex(found: Comparison) -> str:
 
 def as_csv(found: Comparison) -> str:
     """All numbers in full precision, one line per metric and group."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    lines: list[tuple[object, ...]] = [COLUMNS]
     for table in found.tables:
         for row in table.rows:
             value, d = row.value, row.difference
@@ -204,5 +191,5 @@ def as_csv(found: Comparison) -> str:
                 tested = (d.mean, d.low, d.high, d.p, row.p, d.pairs, d.items, *plan)
             mean = (value.count, value.mean, value.sd, value.low, value.high)
             names = (table.metric, row.group, row.baseline)
-            writer.writerow([*names, *mean, *tested, row.ratio, row.words_seen])
-    return out.getvalue()
+            lines.append((*names, *mean, *tested, row.ratio, row.words_seen))
+    return csv_text(lines)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from amlm.report.comparison import untrained
 from amlm.report.report_data import ACCURACY, DRIFT, KIND, RANK, SPEECH, Group, ReportData
-from amlm.util.text_table import latex
+from amlm.util.text_table import csv_text, latex
 
 Cell = str | int | float | None
 UNTRAINED = "untrained"
@@ -43,9 +41,7 @@ def shown(cell: Cell) -> str:
 
 def as_csv(table: ReportTable) -> str:
     """All numbers in full precision."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([table.head, *table.rows])
-    return out.getvalue()
+    return csv_text([table.head, *table.rows])
 
 
 def as_latex(table: ReportTable) -> str:

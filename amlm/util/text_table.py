@@ -1,9 +1,11 @@
-"""Text tables: plain, Markdown, LaTeX."""
+"""Text tables: plain, CSV, Markdown, LaTeX."""
 
 from __future__ import annotations
 
+import csv
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -20,10 +22,18 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the first row is its head."""
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """CSV with all numbers in full precision; None is an empty cell."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
+
+
+def markdown(rows: Sequence[Sequence[str]], numbers: int = 0) -> str:
+    """A Markdown table; the first row is its head, the last columns are right-aligned numbers."""
     head, *rest = rows
-    lines = [head, ["---"] * len(head), *rest]
+    marks = ["---"] * (len(head) - numbers) + ["---:"] * numbers
+    lines = [head, marks, *rest]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

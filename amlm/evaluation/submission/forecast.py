@@ -136,11 +136,3 @@ def time_once(task: Callable[[], None]) -> float:
         if (seconds := perf_counter() - began) > 1:
             break
     return seconds
-
-
-def format_seconds(seconds: float) -> str:
-    """Whole hours and minutes, or seconds below a minute."""
-    if seconds < 60:
-        return f"{math.ceil(seconds)} s"
-    hours, minutes = divmod(math.ceil(seconds / 60), 60)
-    return f"{hours:,} h {minutes:02} min" if hours else f"{minutes} min"

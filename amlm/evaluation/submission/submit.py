@@ -18,13 +18,13 @@ from amlm.evaluation.submission.collate import (
     checkpoint_names,
     collate,
 )
-from amlm.evaluation.submission.forecast import Forecast, format_seconds
+from amlm.evaluation.submission.forecast import Forecast
 from amlm.evaluation.submission.plan import abbreviate, blocked, steps
 from amlm.evaluation.submission.validity import TOO_LONG, violations
 from amlm.util.errors import InputError
 from amlm.util.files import write_json
 from amlm.util.progress_bar import progress_bar
-from amlm.util.terminal import say
+from amlm.util.terminal import duration, say
 from amlm.util.text_table import aligned
 
 
@@ -93,14 +93,11 @@ def _announce(options: Options, todo: Sequence[Options]) -> None:
         names[kind] |= dict.fromkeys(step.tasks or step.finetune)
     fast = sum(step.revision != "main" for step in todo)
     shown = {FAST: f"{FAST} at {fast} checkpoints", FULL: FULL, FINETUNE: FINETUNE}
-    table = aligned(
-        [
-            [f"  {shown[kind]}: {', '.join(names[kind])}", format_seconds(seconds)]
-            for kind, seconds in rows.items()
-            if names[kind]
-        ]
-        + [["  in total about", format_seconds(sum(rows.values()))]]
-    )
+    times = [
+        (f"  {shown[kind]}: {', '.join(names[kind])}", rows[kind]) for kind in rows if names[kind]
+    ]
+    times.append(("  in total about", sum(rows.values())))
+    table = aligned([[what, duration(max(seconds, 1))] for what, seconds in times])
     say("\n".join([f"to be evaluated for submission={options.submission}:", *table]))
     say("Finished tasks are kept if this is stopped: the same command resumes.")
 
