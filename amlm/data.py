@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
+from amlm.config.command import Command
+from amlm.config.command_line import run
+from amlm.config.schema import Config
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
 from amlm.util.terminal import fail, say, survive_encoding
@@ -14,6 +18,11 @@ COMMANDS = {
     "download": "fetch BabyLM text and evaluation data",
     "triplets": "generate triplets from sentences or the built-in grammar",
     "synthesize": "complete the beginnings of sentences with a language model",
+}
+MODULES = {  # imported late: each knows much that the others don't need
+    "download": "amlm.text.downloads.download",
+    "triplets": "amlm.text.synthetic.make_triplets",
+    "synthesize": "amlm.text.synthetic.synthesize",
 }
 
 
@@ -31,26 +40,13 @@ def main() -> None:
         fail(
             InputError(f"{name!r} is not a command{nearest(name, COMMANDS)}: choose one of {known}")
         )
-    elif name in ("prepare", "inspect"):
-        _work_on_store(name, arguments)
-    elif name == "download":
-        from amlm.text.downloads import download
-
-        download.main(arguments)
-    elif name == "triplets":
-        from amlm.text.synthetic import make_triplets
-
-        make_triplets.main(arguments)
+    elif name in MODULES:
+        run(import_module(MODULES[name]).COMMAND, arguments)
     else:
-        from amlm.text.synthetic import synthesize
-
-        synthesize.main(arguments)
+        run(_on_store(name), arguments)
 
 
-def _work_on_store(name: str, arguments: list[str]) -> None:
-    from amlm.config.command import Command
-    from amlm.config.command_line import run
-    from amlm.config.schema import Config
+def _on_store(name: str) -> Command[Config]:
     from amlm.training.check_run import check_run
 
     def task(config: Config) -> None:
@@ -59,7 +55,7 @@ def _work_on_store(name: str, arguments: list[str]) -> None:
         getattr(prepare, name)(config)
 
     about = COMMANDS[name][0].upper() + COMMANDS[name][1:] + "."
-    run(Command(f"amlm.data {name}", about, Config, task, check_run), arguments)
+    return Command(f"amlm.data {name}", about, Config, task, check_run)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from amlm.config.command import Command
-from amlm.config.command_line import run
 from amlm.config.options import NEEDED, option
 from amlm.text.downloads import osf
 from amlm.text.downloads.archive import unpack
@@ -208,5 +207,4 @@ def _next_steps(what: str, out: Path) -> list[str]:
     return []
 
 
-def main(arguments: Sequence[str]) -> None:
-    run(Command("amlm.data download", ABOUT, Download, download), arguments)
+COMMAND = Command("amlm.data download", ABOUT, Download, download)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Any
 
 from amlm.config.command import Command
-from amlm.config.command_line import run
 from amlm.config.options import NEEDED, option
 from amlm.sample import Triplet, triplets
 from amlm.text.cleaning.spoken import remove_speaker_codes
@@ -122,5 +121,4 @@ def _report(out: Path, kinds: Counter[str], count: int | None) -> None:
         print(f"  {kind:<24}{number:>10,}")  # noqa: T201
 
 
-def main(arguments: Sequence[str]) -> None:
-    run(Command("amlm.data triplets", ABOUT, TripletOptions, make_triplets), arguments)
+COMMAND = Command("amlm.data triplets", ABOUT, TripletOptions, make_triplets)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -20,7 +20,6 @@ from typing import Any, BinaryIO
 from tqdm import tqdm
 
 from amlm.config.command import Command
-from amlm.config.command_line import run
 from amlm.config.options import NEEDED, option
 from amlm.text.lines import normalised
 from amlm.text.readers import read_texts, taken_for_text
@@ -221,5 +220,4 @@ def _completer(options: SynthesizeOptions) -> Completer:
     )
 
 
-def main(arguments: Sequence[str]) -> None:
-    run(Command("amlm.data synthesize", ABOUT, SynthesizeOptions, synthesize), arguments)
+COMMAND = Command("amlm.data synthesize", ABOUT, SynthesizeOptions, synthesize)

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from amlm.text.downloads.download import CATALOGUE, main
+from amlm.config.command_line import run
+from amlm.text.downloads.download import CATALOGUE, COMMAND
 from amlm.util.errors import InputError
 from tests.text.downloads.osf_server import ARCHIVE, BLIMP, Get, Osf, tree, zipped
 
@@ -231,7 +232,7 @@ def test_names_outside_the_catalogue_get_a_hint(get: Get) -> None:
 
 
 def test_help_lists_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--help"])
+    run(COMMAND, ["--help"])
     shown = capsys.readouterr().out
     for name, source in CATALOGUE.items():
         assert name in shown and source.layout in shown
@@ -240,6 +241,6 @@ def test_help_lists_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_command_line_ends_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["what=nothing", "out=x"])
+        run(COMMAND, ["what=nothing", "out=x"])
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith("error: what=nothing is unknown")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from amlm.config.command_line import run
 from amlm.config.composition import parse
 from amlm.sample import triplets
-from amlm.text.synthetic.make_triplets import TripletOptions, main, make_triplets
+from amlm.text.synthetic.make_triplets import COMMAND, TripletOptions, make_triplets
 from amlm.text.synthetic.paraphrase import corpus_triplets
 from amlm.util.errors import InputError
 
@@ -57,7 +58,7 @@ def test_speaker_codes_are_no_part_of_a_sentence(tmp_path: Path) -> None:
 
 def test_sources_take_turns(tmp_path: Path, text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "t.jsonl"
-    main([f"out={out}", f"source=[grammar,{text}]", "count=5"])
+    run(COMMAND, [f"out={out}", f"source=[grammar,{text}]", "count=5"])
     anchors = [row["anchor"] for row in rows(out)]
     made = [triplet.anchor for triplet in triplets(0, 3)]
     assert anchors == [made[0], LINES[0], made[1], LINES[1], made[2]]

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from amlm.config.command_line import run
 from amlm.config.composition import parse
 from amlm.text.synthetic.synthesize import (
+    COMMAND,
     SynthesizeOptions,
     completed,
     first_words,
-    main,
     row_seed,
     synthesize,
 )
@@ -238,8 +239,8 @@ def test_the_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("amlm.util.progress_bar.MINUTE", 0.0)  # a line of progress at once
-    main(arguments(stub, prompts, tmp_path / "out.jsonl"))
+    run(COMMAND, arguments(stub, prompts, tmp_path / "out.jsonl"))
     assert "words" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        main(["prompts=no.txt", "out=o.jsonl", "words=5", "model=a"])
+        run(COMMAND, ["prompts=no.txt", "out=o.jsonl", "words=5", "model=a"])
     assert "error: prompts=no.txt is not a file" in capsys.readouterr().err
