@@ -50,11 +50,8 @@ class Linear:
 
 
 @dataclass
-class Cosine:
+class Cosine(Linear):
     """Half a cosine period from ``start`` to ``end``: slow, fast, slow."""
-
-    start: float = option(0.40, "mask ratio at the first step", gt=0, lt=1)
-    end: float = option(0.15, "mask ratio at the end of the run", gt=0, lt=1)
 
     def __call__(self, step: int, total: int) -> float:
         done = (1 - math.cos(math.pi * _progress(step, total))) / 2
@@ -62,11 +59,9 @@ class Cosine:
 
 
 @dataclass
-class Step:
+class Step(Linear):
     """``stairs`` levels of equal length, from ``start`` to ``end`` in equal steps."""
 
-    start: float = option(0.40, "mask ratio of the first level", gt=0, lt=1)
-    end: float = option(0.15, "mask ratio of the last level", gt=0, lt=1)
     stairs: int = option(6, "number of levels", ge=2)
 
     def __call__(self, step: int, total: int) -> float:

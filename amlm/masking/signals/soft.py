@@ -5,26 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from amlm.masking.signals import Predictions
-
-
-def add_where_masked(
-    sum_V: Tensor, total_V: Tensor, value_M: Tensor, predictions: Predictions
-) -> None:
-    """Adds values and their number to sums per type, at positions that show ``[MASK]``."""
-    counted_M = predictions.valid_M & predictions.shows_mask_M
-    sum_V.index_add_(0, predictions.labels_M, torch.where(counted_M, value_M, 0).to(sum_V.dtype))
-    total_V.index_add_(0, predictions.labels_M, counted_M.to(total_V.dtype))
-
-
-def mean_with_guess(sum_V: Tensor, total_V: Tensor) -> Tensor:
-    """Mean per type in units of ``log V``, with one pseudo-count of a uniform guess."""
-    uniform = math.log(sum_V.numel())
-    return (sum_V.double() + uniform) / (total_V.double() + 1.0) / uniform
 
 
 def inverted_min_max(value_V: Tensor) -> Tensor:
@@ -43,11 +29,23 @@ class Soft:
     (loss ``log V``), so an unseen type scores lowest unless another is worse than a uniform guess.
     """
 
+    quantity: ClassVar[str] = "loss"
+
+    def measured(self, predictions: Predictions) -> Tensor:
+        """The quantity at each position, [M]."""
+        return predictions.nll_M
+
     def counters(self) -> Mapping[str, torch.dtype]:
-        return {"loss": torch.float64, "total": torch.int64}
+        return {self.quantity: torch.float64, "total": torch.int64}
 
     def observe(self, statistics: Mapping[str, Tensor], predictions: Predictions) -> None:
-        add_where_masked(statistics["loss"], statistics["total"], predictions.nll_M, predictions)
+        counted_M = predictions.valid_M & predictions.shows_mask_M
+        value_M = torch.where(counted_M, self.measured(predictions), 0)
+        for name, each_M in ((self.quantity, value_M), ("total", counted_M)):
+            sum_V = statistics[name]
+            sum_V.index_add_(0, predictions.labels_M, each_M.to(sum_V.dtype))
 
     def score(self, statistics: Mapping[str, Tensor]) -> Tensor:
-        return inverted_min_max(mean_with_guess(statistics["loss"], statistics["total"]))
+        sum_V, total_V = statistics[self.quantity].double(), statistics["total"].double()
+        guess = math.log(sum_V.numel())
+        return inverted_min_max((sum_V + guess) / (total_V + 1.0) / guess)
