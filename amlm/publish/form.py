@@ -6,6 +6,7 @@ fields, by the client of a participant; they may have changed since).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,7 @@ def form_fields(run: RunRecord, track: str, submission: Path) -> dict[str, Any]:
         "learning rate": optimizer["lr"],
         "optimizer": optimizer["name"],
         "batch size": _batch(data),
-        "vocabulary": _vocabulary(model),
+        "vocabulary": json.loads((model / "config.json").read_text("utf-8"))["vocab_size"],
         "layers": sizes["layers"],
         "parameters": parameters(model),
         "FLOPs": operations(run, model),
@@ -156,12 +157,6 @@ def _batch(data: Any) -> str:
     tokens = data["tokens_per_step"]
     parts = [f"{tokens // int(each)} x {each} tokens" for each in data["sequence_length"].values()]
     return ", then ".join(parts)
-
-
-def _vocabulary(model: Path) -> int:
-    from transformers import DebertaV2Config
-
-    return int(DebertaV2Config.from_pretrained(model, local_files_only=True).vocab_size)
 
 
 def _cleaning(rules: Any, names: list[str]) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from huggingface_hub import HfApi, errors, get_token
+from huggingface_hub.utils.sha import git_hash
 
 from amlm.publish.folders import EXPORT_FILE
 from amlm.publish.run_models import FINAL
@@ -74,16 +74,9 @@ def _check_branches(folders: Sequence[Path], repository: str, api: HfApi) -> Non
         files = {each.path: getattr(each, "blob_id", None) for each in tree}
         for name in EMPTY:
             files.pop(name, None)
-        if files and files.get(EXPORT_FILE) != _blob_id(folder / EXPORT_FILE):
+        if files and files.get(EXPORT_FILE) != git_hash((folder / EXPORT_FILE).read_bytes()):
             raise InputError(
                 f"push={repository} is not an export of this run: its branch {folder.name} has "
                 f"{min(files)}. Nothing was uploaded: give a new name, or delete the repository "
                 "yourself"
             )
-
-
-def _blob_id(path: Path) -> str:
-    """What git calls a file with this content."""
-    content = path.read_bytes()
-    header = f"blob {len(content)}\0".encode()
-    return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
