@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from amlm.config.command_line import run
 from amlm.config.schema import DataConfig, TokenizerConfig
 from amlm.store.describe import COLUMNS, rule_table, source_table
 from amlm.store.token_store import TokenStore, open_store
@@ -20,7 +21,7 @@ from amlm.text.cleaning import clean, rules_for
 from amlm.text.lines import SEGMENT
 from amlm.text.readers import read_texts
 from amlm.text.sources import find_corpora
-from amlm.text.synthetic.make_triplets import main as make_triplets
+from amlm.text.synthetic.make_triplets import COMMAND as TRIPLETS
 from amlm.util.errors import InputError
 
 Write = Callable[[Path, Mapping[str, str | bytes]], Path]
@@ -63,7 +64,7 @@ def mixed(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> TokenS
     """50 % CHILDES, 30 % Gutenberg and 20 % triplets, 40,000 words in total."""
     folder = tmp_path_factory.mktemp("mix")
     triplets = folder / "triplets.jsonl"
-    make_triplets([f"out={triplets}", "source=grammar", "count=2000", "seed=1"])
+    run(TRIPLETS, [f"out={triplets}", "source=grammar", "count=2000", "seed=1"])
     babylm = shared_data / "babylm"
     sources: dict[str, Any] = {
         name: {
