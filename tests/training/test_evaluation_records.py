@@ -112,6 +112,26 @@ def test_a_stopped_run_scores_each_step_once(
         assert scores_of(train(config).folder) == scores_of(whole)
 
 
+def test_grammar_that_falls_while_morphology_gains_is_said_at_once(
+    tiny_run: Callable[..., Result], scored: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = iter([(60.0, 0.1), (50.0, 0.2), (51.0, 0.3)])
+
+    def scores(*_: object) -> dict[str, Any]:
+        grammar, morphology = next(planned)
+        figure = {"chance": 50.0, "items": 9, "unscored": 0, "ties": 0.0, "official": grammar}
+        blimp = {**figure, "score": grammar, "low": grammar - 2, "high": grammar + 2}
+        return {"blimp": blimp, "wug_adj": {**blimp, "score": morphology}}
+
+    monkeypatch.setattr(Evaluation, "scores", scores)
+    records = read_log(tiny_run(*STEPS, *scored).folder)
+    kinds = [r["kind"] for r in records if r["kind"] in ("evaluation", "health")]
+    assert kinds == ["evaluation", "evaluation", "health", "evaluation"]
+    (event,) = (r for r in records if r["kind"] == "health")
+    second = [r["step"] for r in records if r["kind"] == "evaluation"][1]
+    assert (event["event"], event["step"]) == ("grammar_fell", second)
+
+
 def test_only_the_first_rank_evaluates(tiny_run: Callable[..., Result], tmp_path: Path) -> None:
     folder = tiny_run("trainer.max_steps=1").folder
     log = RunLog(tmp_path)
@@ -134,7 +154,7 @@ def test_evaluation_only_at_the_end_leaves_out_word_checkpoints(
         monkeypatch.setattr(log, "write", lambda _, values, kept=kept: kept.append(values["step"]))
         config = EvaluationConfig(tasks=["sample"], items=1, at=at)
         callback = Evaluation(config, log, load_tokenizer(folder / "hf"), 5, 64)
-        first_rank = cast(L.Trainer, SimpleNamespace(is_global_zero=True))
+        first_rank = cast(L.Trainer, SimpleNamespace(is_global_zero=True, callbacks=[]))
         for step in range(6):
             callback.on_step_end(first_rank, cast(AdaptiveMaskedLM, None), step)
         assert kept == steps

@@ -49,6 +49,30 @@ def test_a_loss_that_spikes_and_comes_back_is_none() -> None:
     assert _events([*losses, *[9.0, 4.5] * 20]) == []
 
 
+def _scored(blimp: list[float], wug: list[float | None]) -> list[str]:
+    health, events = Health(), []
+    for number, (grammar, morphology) in enumerate(zip(blimp, wug, strict=True), start=1):
+        record = {"kind": "evaluation", "step": 100 * number, "wug_adj": {"score": morphology}}
+        record["blimp"] = {"score": grammar, "low": grammar - 1.5, "high": grammar + 1.5}
+        if event := health(record):
+            assert event["grammar"] == grammar and event["best_grammar"] == 67
+            events.append(event["event"])
+    return events
+
+
+def test_grammar_that_falls_while_morphology_gains_is_an_event() -> None:
+    assert _scored([60, 67, 63.9], [0.1, 0.2, 0.3]) == ["grammar_fell"]
+    assert _scored([60, 67, 63, 67], [0.1, 0.2, 0.3, 0.3]) == [
+        "grammar_fell",
+        "grammar_fell_no_more",
+    ]
+    assert _scored([60, 67, 64.1], [0.1, 0.2, 0.3]) == []  # within the intervals
+    assert _scored([60, 67, 60], [0.1, 0.2, 0.2]) == []  # both
+    assert _scored([60, 67, 60], [0.1, 0.2, None]) == []
+    health = Health()
+    assert health({"kind": "evaluation", "step": 1, "sample": {"score": 50.0}}) is None
+
+
 def test_a_resumed_run_gives_the_event_that_it_would_have_given() -> None:
     records: list[dict[str, Any]] = [
         {"kind": "train", "step": 20 * number, "loss": loss}

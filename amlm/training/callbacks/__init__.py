@@ -1,7 +1,8 @@
 """Lightning callbacks, one idea per file; most are a `StepCallback`.
 
-`order` defines their order. `mask_update` calls the hook ``on_mask_update``, with an `Update`, of
-every callback that has it.
+`amlm.training.assemble.make_callbacks` defines their order. Callbacks can have two hooks of our
+own: ``on_mask_update`` with an `Update`, called by `mask_update`, and ``on_evaluation`` with the
+record, called on the first rank by `evaluation`.
 """
 
 from __future__ import annotations
@@ -43,3 +44,10 @@ class StepCallback(L.Callback, ABC):
     ) -> None:
         if batch.last_micro_batch:
             self.on_step_end(trainer, pl_module, batch.step + 1)
+
+
+def notify(trainer: L.Trainer, hook: str, *arguments: object) -> None:
+    """Calls a hook of our own."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if call := getattr(callback, hook, None):
+            call(trainer, *arguments)

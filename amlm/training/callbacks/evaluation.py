@@ -23,7 +23,7 @@ from amlm.evaluation.zero_shot.scoring import score
 from amlm.evaluation.zero_shot.tasks import find
 from amlm.models.build import to_hugging_face
 from amlm.tokenizers.bpe import hugging_face_tokenizer
-from amlm.training.callbacks import StepCallback
+from amlm.training.callbacks import StepCallback, notify
 from amlm.training.lightning_module import AdaptiveMaskedLM
 from amlm.training.run_log import RunLog
 
@@ -85,7 +85,7 @@ class Evaluation(StepCallback):
         exported = self.run_log.latest.get("checkpoint", {}).get("step")
         due = step == self.total_steps or (self.at_checkpoints and step == exported)
         if trainer.is_global_zero and due:
-            self.run_log.write("evaluation", {"step": step, **self.scores(module)})
+            self._evaluate(trainer, module, step)
 
     def on_train_end(  # type: ignore[override]
         self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM
@@ -93,7 +93,12 @@ class Evaluation(StepCallback):
         # The last step of a run that stops early is not known in advance.
         step, last = trainer.global_step, self.run_log.latest.get("evaluation", {}).get("step")
         if trainer.is_global_zero and step != last:
-            self.run_log.write("evaluation", {"step": step, **self.scores(pl_module)})
+            self._evaluate(trainer, pl_module, step)
+
+    def _evaluate(self, trainer: L.Trainer, module: AdaptiveMaskedLM, step: int) -> None:
+        record = {"step": step, **self.scores(module)}
+        self.run_log.write("evaluation", record)
+        notify(trainer, "on_evaluation", module, {"kind": "evaluation", **record})
 
     def scores(self, module: AdaptiveMaskedLM) -> dict[str, Any]:
         """The figure of each task as a dictionary, with ``chance``."""

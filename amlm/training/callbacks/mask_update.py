@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import lightning as L
 
-from amlm.training.callbacks import StepCallback, Update
+from amlm.training.callbacks import StepCallback, Update, notify
 from amlm.training.lightning_module import AdaptiveMaskedLM, over_ranks
 
 
@@ -33,6 +33,4 @@ class MaskUpdate(StepCallback):
         previous_V = policy.table_V.clone()
         floored = policy.update(step, over_ranks(trainer))
         update = Update(step, previous_V, policy.table_V, floored)
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            if hook := getattr(callback, "on_mask_update", None):
-                hook(trainer, module, update)
+        notify(trainer, "on_mask_update", module, update)

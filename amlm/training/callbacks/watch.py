@@ -46,6 +46,9 @@ class Watch(StepCallback):
             if record is not None and record["step"] == step:
                 self._look(trainer, module, record)
 
+    def on_evaluation(self, trainer: L.Trainer, module: AdaptiveMaskedLM, record: Record) -> None:
+        self._look(trainer, module, record)
+
     def on_train_end(  # type: ignore[override]
         self, trainer: L.Trainer, pl_module: AdaptiveMaskedLM
     ) -> None:
