@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +45,7 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
     """
     from amlm.evaluation import results
     from amlm.evaluation.places import find_model
+    from amlm.evaluation.zero_shot.run_tasks import made_from
 
     found, missing = find(RULES[options.rules], options.data_dir, options.tasks, options.suite)
     source = find_model(options.model, options.revision, options.trust_remote_code)
@@ -70,9 +71,11 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
         for each in found:
             if each.name == "aoa" and system != "model":
                 continue  # a baseline has no checkpoints
+            origin = made_from(each, RULES[options.rules], options.tie_seed)
             report = _run(each, scorer, checkpoints, source.path, folder, options)
             reports[system][each.folder] = report
-            results.write_scores(folder, about, {each.folder: report})
+            scores = {**asdict(report), "made_from": origin}
+            results.write_scores(folder, about, {each.folder: scores})
         say(f"{system}: {folder / results.SCORES_FILE}")
     say(f"\n{results.format_scores(reports)}")
     return reports

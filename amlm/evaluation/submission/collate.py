@@ -21,15 +21,16 @@ from typing import Any, NamedTuple
 
 from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.finetuning.finetune import recipe_of
+from amlm.evaluation.finetuning.glue_tasks import TASKS, find_files, read_pairs
 from amlm.evaluation.fingerprint import fingerprint
 from amlm.evaluation.models import UNUSED, load, load_encoder
 from amlm.evaluation.places import find_model
-from amlm.evaluation.results import AOA_MODELS, SCORES_FILE, read_json
+from amlm.evaluation.results import AOA_MODELS, SCORES_FILE, digest, read_json
 from amlm.evaluation.rules import RULES, Rules
 from amlm.evaluation.submission import official, sizes
 from amlm.evaluation.submission.validity import aoa_keys
 from amlm.evaluation.zero_shot import reading
-from amlm.evaluation.zero_shot.run_tasks import items_of
+from amlm.evaluation.zero_shot.run_tasks import items_of, made_from
 from amlm.evaluation.zero_shot.tasks import find
 from amlm.util.errors import InputError
 from amlm.util.progress_bar import progress_bar
@@ -76,18 +77,36 @@ def collate(
             gaps.append(Gap(produced_by, task, str(reason), revision))
             return None
 
+    @cache
+    def origin(name: str, suite: str) -> str | None:
+        """What predictions would be made from now; None without data."""
+        try:
+            (found,), _ = find(rules, options.data_dir, [name], suite)
+        except InputError:
+            return None
+        return made_from(found, rules, options.tie_seed)
+
     main, steps = folder / "main", checkpoint_names(options.track)
     content: dict[str, Any] = {
         rules.tasks[name].key or name: read_or_note(
-            FULL, name, partial(official.zero_shot, main, rules, options.backend, name, "full")
+            FULL,
+            name,
+            partial(
+                official.zero_shot, main, rules, options.backend, name, "full", origin(name, "full")
+            ),
         )
         for name in sizes.SIZES[rules.year]["full"]
     }
-    age = partial(official.age_of_acquisition, main, rules, options.backend, steps)
+    age = partial(
+        official.age_of_acquisition, main, rules, options.backend, steps, origin("aoa", "full")
+    )
     content |= read_or_note(FULL, "aoa", age) or dict.fromkeys(aoa_keys(rules))
     glue: dict[str, Any] = {}
     for name in sizes.GLUE:
-        read = partial(official.fine_tuned, main, name, recipe_of(options, name), options.seeds[0])
+        read = partial(
+            official.fine_tuned, main, name, recipe_of(options, name), options.seeds[0],
+            partial(_digest_of_pairs, options, name),
+        )  # fmt: skip
         glue |= read_or_note(FINETUNE, name, read) or {name: None}
     content["glue"] = glue if any(glue.values()) else None
     content["fast_eval_results"] = {}
@@ -97,7 +116,15 @@ def collate(
             read_or_note(
                 FAST,
                 name,
-                partial(_fast_scores, folder / step, rules, options.backend, name, scorer),
+                partial(
+                    _fast_scores,
+                    folder / step,
+                    rules,
+                    options.backend,
+                    name,
+                    origin(name, "fast"),
+                    scorer,
+                ),
                 step,
             )
             for step in steps
@@ -146,10 +173,24 @@ def current_fingerprint(options: Options, revision: str, encoder: bool) -> str:
     return load(source, "cpu", options.batch_tokens, backend=options.backend).fingerprint
 
 
+def _digest_of_pairs(options: Options, name: str) -> str | None:
+    """That of the items of a fine-tuning task, as `finetune` computes it; None without them."""
+    try:
+        files = find_files(options.data_dir, [name])[name]
+        return digest([read_pairs(files[split], TASKS[name]) for split in ("train", "valid")])
+    except InputError:
+        return None
+
+
 def _fast_scores(
-    folder: Path, rules: Rules, backend: str, name: str, scorer: Callable[[], Scores]
+    folder: Path,
+    rules: Rules,
+    backend: str,
+    name: str,
+    origin: str | None,
+    scorer: Callable[[], Scores],
 ) -> dict[str, float]:
-    predictions = official.zero_shot(folder, rules, backend, name, "fast")
+    predictions = official.zero_shot(folder, rules, backend, name, "fast", origin)
     return scorer()(predictions)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ import numpy as np
 
 from amlm.evaluation import results
 from amlm.evaluation.figures import spearman
+from amlm.evaluation.finetuning.finetune import VERSION
+from amlm.evaluation.finetuning.glue_tasks import TASKS
 from amlm.evaluation.finetuning.outcome import differences
 from amlm.evaluation.finetuning.train_task import Recipe
 from amlm.evaluation.rules import Rules
@@ -25,6 +27,7 @@ from amlm.evaluation.zero_shot.items import Item
 
 Predictions = dict[str, dict[str, list[dict[str, Any]]]]
 FIELDS = {"wug_adj": "prob", "wug_past": "prob", "reading": "prev_pred"}  # besides id and pred
+OTHER_DATA = "results from other data than data_dir's"
 NAMED = 3  # problems that are listed individually
 
 
@@ -32,39 +35,58 @@ class NotSubmittable(Exception):
     """Says why results cannot be submitted."""
 
 
-def zero_shot(folder: Path, rules: Rules, backend: str, name: str, suite: str) -> Predictions:
+def zero_shot(
+    folder: Path, rules: Rules, backend: str, name: str, suite: str, made_from: str | None
+) -> Predictions:
     """The predictions of a zero-shot task in a folder ``results/<model>/<revision>``.
 
+    Args:
+        made_from: of the data that there is now, see `run_tasks.made_from`; None if there is none.
+
     Raises:
-        NotSubmittable: they are missing, incomplete, or made with another model or other rules.
+        NotSubmittable: they are missing, incomplete, or made with another model, by other rules, or
+            from other data.
     """
     task = rules.tasks[name]
     inner = (task.official, task.paths[suite][0]) if task.reader else (name,)
     path = results.predictions_folder(folder, backend, *inner) / "predictions.json"
-    content = _read(path, folder / results.SCORES_FILE, inner[-1], rules)
+    content = _read(path, folder / results.SCORES_FILE, inner[-1], rules, made_from)
     fields = "id", "pred", FIELDS.get(name, "id")
     return _check(content, sizes.SIZES[rules.year][suite][name], fields, task.keyed)
 
 
-def fine_tuned(folder: Path, name: str, recipe: Recipe, seed: int) -> Predictions:
-    """The predictions of a fine-tuning task made with these settings; see `zero_shot`."""
+def fine_tuned(
+    folder: Path, name: str, recipe: Recipe, seed: int, data: Callable[[], str | None]
+) -> Predictions:
+    """The predictions of a fine-tuning task made with these settings; see `zero_shot`.
+
+    Args:
+        data: the digest of the items that there are now, or None.
+    """
     path, scores = (
         folder / "finetune" / each for each in (f"{name}/predictions.json", "scores.json")
     )
     content = _read(path, scores, name)
     if made := results.read_json(scores).get("tasks", {}).get(name):
         _raise_if_any(differences(made, recipe, seed))
+        # As `finetune` identifies the outcome of a seed.
+        model = results.read_json(scores).get("fingerprint")
+        inputs = [VERSION, name, seed, recipe, TASKS[name], now := data(), model]
+        outcome = results.read_json(path.with_name(f"seed{seed}.json"))
+        if now is not None and outcome.get("fingerprint") != results.digest(inputs):
+            raise NotSubmittable(OTHER_DATA)
     return _check(content, {name: sizes.GLUE[name]}, ("id", "pred"))
 
 
 def age_of_acquisition(
-    folder: Path, rules: Rules, backend: str, steps: Sequence[str]
+    folder: Path, rules: Rules, backend: str, steps: Sequence[str], made_from: str | None
 ) -> dict[str, Any]:
     """The submission's keys of this task: ``surprisal.json`` with all contexts at exactly these
     checkpoints, and where the rules want it ``aoa_score.json``; see `zero_shot`.
     """
     place = results.predictions_folder(folder, backend, rules.tasks["aoa"].official)
-    read = partial(_read, scores=folder / results.SCORES_FILE, key="aoa", rules=rules)
+    scores = folder / results.SCORES_FILE
+    read = partial(_read, scores=scores, key="aoa", rules=rules, made_from=made_from)
     content = read(path := place / "surprisal.json")
     try:
         counts = Counter(line["step"] for line in content["results"] if "surprisal" in line)
@@ -84,21 +106,30 @@ def age_of_acquisition(
     return {"aoa_surprisals": content, "aoa": score}
 
 
-def _read(path: Path, scores: Path, key: str, rules: Rules | None = None) -> Any:
+def _read(
+    path: Path,
+    scores: Path,
+    key: str,
+    rules: Rules | None = None,
+    made_from: str | None = None,
+) -> Any:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         # A task that was evaluated before the model or the rules changed is not in the scores file.
         last = json.loads(scores.read_text("utf-8")) if scores.is_file() else None
         stale = last is not None and key not in last["tasks"]
         year = last["rules"] if last is not None and rules is not None else None
+        origin = last["tasks"].get(key, {}).get("made_from") if last is not None else made_from
     except FileNotFoundError:
         raise NotSubmittable("no results") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise NotSubmittable(f"{path} or {scores} is invalid") from None
     if stale:
         raise NotSubmittable("results of a different model than the one evaluated last")
     if rules is not None and year not in (None, rules.year):
         raise NotSubmittable(f"results by the rules of {year}, not {rules.year}")
+    if made_from not in (None, origin):
+        raise NotSubmittable(f"{OTHER_DATA}, or with another tie_seed")
     return content
 
 

@@ -20,8 +20,7 @@ from amlm.evaluation.zero_shot.items import Candidate, Item, read_items, sample_
 from amlm.evaluation.zero_shot.scoring import Scorer, score
 from amlm.evaluation.zero_shot.tasks import Found
 from amlm.util.errors import InputError
-from amlm.util.files import write_json
-from amlm.util.look import is_visible
+from amlm.util.files import sha256, write_json
 from amlm.util.progress_bar import progress_bar
 
 Progress = Callable[[int], object]
@@ -62,8 +61,7 @@ def items_of(found: Found) -> dict[str, list[Item]]:
     reader = found.task.reader
     if reader is None:
         return {"sample": sample_items()}
-    files = sorted(path for path in found.paths[0].glob("*.jsonl") if is_visible(path.name))
-    by_file = {path.stem: read_items(path, reader) for path in files}
+    by_file = {path.stem: read_items(path, reader) for path in found.files}
     if not any(by_file.values()):
         raise InputError(f"{found.paths[0]} has no items")
     return by_file
@@ -82,6 +80,16 @@ def count_items(found: Found) -> dict[str, int]:
         return {"reading": len(reading.ReadingTimes(found.paths[0]).texts["word"])}
     items = [item for of_file in items_of(found).values() for item in of_file]
     return Counter(item.uid.lower() for item in items)
+
+
+def made_from(found: Found, rules: Rules, tie_seed: int) -> str:
+    """A hash of what predictions of a task depend on besides the model and the rules: its files,
+    and where ties are drawn the seed.
+    """
+    files = [(path.name, sha256(path)) for path in found.files]
+    return results.digest(
+        [files, tie_seed if rules.ties == "drawn" and found.task.reader else None]
+    )
 
 
 def run_ranking(

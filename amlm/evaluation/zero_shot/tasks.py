@@ -27,6 +27,16 @@ class Found:
         """The name of the folder with a ranking task's items; for other tasks, the task's name."""
         return self.paths[0].name if self.task.reader else self.name
 
+    @property
+    def files(self) -> list[Path]:
+        """All its files, those of a folder in order."""
+        return [
+            file
+            for path in self.paths
+            for file in ([path] if path.is_file() else sorted(path.glob("*.jsonl")))
+            if is_visible(file.name)
+        ]
+
 
 def find(
     rules: Rules, data_dir: str | None, names: Sequence[str], suite: str

@@ -229,6 +229,34 @@ def test_what_is_of_other_rules_settings_or_models_is_done_again(
     run(replace(mine, seeds=[7], pooling="first"))
     assert work.tuned == [(name, "first") for name in GLUE]
 
+    # Other items, though as many.
+    other = Path(shutil.copytree(data, tmp_path / "other"))
+    for name in ("comps/comps_base", "glue_filtered/rte.train"):
+        path = other / "full_eval" / f"{name}.jsonl"
+        path.write_text("".join(path.open().readlines()[::-1]))
+    work.answered.clear()
+    work.tuned.clear()
+    capsys.readouterr()
+    mine = replace(mine, data_dir=str(other), seeds=[7], pooling="first")
+    run(mine)
+    said = capsys.readouterr().out
+    assert "1 of 2: comps at main" in said and "2 of 2: rte at main" in said
+    assert work.tuned == [("rte", "first")] and work.answered
+    made = json.loads((tmp_path / "mine.json").read_text())["comps"]["base"]["predictions"]
+    lines = map(json.loads, (other / "full_eval" / "comps" / "comps_base.jsonl").open())
+    for one, line in zip(made, lines, strict=True):
+        starts = line["prefix_acceptable"], line["prefix_unacceptable"]
+        assert one["pred"] in [f"{start} {line['property_phrase']}" for start in starts]
+
+    # Another seed of draws: predictions are made again, from the scores that there are.
+    asked, drawn = dict(work.answered), replace(mine, tie_seed=1)
+    run(drawn)
+    said = capsys.readouterr().out
+    assert "1 of 4: blimp, supplement, ewok, entity_tracking, global_piqa_parallel" in said
+    assert "reading at main" not in said and work.answered == asked and len(work.tuned) == 1
+    run(drawn)
+    assert "to be evaluated" not in capsys.readouterr().out
+
 
 def test_what_cannot_be_evaluated_is_said_before_anything_is(
     model: Path, data: Path, tmp_path: Path, work: Work, capsys: pytest.CaptureFixture[str]

@@ -18,6 +18,8 @@ from amlm.evaluation.rules import RULES
 from amlm.evaluation.submission import official, sizes
 from amlm.evaluation.submission import submit as submitting
 from amlm.evaluation.submission.collate import FINETUNE, checkpoint_names, collate
+from amlm.evaluation.zero_shot.run_tasks import made_from
+from amlm.evaluation.zero_shot.tasks import find
 from amlm.util.errors import InputError
 
 PATHS = {
@@ -419,11 +421,18 @@ def test_predictions_of_other_items_or_another_model_are_rejected(
     made = json.loads(path.read_text())
     made["hypernym"]["predictions"][3]["pred"] = "maybe"
     write(path, made)
-    about = {"rules": "2026", "tasks": dict.fromkeys(FOLDERS)}
+    rules, names = RULES["2026"], [name for name in FAST if name != "ewok"]
+    tasks = {
+        each.folder: {"made_from": made_from(each, rules, 0)}
+        for each in find(rules, str(complete / "data"), names, "fast")[0]
+    }
+    tasks["blimp_fast"]["made_from"] = "before"
+    about = {"rules": "2026", "tasks": tasks}
     write(results / "chck_1M" / "scores.json", about)
     message = refusal(complete, tmp_path)
     assert "supplement (fast suite) at chck_1M: predictions of hypernym belong to other" in message
     assert "ewok (fast suite) at chck_1M: results of a different model than the one" in message
+    assert "blimp (fast suite) at chck_1M: results from other data than data_dir's" in message
     assert "reading" not in message
     write(results / "chck_1M" / "scores.json", about | {"rules": "2025"})
     message = refusal(complete, tmp_path)
@@ -431,12 +440,6 @@ def test_predictions_of_other_items_or_another_model_are_rejected(
     message = refusal(complete, tmp_path, data_dir=None)
     said = "(fast suite) at chck_2M to chck_100M: no items in data_dir=None to score with"
     assert f"\n  {', '.join(FAST)} {said}\n" in message
-
-
-FOLDERS = (
-    "blimp_fast", "supplement_fast", "entity_tracking_fast", "global_piqa_parallel",
-    "global_piqa_nonparallel", "reading",
-)  # fmt: skip
 
 
 def test_options_that_conflict_with_submission_are_named(complete: Path, tmp_path: Path) -> None:
