@@ -13,6 +13,8 @@ from amlm.evaluation.finetuning.outcome import differences
 from amlm.evaluation.finetuning.train_task import Recipe
 from amlm.evaluation.results import CORRELATIONS, SCORES_FILE, read_json
 from amlm.evaluation.rules import Columns, Rules
+from amlm.evaluation.submission import sizes
+from amlm.evaluation.submission.official import NotSubmittable, check_counts
 from amlm.util.text_table import aligned
 
 MEANS = ("NLP", "human", "Overall")
@@ -27,13 +29,27 @@ def columns(rules: Rules, zero_shot: Mapping[str, Any], glue: Mapping[str, Any])
     official: dict[str, list[float | None]] = {"glue": [_of_glue(glue.get(name)) for name in GLUE]}
     for name, task in rules.tasks.items():
         if "full" in task.paths and name != "sample":
-            folder = task.paths["full"][0] if task.reader else name
-            official[name] = _of_report(zero_shot.get(folder))
+            official[name] = _of_report(zero_shot.get(_folder(rules, name)))
     found: dict[str, float | None] = {}
     for column, names in rules.columns.items():
         values = [value for name in names for value in official[name]]
         found[column] = _mean(values)
     return found
+
+
+def _folder(rules: Rules, name: str) -> str:
+    """The key of a task of the full suite in ``scores.json``."""
+    task = rules.tasks[name]
+    return task.paths["full"][0] if task.reader else name
+
+
+def _counts(made: Mapping[str, Any], required: Mapping[str, int]) -> dict[str, int]:
+    """The number of items of each group of a task in ``scores.json``."""
+    if by_uid := made.get("groups", {}).get("uid"):
+        return {uid.lower(): each["items"] for uid, each in by_uid.items()}
+    (group,) = required
+    of_whole = made if "items" in made else next(iter(made["totals"].values()))
+    return {group: of_whole["items"]}
 
 
 def _of_report(report: Mapping[str, Any] | None) -> list[float | None]:
@@ -76,7 +92,8 @@ def read_columns(
     seed: int,
 ) -> tuple[Columns, list[str]]:
     """The columns from the results of a model at a revision, and what was left out of them: results
-    of another model, by other rules, or of fine-tuning with other settings.
+    of another model, by other rules, of fine-tuning with other settings, or on other numbers of
+    items.
 
     Args:
         fingerprint: that of the model there is now, as it is scored, or with True of its encoder as
@@ -100,6 +117,15 @@ def read_columns(
         if unlike := differences(made, recipes[name], seed):
             left_out.append(f"{name} (fine-tuning): {', '.join(unlike)}")
             del glue[name]
+    groups = {_folder(rules, n): each for n, each in sizes.SIZES[rules.year]["full"].items()}
+    parts = [(zero_shot, groups), (glue, {name: {name: n} for name, n in sizes.GLUE.items()})]
+    for part, required in parts:
+        for name in [each for each in required if each in part]:
+            try:
+                check_counts(_counts(part[name], required[name]), required[name], "items")
+            except NotSubmittable as wrong:
+                left_out.append(f"{name}: {wrong}")
+                del part[name]
     return columns(rules, zero_shot, glue), left_out
 
 

@@ -182,7 +182,9 @@ def test_the_leaderboard_of_a_full_evaluation_names_what_is_missing(
     shown = capsys.readouterr().out
     assert "leaderboard of 2026" in shown and "small: Qiushi" in shown
     for text in (
-        "missing, at least in part: BLiMP, EWoK, entity, COMPS, GLUE, PIQA, reading, AoA (each m",
+        "missing, at least in part: BLiMP, supp., EWoK, entity, COMPS, GLUE, PIQA, reading, AoA (",
+        "left out: supplement_filtered: hypernym has 0 items, not ",
+        "left out: global_piqa_parallel: global_piqa_parallel has 8 items, not 103",
         "small: GPT-2, strict: GPT-2: baselines in the README of babylm-org/babylm-eval",
     ):
         assert text in shown

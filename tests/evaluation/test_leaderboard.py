@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from amlm.evaluation.anchors import ANCHORS
 from amlm.evaluation.finetuning.train_task import Recipe
 from amlm.evaluation.leaderboard import columns, format_leaderboard, means, read_columns
 from amlm.evaluation.rules import RULES
-from amlm.evaluation.submission.sizes import GLUE
+from amlm.evaluation.submission.sizes import GLUE, SIZES
 from amlm.util.files import write_json
 
 NOW, BEFORE = RULES["2026"], RULES["2025"]
@@ -47,9 +48,22 @@ FINE_TUNED = {
     name: {
         "metric": "f1" if name in ("mrpc", "qqp") else "accuracy",
         "seeds": {"42": {"accuracy": 60.0, "f1": 81.0}, "7": {"accuracy": 0.0, "f1": 0.0}},
+        "items": size,
     }
-    for name in GLUE
+    for name, size in GLUE.items()
 }
+
+
+def complete() -> dict[str, Any]:
+    """`ZERO_SHOT` on as many items as the official data has."""
+    found = copy.deepcopy(ZERO_SHOT)
+    for name, groups in SIZES["2026"]["full"].items():
+        made = found[f"{name}_filtered" if f"{name}_filtered" in found else name]
+        for figure in made["totals"].values():
+            figure["items"] = sum(groups.values())
+        if name != "reading":
+            made["groups"] = {"uid": {uid.upper(): {"items": n} for uid, n in groups.items()}}
+    return found
 
 
 def test_columns_and_means_by_hand() -> None:
@@ -77,7 +91,7 @@ def test_a_missing_task_leaves_its_column_and_the_means_undefined() -> None:
 def test_results_of_other_models_rules_or_settings_are_left_out_with_a_word(tmp_path: Path) -> None:
     recipe = Recipe(10, 32, 3e-5, 512, "last")
     glue = {name: each | {"recipe": asdict(recipe)} for name, each in FINE_TUNED.items()}
-    scores = {"fingerprint": "scored", "rules": "2026", "tasks": ZERO_SHOT}
+    scores = {"fingerprint": "scored", "rules": "2026", "tasks": complete()}
     tuned = {"fingerprint": "tuned", "tasks": glue}
     recipes = dict.fromkeys(GLUE, recipe)
 
@@ -105,6 +119,35 @@ def test_results_of_other_models_rules_or_settings_are_left_out_with_a_word(tmp_
     assert left_out == [f"{tmp_path / 'scores.json'}: results by the rules of 2025"]
     nothing = read_columns(tmp_path / "none", NOW, lambda _: pytest.fail("loaded"), recipes, 42)
     assert set(nothing[0].values()) == {None} and not nothing[1]
+
+
+def test_results_on_a_part_of_the_items_are_left_out_with_a_word(tmp_path: Path) -> None:
+    tasks, recipe = complete(), Recipe(10, 32, 3e-5, 512, "last")
+    glue = {name: each | {"recipe": asdict(recipe)} for name, each in FINE_TUNED.items()}
+    blimp, boxes = (tasks[name]["groups"]["uid"] for name in ("blimp_filtered", "entity_tracking"))
+    for uid in list(blimp)[2:]:
+        del blimp[uid]
+    boxes["AMBIREF_4_OPS"]["items"] -= 1
+    tasks["reading"]["totals"]["eye_tracking"]["items"] = 1_725
+    glue["rte"] = {**glue["rte"], "items": GLUE["rte"] - 1}
+    write_json(tmp_path / "scores.json", {"fingerprint": "x", "rules": "2026", "tasks": tasks})
+    write_json(tmp_path / "finetune" / "scores.json", {"fingerprint": "x", "tasks": glue})
+    recipes = dict.fromkeys(GLUE, recipe)
+    found, left_out = read_columns(tmp_path, NOW, lambda _: "x", recipes, 42)
+    missing = {name for name, value in found.items() if value is None}
+    assert missing == {"BLiMP", "entity", "reading", "GLUE"}
+    assert set(means(NOW, found).values()) == {None}
+    assert "missing, at least in part: BLiMP, entity, GLUE, reading (" in format_leaderboard(
+        NOW, found
+    )
+    first, *others = left_out
+    assert first.startswith("blimp_filtered: ") and first.endswith("and 62 more like that")
+    assert first.count(" has 0 items, not ") == 3
+    assert others == [
+        "entity_tracking: ambiref_4_ops has 433 items, not 434",
+        "reading: reading has 1,725 items, not 1,726",
+        f"rte: rte has {GLUE['rte'] - 1} items, not {GLUE['rte']}",
+    ]
 
 
 def test_the_columns_of_2025_have_no_overall_mean() -> None:

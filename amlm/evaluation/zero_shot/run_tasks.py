@@ -62,8 +62,9 @@ def items_of(found: Found) -> dict[str, list[Item]]:
     if reader is None:
         return {"sample": sample_items()}
     by_file = {path.stem: read_items(path, reader) for path in found.files}
-    if not any(by_file.values()):
-        raise InputError(f"{found.paths[0]} has no items")
+    for path in found.files:
+        if not by_file[path.stem]:
+            raise InputError(f"{path} has no items: copy it again, or remove it")
     return by_file
 
 

@@ -13,7 +13,7 @@ from amlm.evaluation.zero_shot import items
 from amlm.evaluation.zero_shot.columns import read_rows
 from amlm.evaluation.zero_shot.reading import ReadingTimes
 from amlm.evaluation.zero_shot.run_tasks import items_of
-from amlm.evaluation.zero_shot.tasks import find
+from amlm.evaluation.zero_shot.tasks import Found, find
 from amlm.util.errors import InputError
 
 NOW, BEFORE = RULES["2026"], RULES["2025"]
@@ -259,3 +259,12 @@ def test_pointers_of_git_lfs_are_named(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(InputError, match=r"model\.safetensors is a Git LFS pointer"):
         find_model(str(tmp_path), "main")
+
+
+def test_an_empty_file_among_others_is_refused(tmp_path: Path) -> None:
+    pair = '{"sentence_good": "a b", "sentence_bad": "b a"}\n'
+    for name, text in (("turns", pair), ("anaphor", "\n")):
+        (tmp_path / f"{name}.jsonl").write_text(text)
+    found = Found("supplement", RULES["2026"].tasks["supplement"], (tmp_path,))
+    with pytest.raises(InputError, match=r"anaphor\.jsonl has no items: copy it again, or remove"):
+        items_of(found)
