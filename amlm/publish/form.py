@@ -52,14 +52,23 @@ def operations(run: RunRecord, model: Path) -> float:
     return total
 
 
-def device_hours(run: RunRecord) -> float:
-    """Hours of training, times devices: tokens by tokens per second in each window of the log.
+def device_hours(run: RunRecord) -> float | None:
+    """Hours of training, times devices: tokens by tokens per second in each window of the log; None
+    where the number of devices is not known.
 
     Validation, evaluation and starting are left out; work that a kill lost too.
     """
+    trainer = run.config["trainer"]
+    devices = int(trainer["devices"])
+    if trainer["accelerator"] == "cpu":
+        devices = max(devices, 1)
+    else:  # a process for each; 0 devices are all that there are
+        devices = run.run.get("machine", {}).get("processes", devices)
+    if not devices:
+        return None
     tokens = int(run.config["data"]["tokens_per_step"])
     seconds = sum(steps * tokens / record["tokens_per_second"] for record, steps in _windows(run))
-    return float(seconds) / 3600 * max(int(run.config["trainer"]["devices"]), 1)
+    return float(f"{seconds / 3600 * devices:.4g}")
 
 
 def _windows(run: RunRecord) -> Iterator[tuple[Record, int]]:
@@ -119,7 +128,7 @@ def form_fields(run: RunRecord, track: str, submission: Path) -> dict[str, Any]:
         "layers": sizes["layers"],
         "parameters": parameters(model),
         "FLOPs": operations(run, model),
-        "GPU-hours training": float(f"{device_hours(run):.4g}"),
+        "GPU-hours training": device_hours(run),
         "human annotation": None,
         "preprocessing": _cleaning(data["cleaning"], names),
         "augmentation": "substring (n-hot) embeddings"

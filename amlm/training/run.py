@@ -156,7 +156,8 @@ def _run_in_folder(config: Config, parts: Parts, claimed: RunFolder, ranks: Rank
             claimed.resumes and (claimed.path / run_description.RUN_FILE).exists()
         ):
             digests = run_folder.digests_of(parts.module.masking)
-            run_description.describe(claimed.path, config, parts.store.content, digests)
+            content = parts.store.content
+            run_description.describe(claimed.path, config, content, digests, ranks.size)
         if ranks.first and not claimed.resumes and config.data.track:
             run_log.write("data", data_record(config, parts.store, parts.plan))
             write_datasheet(claimed.path)

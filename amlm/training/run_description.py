@@ -119,15 +119,23 @@ def _set_dump_aside(folder: Path) -> bool:
     return found
 
 
-def describe(folder: Path, config: Config, content: Content, digests: Mapping[str, str]) -> None:
-    """Writes ``config.yaml`` (resolved) and ``run.json`` (versions, git state, command, start, and
-    what identifies text, tokenizer and what masking reads), secrets masked."""
+def describe(
+    folder: Path,
+    config: Config,
+    content: Content,
+    digests: Mapping[str, str],
+    processes: int = 1,
+) -> None:
+    """Writes ``config.yaml`` (resolved) and ``run.json`` (versions, git state, command, start,
+    number of processes, and what identifies text, tokenizer and what masking reads), secrets
+    masked."""
     _set_dump_aside(folder)
     _write_config(folder, config)
     command = masked(sys.argv)
     run = {"started": _now(), "finished": None, "command": command, "resumed": [], **_software()}
     precision = precision_of(config.trainer)
     machine = {"platform": platform.platform(), "cpus": os.cpu_count(), "precision": precision}
+    machine |= {"processes": processes}
     read = {"content": asdict(content), "digests": dict(digests)}
     described = {**run, "machine": machine, **read}
     write_json(folder / RUN_FILE, described, indent=2)

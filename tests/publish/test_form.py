@@ -60,9 +60,18 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
 
 def test_device_hours_are_the_windows_of_the_log(record: RunRecord) -> None:
     # 10 steps of 128 tokens at 64, 128 and 32 tokens per second: 20, 10 and 40 seconds.
-    assert device_hours(record) == pytest.approx(70 / 3600)
-    on_four = {**record.config, "trainer": {**record.config["trainer"], "devices": 4}}
-    assert device_hours(replace(record, config=on_four)) == pytest.approx(4 * 70 / 3600)
+    def hours(run: dict[str, Any], **trainer: Any) -> float | None:
+        config = {**record.config, "trainer": {**record.config["trainer"], **trainer}}
+        return device_hours(replace(record, config=config, run=run))
+
+    one, eight = 0.01944, {"machine": {"processes": 8}}
+    assert hours({}) == one == pytest.approx(70 / 3600, rel=1e-3)
+    assert hours({}, devices=4) == 0.07778 == pytest.approx(4 * 70 / 3600, rel=1e-4)
+    # All devices, on several nodes, or in processes of torchrun: run.json has their number.
+    for devices in (0, 1, 4):
+        assert hours(eight, devices=devices) == 0.1556
+    assert hours({}, devices=0) is None
+    assert hours({}, devices=0, accelerator="cpu") == hours(eight, accelerator="cpu") == one
 
 
 def test_operations_are_those_of_each_windows_shape(record: RunRecord) -> None:

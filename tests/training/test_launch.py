@@ -141,6 +141,7 @@ def test_two_processes_give_the_results_of_one(
     assert len(folders) == (2 if start is _ours else 1)
     for each in folders:
         assert {path.name for path in each.iterdir()} - {".lock"} == COMPLETE
+        assert json.loads((each / "run.json").read_text())["machine"]["processes"] == 2
     found, expected = (
         [r for r in read_log(each) if r["kind"] in ("train", "validation")]
         for each in (folders[0], one)
