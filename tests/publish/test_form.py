@@ -119,7 +119,6 @@ def test_fields_are_the_runs(record: RunRecord, tmp_path: Path) -> None:
         "layers": 2,
         "vocabulary": 300,
         "epochs": 10.0,
-        "words seen": 1_000,
         "data size (M words)": 0.0001,
         "max sequence length": 16,
         "batch size": "16 x 8 tokens, then 8 x 16 tokens",
@@ -135,6 +134,7 @@ def test_fields_are_the_runs(record: RunRecord, tmp_path: Path) -> None:
         "words en": 100,
     }
     assert {name: fields[name] for name in expected} == expected
+    assert len(fields) == 39 and fields["other hyper-parameters"]["words seen"] == 1_000
     assert fields["FLOPs"] == operations(record, record.folder / "hf") > 0
     assert "hard" in fields["approaches"][1]
     mine = ("HF repo", "GPU-hours development", "human annotation", "description")

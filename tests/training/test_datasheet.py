@@ -76,7 +76,7 @@ def test_the_datasheet_says_what_was_seen(
 
     fields = form_fields(read_run(result.folder), "strict-small", Path("mine.json"))
     assert fields["words en"] == facts["words"]
-    assert fields["words seen"] == result.summary["words_seen"] > 0
+    assert fields["other hyper-parameters"]["words seen"] == result.summary["words_seen"] > 0
     types = len(json.loads(tokenizer)["model"]["vocab"])
     assert fields["training data"] == "stories, talk" and fields["vocabulary"] == types
     assert fields["parameters"] > types * 32 and fields["FLOPs"] > 6 * 4 * 512 * 2 * 3 * 32**2
