@@ -50,6 +50,7 @@ class MaskedModel:
         batch_tokens: int,
         backend: str = "mlm",
     ) -> None:
+        self.name = model.name_or_path  # none while it is trained, where divergence is looked for
         self.backend = backend
         self.before = 1 if backend == "mntp" else 0
         self.tokenizer = tokenizer
@@ -61,7 +62,11 @@ class MaskedModel:
 
     @torch.inference_mode()
     def log_probs(self, queries: Sequence[Query]) -> NDArray[np.float32]:
-        """Log-probabilities of the targets: ``[Q]``, float32."""
+        """Log-probabilities of the targets: ``[Q]``, float32.
+
+        Raises:
+            InputError: one is NaN, which would look like a text that is too long to be scored.
+        """
         found = np.zeros(len(queries), dtype=np.float32)
         for rows in batches(distinct_rows(queries), self.batch_tokens):
             ids_BL = torch.from_numpy(np.stack([row.ids_L for row in rows])).long()
@@ -72,6 +77,12 @@ class MaskedModel:
             row_of = [n for n, row in enumerate(rows) for _ in row.queries]
             targets = [queries[query].target for query in indices]
             found[indices] = log_probs_BV[row_of, targets].cpu().numpy()
+        if self.name and np.isnan(found).any():
+            text = self.tokenizer.decode(queries[int(np.isnan(found).argmax())].ids_L)
+            raise InputError(
+                f"model={self.name} computes NaN for {text!r}, though its weights are finite, so "
+                "it can't be scored: take another checkpoint, or train it again"
+            )
         return found
 
 

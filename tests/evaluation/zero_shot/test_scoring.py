@@ -330,6 +330,18 @@ def test_incomplete_damaged_or_mismatched_models_are_refused(
         read(find_model_of(tmp_path, diverged))
 
 
+def test_logits_that_are_nan_are_not_taken_for_long_sentences(
+    tmp_path: Path, grammar_tokenizer: Tokenizer
+) -> None:
+    save_tokenizer(grammar_tokenizer, tmp_path, 64)
+    model = BertForMaskedLM(BertConfig(**small(vocab_size=1_000)))
+    model.cls.predictions.transform.dense.weight.data[:] = 3e38
+    scorer = load(find_model_of(tmp_path, model), "cpu", 64)
+    said = rf"model={tmp_path} computes NaN for '.*dog sleeps.*take another checkpoint, or train"
+    with pytest.raises(InputError, match=said):
+        score(scorer, [whole("the dog sleeps")])
+
+
 def find_model_of(folder: Path, model: Any) -> Source:
     model.save_pretrained(folder)
     return find_model(str(folder), "main")
