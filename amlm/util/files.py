@@ -98,10 +98,18 @@ def aside(path: Path) -> Iterator[Path]:
             remove(temporary)
         ours = isinstance(error, (InputError, OSError)) or not isinstance(error, Exception)
         if not ours and (cause := os_error(error, path)):
+            _name(cause, path)
             raise cause from error
+        _name(error, path)
         raise
     _sync_one(path.parent)
     remove(old)
+
+
+def _name(error: BaseException, path: Path) -> None:
+    """Gives an error the name of the file, which it lacks where a write fails."""
+    if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+        error.filename = str(path)
 
 
 def os_error(error: BaseException, path: Path) -> OSError | None:
@@ -171,8 +179,12 @@ class GrowingFile:
         return size, content
 
     def append(self, data: bytes) -> None:
-        with self.path.open("ab") as file:
-            file.write(data)
+        try:
+            with self.path.open("ab") as file:
+                file.write(data)
+        except OSError as error:
+            _name(error, self.path)
+            raise
         self._hash.update(data)
         self._bytes += len(data)
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -149,3 +151,21 @@ def test_an_error_in_words_is_not_replaced_by_the_one_behind_it(tmp_path: Path) 
         except OSError as error:
             raise InputError("say what to do") from error
     assert not any(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_an_error_with_the_files_name(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    was = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    grown = GrowingFile(tmp_path / "grown")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        for name, write in (
+            ("whole", lambda: write_json(tmp_path / "whole", "x" * 1_000)),
+            ("grown", lambda: grown.append(b"x" * 1_000)),
+        ):
+            with pytest.raises(OSError) as raised:
+                write()
+            assert str(raised.value) == f"[Errno 27] File too large: '{tmp_path / name}'"
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, was)
