@@ -120,7 +120,14 @@ def write_scores(folder: Path, about: Mapping[str, Any], tasks: Mapping[str, Any
     path = folder / SCORES_FILE
     make_folder(folder)
     with FileLock(folder / ".lock"):
-        before = read_if(path, "fingerprint", about["fingerprint"])
+        before = read_json(path)
+        if before.get("fingerprint") != about["fingerprint"]:
+            if before.get("model") not in (None, about.get("model")):
+                say(
+                    f"warning: {folder} has results of model={before['model']}, which those of "
+                    f"model={about.get('model')} replace: an out= of its own keeps both"
+                )
+            before = {}
         kept = before.get("tasks", {}) if before.get("rules") == about.get("rules") else {}
         write_json(path, {**about, "tasks": {**kept, **tasks}}, indent=1)
 

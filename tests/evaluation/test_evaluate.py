@@ -242,6 +242,20 @@ def test_commands_at_the_same_time_keep_each_others_scores(tmp_path: Path) -> No
     assert found == {"blimp_fast": 1, "ewok_fast": 2}
 
 
+def test_results_of_another_model_of_the_same_name_are_replaced_with_a_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for fingerprint, model in (("x", "a/hf"), ("x", "moved/hf"), ("y", "moved/hf")):
+        write_scores(tmp_path, {"fingerprint": fingerprint, "model": model}, {"blimp_fast": 1})
+    assert not capsys.readouterr().out  # moved, and trained again in its place
+    for task in ("blimp_fast", "ewok_fast"):
+        write_scores(tmp_path, {"fingerprint": "z", "model": "b/hf"}, {task: 2})
+    assert capsys.readouterr().out == (
+        f"warning: {tmp_path} has results of model=moved/hf, which those of model=b/hf replace: an "
+        "out= of its own keeps both\n"
+    )
+
+
 def test_scoring_a_hugging_face_model_imports_no_grammar(
     tiny_run: Path, eval_dir: Path, tmp_path: Path
 ) -> None:
