@@ -32,6 +32,7 @@ from amlm.evaluation.submission.validity import aoa_keys
 from amlm.evaluation.zero_shot import reading
 from amlm.evaluation.zero_shot.run_tasks import items_of, made_from
 from amlm.evaluation.zero_shot.tasks import find
+from amlm.text.readers.hub_datasets import HUB
 from amlm.util.errors import InputError
 from amlm.util.progress_bar import progress_bar
 
@@ -141,7 +142,8 @@ def changed_models(options: Options, folder: Path) -> set[tuple[str, str]]:
     """Revisions whose results in ``results/<model>`` are of another model than the one that is
     there now, each with `FINETUNE`, `AGE`, or ``""`` for other zero-shot results.
 
-    Each model is loaded for that. Where none can be loaded any more, its results count.
+    Each model is loaded for that. Where none can be loaded any more, its results count, unless they
+    name another model of the Hub.
     """
     found = set()
     aged = read_json(folder / "main" / AOA_MODELS)
@@ -161,7 +163,15 @@ def changed_models(options: Options, folder: Path) -> set[tuple[str, str]]:
                 if before is not None and now(kind == FINETUNE) != before
             }
         except InputError:
-            continue
+            for kind, scores in (
+                ("", place / SCORES_FILE),
+                (FINETUNE, place / "finetune" / SCORES_FILE),
+                (AGE, folder / "main" / SCORES_FILE),
+            ):
+                name = read_json(scores).get("model")
+                on_hub = name and not Path(name).is_absolute() and options.model.startswith(HUB)
+                if made_by[kind] is not None and on_hub and HUB + name != options.model:
+                    found.add((revision, kind))
     return found
 
 

@@ -15,6 +15,7 @@ import pytest
 from amlm.evaluate import run
 from amlm.evaluation.evaluate_options import Options
 from amlm.evaluation.rules import RULES
+from amlm.evaluation.submission import collate as collating
 from amlm.evaluation.submission import official, sizes
 from amlm.evaluation.submission import submit as submitting
 from amlm.evaluation.submission.collate import FINETUNE, checkpoint_names, collate
@@ -446,3 +447,17 @@ def test_options_that_conflict_with_submission_are_named(complete: Path, tmp_pat
     for more in ({"tasks": ["blimp"]}, {"finetune": ["rte"]}, {"revision": "chck_1M"}):
         assert "chooses what to evaluate: remove tasks, " in refusal(complete, tmp_path, **more)
     assert "is a folder" in refusal(complete, tmp_path, submission=str(tmp_path))
+
+
+def test_what_cannot_be_loaded_counts_unless_it_is_another_model_of_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(*_: Any) -> str:
+        raise InputError("no such branch")
+
+    monkeypatch.setattr(collating, "current_fingerprint", absent)
+    for step, model in (("chck_1M", "a/m"), ("chck_2M", "b/m"), ("chck_3M", "/somewhere/m")):
+        write(tmp_path / step / "scores.json", {"fingerprint": "x", "model": model, "tasks": {}})
+    found = collating.changed_models(options(tmp_path, tmp_path, model="hub:b/m"), tmp_path)
+    assert found == {("chck_1M", "")}
+    assert not collating.changed_models(options(tmp_path, tmp_path), tmp_path)
