@@ -168,8 +168,8 @@ def changed_models(options: Options, folder: Path) -> set[tuple[str, str]]:
                 (FINETUNE, place / "finetune" / SCORES_FILE),
                 (AGE, folder / "main" / SCORES_FILE),
             ):
-                name = read_json(scores).get("model")
-                on_hub = name and not Path(name).is_absolute() and options.model.startswith(HUB)
+                name = str(read_json(scores).get("model", "/"))
+                on_hub = not Path(name).is_absolute() and options.model.startswith(HUB)
                 if made_by[kind] is not None and on_hub and HUB + name != options.model:
                     found.add((revision, kind))
     return found

@@ -58,7 +58,7 @@ GLUE = {"boolq": 3, "mnli": 3, "mrpc": 3, "multirc": 3, "qqp": 3, "rte": 3, "wsc
 
 @pytest.fixture(autouse=True)
 def toy_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sizes, "SIZES", {"2026": SIZES})
+    monkeypatch.setattr(sizes, "SIZES", {"2026": SIZES, "2025": {"full": {}}})
     monkeypatch.setattr(sizes, "GLUE", GLUE)
     monkeypatch.setattr(sizes, "CONTEXTS", 36)
     monkeypatch.setattr(sizes, "MILLIONS", {"strict-small": MILLIONS})
