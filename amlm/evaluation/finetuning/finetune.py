@@ -38,6 +38,16 @@ def recipe_of(options: Options, name: str) -> Recipe:
     )
 
 
+def inputs_of(name: str, seed: int, recipe: Recipe, data: str, model: str) -> str:
+    """All that the outcome of a seed depends on, as one hash.
+
+    Args:
+        data: the digest of the training and validation pairs.
+        model: the fingerprint of the encoder.
+    """
+    return digest([VERSION, name, seed, recipe, TASKS[name], data, model])
+
+
 def _write_predictions(path: Path, name: str, labels: list[int]) -> None:
     predictions = [{"id": f"{name}_{n}", "pred": label} for n, label in enumerate(labels)]
     write_json(path, {name: {"predictions": predictions}})
@@ -75,7 +85,7 @@ def finetune(options: Options, untrained: bool = False) -> dict[str, Any]:
         outcomes = {}
         for seed in options.seeds:
             path = folder / name / f"seed{seed}.json"
-            inputs = digest([VERSION, name, seed, recipe, task, data_print, model_print])
+            inputs = inputs_of(name, seed, recipe, data_print, model_print)
             if not (found := read_if(path, "fingerprint", inputs)):
                 module = train_task(
                     model,

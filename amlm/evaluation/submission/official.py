@@ -16,8 +16,7 @@ import numpy as np
 
 from amlm.evaluation import results
 from amlm.evaluation.figures import spearman
-from amlm.evaluation.finetuning.finetune import VERSION
-from amlm.evaluation.finetuning.glue_tasks import TASKS
+from amlm.evaluation.finetuning.finetune import inputs_of
 from amlm.evaluation.finetuning.outcome import differences
 from amlm.evaluation.finetuning.train_task import Recipe
 from amlm.evaluation.rules import Rules
@@ -69,11 +68,10 @@ def fine_tuned(
     content = _read(path, scores, name)
     if made := results.read_json(scores).get("tasks", {}).get(name):
         _raise_if_any(differences(made, recipe, seed))
-        # As `finetune` identifies the outcome of a seed.
-        model = results.read_json(scores).get("fingerprint")
-        inputs = [VERSION, name, seed, recipe, TASKS[name], now := data(), model]
+        model = str(results.read_json(scores).get("fingerprint"))
         outcome = results.read_json(path.with_name(f"seed{seed}.json"))
-        if now is not None and outcome.get("fingerprint") != results.digest(inputs):
+        now = data()
+        if now and outcome.get("fingerprint") != inputs_of(name, seed, recipe, now, model):
             raise NotSubmittable(OTHER_DATA)
     return _check(content, {name: sizes.GLUE[name]}, ("id", "pred"))
 
