@@ -115,6 +115,15 @@ def run(options: Options) -> None:
         say(f"\n{_leaderboard(options)}")
 
 
+def run_command(options: Options) -> None:
+    """As `run`; at Ctrl-C, says what becomes of the work."""
+    try:
+        run(options)
+    except KeyboardInterrupt:
+        say("stopped; finished tasks are kept: the same command resumes")
+        raise
+
+
 def _submit(options: Options) -> None:
     """Writes the submission file, after evaluating what it lacks, and, for a run of `amlm.train`,
     beside it the form's fields.
@@ -225,7 +234,7 @@ def _run(
     return run_ranking(found, scorer, folder, rules, options.tie_seed)
 
 
-COMMAND = Command("amlm.evaluate", ABOUT, Options, run, check_options)
+COMMAND = Command("amlm.evaluate", ABOUT, Options, run_command, check_options)
 
 
 if __name__ == "__main__":

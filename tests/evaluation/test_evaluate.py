@@ -286,6 +286,23 @@ def test_revision_checkpoints_evaluates_every_checkpoint(
         run(options)
 
 
+def test_ctrl_c_ends_with_how_to_resume(
+    tiny_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MaskedModel, "log_probs", interrupt)
+    with pytest.raises(SystemExit) as ended:
+        command_line.run(COMMAND, [f"model={tiny_run}", f"out={tmp_path}", "tasks=[sample]"])
+    assert ended.value.code == 130
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "stopped; finished tasks are kept: the same command resumes"
+
+
 def test_missing_fine_tuning_data_is_reported_before_anything_starts(
     tiny_run: Path, eval_dir: Path, tmp_path: Path
 ) -> None:

@@ -55,6 +55,9 @@ def submit(options: Options, evaluate: Callable[[Options], None]) -> Path:
     stuck, reasons = blocked(options, gaps)
     if stuck and not options.allow_missing:
         raise InputError(_refusal(options, stuck, reasons))
+    if stuck:
+        say(_incomplete(options, stuck, reasons))
+        say("The rest is evaluated, and null written for these.")
     if todo := steps(options, [gap for gap in gaps if gap not in stuck]):
         _announce(options, todo)
         for number, step in enumerate(todo, start=1):
@@ -116,7 +119,8 @@ def _listed(gaps: Sequence[Gap], steps: Sequence[str]) -> list[str]:
     ]
 
 
-def _refusal(options: Options, gaps: Sequence[Gap], reasons: Sequence[str]) -> str:
+def _incomplete(options: Options, gaps: Sequence[Gap], reasons: Sequence[str]) -> str:
+    """What is missing, and why."""
     lines = [
         f"submission={options.submission} for track={options.track} would be incomplete:",
         *reasons,
@@ -124,6 +128,9 @@ def _refusal(options: Options, gaps: Sequence[Gap], reasons: Sequence[str]) -> s
     if any(" predictions, not " in gap.found or " contexts, not " in gap.found for gap in gaps):
         source = RULES[options.rules].data
         lines.append(f"Wrong numbers of items mean that data_dir is incomplete. {source}.")
-    lines += ["Missing:", *_listed(gaps, checkpoint_names(options.track))]
-    lines.append("With allow_missing=true the rest is evaluated, and null written for these.")
-    return "\n".join(lines)
+    return "\n".join([*lines, "Missing:", *_listed(gaps, checkpoint_names(options.track))])
+
+
+def _refusal(options: Options, gaps: Sequence[Gap], reasons: Sequence[str]) -> str:
+    advice = "With allow_missing=true the rest is evaluated, and null written for these."
+    return f"{_incomplete(options, gaps, reasons)}\n{advice}"

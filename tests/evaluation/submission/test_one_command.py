@@ -305,6 +305,9 @@ def test_what_cannot_be_evaluated_is_said_before_anything_is(
         nulls = [n for n, entry in enumerate(entries) if entry is None]
         assert nulls == ([0, 1, 2] if name == "reading" else [2])
     said = capsys.readouterr().out
+    plan = said.find("to be evaluated for")
+    refused = str(caught.value).splitlines()[:-1]  # but how to allow it
+    assert all(0 <= said.find(line) < plan for line in refused), "known before hours of work"
     assert "fast suite at 2 checkpoints" in said and "fine-tuning: boolq, mnli, mrpc, mu" in said
     assert "written as null" in said and "qqp, rte (fine-tuning) at main: no results" in said
 
