@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -39,19 +40,21 @@ class Sweep:
     Attributes:
         total: number of runs.
         again: how those that are missing at the end are trained.
+        swept: keys of the overrides that have several values.
     """
 
     command: Command[Any]
     runs: list[Run] = field(default_factory=list)
     total: int = 0
     again: str = ""
+    swept: set[str] = field(default_factory=set)
 
     def options(self, cfg: Any) -> Any:
         """The checked options of a run, while Hydra runs it."""
         made = build_options(cfg, self.command.schema)
         if isinstance(made, Config):
             job = HydraConfig.get()
-            place(made, job, job.mode == RunMode.MULTIRUN)
+            place(made, job, job.mode == RunMode.MULTIRUN, self.swept)
         return made
 
     def __call__(self, cfg: Any) -> float | None:
@@ -153,7 +156,10 @@ class Serial(Launcher):  # type: ignore[misc]
         # A sweeper that draws calls this for each of its batches.
         known = hydra.sweeper.get("n_trials") or 0
         self.sweep.total = max(known, initial_job_idx + len(job_overrides))
-        named = names(job_overrides, [str(each) for each in hydra.overrides.task])
+        fixed = [str(each) for each in hydra.overrides.task]
+        named = names(job_overrides, fixed)
+        varied = {*chain(*job_overrides)} - {*fixed}
+        self.sweep.swept = {each.lstrip("+~").partition("=")[0] for each in varied}
         running: list[_Started] = []
         results: list[JobReturn] = []
         with self.ready():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from amlm.config.command import RUN_CONFIG
 from amlm.config.groups import resolve_alias
-from amlm.config.run_name import departures, run_name, sweep_key
+from amlm.config.run_name import CUT, departures, run_name, sweep_key
 from amlm.config.schema import Config, as_dict
 
 
@@ -36,9 +37,19 @@ def _composed(folders: tuple[Path, ...], *overrides: str) -> tuple[dict[str, Any
     return _choices(cfg.hydra), OmegaConf.to_container(cfg)
 
 
-def place(config: Config, hydra: DictConfig, multirun: bool = False) -> None:
+def _folder(sweep: Path, key: str) -> Path:
+    """The folder of a run in a sweep by its key (`sweep_key`): of one that was cut the digest
+    counts, since what the sweep varied may have been else when the run began."""
+    cut = CUT.fullmatch(key)
+    return min(sweep.expanduser().glob(f"*{cut[1]}" if cut else key), default=sweep / key)
+
+
+def place(
+    config: Config, hydra: DictConfig, multirun: bool = False, swept: Collection[str] = ()
+) -> None:
     """Sets ``config.choices``, the name that the run's choices and changed options make, and what
-    is not given: ``name``, and in a sweep ``sweep`` and this run's folder in ``run_dir``."""
+    is not given: ``name``, and in a sweep, of these keys, ``sweep`` and this run's folder in
+    ``run_dir``."""
     choices, folders = _choices(hydra), _folders(hydra)
     experiment = choices.get("experiment")
     start = f"experiment={experiment}" if experiment else "~experiment"
@@ -59,9 +70,10 @@ def place(config: Config, hydra: DictConfig, multirun: bool = False) -> None:
         config.sweep = Path(config.run_dir or hydra.sweep.dir).name
         if config.run_dir is not None:
             sweep, overrides = Path(config.run_dir), hydra.overrides.task
-            config.run_dir = str(sweep / sweep_key(overrides, experiment, config.seed))
+            key = sweep_key(overrides, experiment, config.seed, swept)
+            config.run_dir = str(_folder(sweep, key))
             table = Path(str(config.masking.signal.get("path")))
             if table.parent == sweep and not table.exists():
                 # The sweep's run of this experiment with the same seed, see frozen.yaml.
-                key = sweep_key(overrides, table.name, config.seed)
-                config.masking.signal["path"] = str(sweep / key)
+                key = sweep_key(overrides, table.name, config.seed, swept)
+                config.masking.signal["path"] = str(_folder(sweep, key))

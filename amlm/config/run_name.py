@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from amlm.config.schema import flat
@@ -18,9 +18,12 @@ COMPARED = re.compile(
     r"masking\.|model\.|optimizer\.|tokenizer\.vocab_size|trainer\.(max_steps|overfit)"
     r"|data\.(words|shares|sequence_length|tokens_per_step|epochs|seed|cleaning)"
 )
+# Those that runs mostly have in common: at the end of a name that is cut.
+SIZES = re.compile(r"data\.|tokenizer\.|model\.")
 # Options that do not distinguish the runs of a sweep.
 NOT_IN_KEY = re.compile(r"run_dir|sweep|paths\.|logger|trainer\.threads|hydra|objective|components")
 LONGEST = 100  # characters of a name; a folder's name may have 255 bytes
+CUT = re.compile(rf".{{{LONGEST - 9}}}(-[0-9a-f]{{8}})")  # a name that was cut, and its digest
 
 
 def grid_name(choices: Mapping[str, str]) -> str:
@@ -66,8 +69,14 @@ def run_name(
         base = experiment
     parts = [base]
     parts += [f"{'debug_' if group == 'debug' else ''}{choices[group]}" for group in changed]
-    parts += [f"{key.rpartition('.')[2]}_{_shown(value)}" for key, value in departures.items()]
-    return shortened("-".join(_clean(part) for part in parts))
+
+    def joined(keys: Iterable[str]) -> str:
+        ends = [f"{key.rpartition('.')[2]}_{_shown(departures[key])}" for key in keys]
+        return "-".join(_clean(part) for part in parts + ends)
+
+    if len(name := joined(departures)) <= LONGEST:
+        return name
+    return shortened(joined(sorted(departures, key=lambda key: bool(SIZES.match(key)))))
 
 
 def departures(config: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,19 +89,30 @@ def departures(config: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[
     }
 
 
-def sweep_key(overrides: Iterable[str], experiment: str | None, seed: int) -> str:
+def sweep_key(
+    overrides: Iterable[str], experiment: str | None, seed: int, swept: Collection[str] = ()
+) -> str:
     """The folder of a run in a sweep: its overrides in canonical order, experiment and seed first
-    (overridden or not), so that an extended sweep finds its finished runs."""
+    (overridden or not), so that an extended sweep finds its finished runs.
+
+    Args:
+        swept: keys with several values in the sweep. Where a name is too long, they come first. Its
+            digest does not depend on them, see `CUT`.
+    """
     given = dict(text.lstrip("+~").partition("=")[::2] for text in overrides)
     given |= {"experiment": str(experiment), "seed": str(seed)}
-    others = sorted(given.keys() - {"experiment", "seed"})
-    order = ["experiment", "seed", *others]  # a long name loses its end
-    parts = [f"{key}={given[key]}" for key in order if not NOT_IN_KEY.match(key)]
+    order = ["experiment", "seed", *sorted(given.keys() - {"experiment", "seed"})]
     # Official result folders are named by what stands before the last dot of a model's folder.
-    parts = [part.replace(".", "_") for part in parts]
-    text = ",".join(parts)
-    clean = ",".join(_clean(part) for part in parts)
-    return shortened(clean, distinct=text) if clean != text else shortened(clean)
+    parts = {
+        key: f"{key}={given[key]}".replace(".", "_") for key in order if not NOT_IN_KEY.match(key)
+    }
+    text = ",".join(parts.values())
+    name = ",".join(map(_clean, parts.values()))
+    if name == text and len(name) <= LONGEST:
+        return name
+    if len(name) > LONGEST - 9:  # it loses its end
+        name = ",".join(_clean(parts[key]) for key in sorted(parts, key=lambda k: k not in swept))
+    return shortened(name, distinct=text)
 
 
 def _shown(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from amlm.config.run_name import LONGEST, departures, grid_name, run_name, sweep_key
+from amlm.config.run_name import CUT, LONGEST, departures, grid_name, run_name, sweep_key
 from amlm.config.schema import flat
 
 TOKEN = {"masking/unit": "token", "model/nhot": "none"}
@@ -68,6 +68,42 @@ def test_a_long_name_is_truncated_and_stays_distinct() -> None:
     }
     assert len(names) == 2
     assert all(len(name) == LONGEST for name in names)
+
+
+def test_a_long_name_shows_masking_and_optimizer_and_loses_sizes() -> None:
+    sizes = {"data.tokens_per_step": 1024, "tokenizer.vocab_size": 2000} | {
+        f"model.{name}": 64 for name in ("hidden_size", "layers", "heads", "intermediate_size")
+    }
+    name = run_name("mlm", MLM, MLM, sizes | {"masking.signal.floor": 0.25, "optimizer.lr": 0.003})
+    assert name.startswith("mlm-floor_0.25-lr_0.003-tokens_per_step_1024-vocab_size_2000-")
+    assert len(name) == LONGEST
+    assert run_name("mlm", MLM, MLM, {"model.layers": 2, "optimizer.lr": 0.003}) == (
+        "mlm-layers_2-lr_0.003"  # all of it is there
+    )
+
+
+CALLBACK = "+callbacks.stop._target_=lightning.pytorch.callbacks.EarlyStopping"
+LONG = [CALLBACK, "masking/replacement=allmask", "data.dir=text", "trainer.max_steps=150"]
+
+
+def test_a_long_sweep_key_shows_what_is_swept_before_what_is_constant() -> None:
+    chosen = ["masking/signal=prob", "masking/schedule=saw"]
+    key = sweep_key([*LONG, *chosen, "seed=1"], "hard_decay", 1, {"masking/signal", "seed"})
+    assert key.startswith("seed=1,masking_signal=prob,experiment=hard_decay,callbacks_stop")
+    assert len(key) == LONGEST
+
+
+def test_the_digest_of_a_long_sweep_key_does_not_depend_on_what_is_swept() -> None:
+    given = [*LONG, "masking/signal=prob", "seed=1"]
+    keys = {
+        sweep_key(given, "mlm", 1, swept)
+        for swept in (set(), {"seed"}, {"masking/signal"}, {"masking/signal", "seed"})
+    }
+    assert len(keys) == 4
+    assert len({cut[1] for key in keys if (cut := CUT.fullmatch(key))}) == 1
+    assert not CUT.fullmatch(sweep_key(["seed=1"], "mlm", 1, {"seed"}))
+    other = sweep_key([*given, "masking/signal=soft"], "mlm", 1)
+    assert other[-9:] not in {key[-9:] for key in keys}
 
 
 def test_sweep_key_does_not_depend_on_the_order_of_overrides() -> None:

@@ -189,6 +189,30 @@ def test_frozen_finds_the_table_of_its_sweep() -> None:
         check_command(TRAIN, ["experiment=frozen", "run_dir=outputs/multirun/first"])
 
 
+def test_folders_say_what_a_sweep_varies_and_an_extended_sweep_finds_them(tmp_path: Path) -> None:
+    constant = [
+        "+callbacks.stop._target_=lightning.pytorch.callbacks.EarlyStopping",
+        "+callbacks.stop.monitor=validation/loss",
+        f"run_dir={tmp_path / 'lab'}",
+    ]
+
+    def folders(*overrides: str) -> list[str]:
+        seen: list[Config] = []
+        run(Command("amlm.train", "", Config, seen.append), ["-m", *constant, *overrides])
+        for each in seen:
+            Path(str(each.run_dir)).mkdir(parents=True, exist_ok=True)
+        return [Path(str(each.run_dir)).name for each in seen]
+
+    first = folders("masking/signal=soft", "seed=0,1")
+    assert [name.partition(",experiment=")[0] for name in first] == ["seed=0", "seed=1"]
+    more = folders("masking/signal=soft,pos", "seed=0,1")
+    assert more[:2] == first, "they began when the signal was constant"
+    starts = [name.partition(",experiment=")[0] for name in more[2:]]
+    assert starts == ["seed=0,masking_signal=pos", "seed=1,masking_signal=pos"]
+    assert folders("masking/signal=pos", "seed=1") == more[3:]
+    assert len([*(tmp_path / "lab").iterdir()]) == 4
+
+
 def test_a_failed_run_does_not_stop_the_sweep(
     seen: list[Options], capsys: pytest.CaptureFixture[str]
 ) -> None:
