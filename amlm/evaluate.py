@@ -64,13 +64,15 @@ def evaluate(options: Options) -> dict[str, dict[str, Report]]:
     reports: dict[str, dict[str, Report]] = {}
     for system in ("model", *options.baselines):
         revision = options.revision if system == "model" else f"{options.revision}-{system}"
+        # A baseline has no checkpoints.
+        scored = [each for each in found if each.name != "aoa" or system == "model"]
+        # Without a terminal, progress is shown after a minute.
+        say(f"scoring {system} on {', '.join(each.folder for each in scored)}")
         folder = results.results_folder(options.out, source.name, revision)
         scorer = _scorer(options, source, system)
         about = results.about(source, revision, scorer.fingerprint) | {"rules": options.rules}
         reports[system] = {}
-        for each in found:
-            if each.name == "aoa" and system != "model":
-                continue  # a baseline has no checkpoints
+        for each in scored:
             origin = made_from(each, RULES[options.rules], options.tie_seed)
             report = _run(each, scorer, checkpoints, source.path, folder, options)
             reports[system][each.folder] = report

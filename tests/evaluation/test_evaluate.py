@@ -120,6 +120,10 @@ def test_evaluate_runs_the_full_suite_and_its_baselines(
         assert (folder.parent / name / "scores.json").exists()
     assert set(reports["untrained"]) == set(reports["model"]) - {"aoa"}
     shown = capsys.readouterr().out
+    scored = {line.split()[1]: line for line in shown.splitlines() if line.startswith("scoring ")}
+    assert [*scored] == ["model", "untrained", "frequency"]
+    assert "aoa" in scored["model"] and "comps" in scored["untrained"]
+    assert "aoa" not in scored["untrained"], "a baseline has no checkpoints"
     for cell in (
         "95 % interval",
         "official",
@@ -286,7 +290,7 @@ def test_revision_checkpoints_evaluates_every_checkpoint(
         run(options)
 
 
-def test_ctrl_c_ends_with_how_to_resume(
+def test_what_is_scored_is_said_before_and_at_ctrl_c_how_to_resume(
     tiny_run: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -299,8 +303,10 @@ def test_ctrl_c_ends_with_how_to_resume(
     with pytest.raises(SystemExit) as ended:
         command_line.run(COMMAND, [f"model={tiny_run}", f"out={tmp_path}", "tasks=[sample]"])
     assert ended.value.code == 130
-    last = capsys.readouterr().out.splitlines()[-1]
-    assert last == "stopped; finished tasks are kept: the same command resumes"
+    assert capsys.readouterr().out.splitlines() == [
+        "scoring model on sample",
+        "stopped; finished tasks are kept: the same command resumes",
+    ]
 
 
 def test_missing_fine_tuning_data_is_reported_before_anything_starts(
