@@ -60,14 +60,17 @@ def compare_runs(options: CompareOptions) -> Comparison:
     """
     from amlm.report import comparison_text as text
     from amlm.report.comparison import compare
+    from amlm.report.groups import grouped
     from amlm.report.runs import read_runs, write_runs
-    from amlm.util.files import write_aside
+    from amlm.util.files import check_folder, write_aside
 
+    check_folder("out", options.out)
+    runs, skipped = read_runs(options.runs, options.results)
     if (options.baseline is None) == (not options.pairs):
         raise InputError(
-            "one of baseline=<group> and pairs=[<group>:<baseline>,...] is required, and not both"
+            "one of baseline=<group> and pairs=[<group>:<baseline>,...] is required, and not both; "
+            f"the groups are {', '.join(grouped(runs))}"
         )
-    runs, skipped = read_runs(options.runs, options.results)
     found = compare(runs, options.baseline or options.pairs, options.metrics)
     found.notes.extend(skipped)
     say(text.as_text(found))

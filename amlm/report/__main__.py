@@ -12,6 +12,7 @@ from amlm.config.command_line import run
 from amlm.config.options import option
 from amlm.tokenizers.parts_of_speech import TAGGERS
 from amlm.util.errors import InputError
+from amlm.util.files import check_folder, write_aside
 from amlm.util.optional import optional
 from amlm.util.terminal import say
 
@@ -54,6 +55,7 @@ def check_report(options: ReportOptions, in_sweep: bool = False) -> None:
             f"give {' and '.join(missing)} for a page"
             + ", or wandb=<entity>/<project> for a dashboard in W&B" * (len(missing) > 1)
         )
+    check_folder("out", options.out)
 
 
 def report(options: ReportOptions) -> None:
@@ -83,7 +85,6 @@ def write_report(options: ReportOptions) -> Path:
     from amlm.report.plots import write_figures
     from amlm.report.report_data import read_report
     from amlm.report.report_tables import as_csv, as_latex, curves_table, tables_of
-    from amlm.util.files import write_aside
 
     assert options.runs is not None and options.out is not None, "see `check_report`"
     data = read_report(options.runs, options.results, options.tagger)

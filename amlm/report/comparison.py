@@ -158,9 +158,13 @@ def _metrics(
     for metric in asked:
         for run in (run for base in baselines for run in groups[base].values()):
             if metric not in run.metrics:
+                named = {
+                    f"{OF_CLASS}<class>" if name.startswith(OF_CLASS) else name
+                    for name in run.metrics
+                }
                 raise InputError(
                     f"metrics={metric}: {run.run} has no such metric"
-                    f"{nearest(metric, run.metrics)}. It has {', '.join(sorted(run.metrics))}"
+                    f"{nearest(metric, run.metrics)}. It has {', '.join(sorted(named))}"
                 )
     # Accuracies of classes of tokens are many, and only those asked for count as comparisons.
     names = asked or [name for name in known if not name.startswith(OF_CLASS)]

@@ -68,11 +68,17 @@ def unequal(
         groups: runs by group and seed.
         pairs: a group and its baseline.
     """
+    named = dict.fromkeys(each for group, base in pairs for each in (base, group))
     notes = [
         f"{group} has one seed: no interval can be given, and no difference from it tested."
-        for group in dict.fromkeys(each for group, base in pairs for each in (base, group))
+        for group in named
         if len(groups[group]) == 1
     ]
+    if two := [group for group in named if len(groups[group]) == 2]:
+        notes.append(
+            f"{', '.join(two)}: an interval over two seeds (Student's t) reaches 9.0 SD to each "
+            "side, at times beyond 0 or 100 %; over three, 2.5 SD."
+        )
     for group, base in pairs:
         ours, theirs = groups[group], groups[base]
         for what, field, form in (

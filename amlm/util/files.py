@@ -49,6 +49,12 @@ def make_folder(folder: Path) -> list[Path]:
     return [folder, *above]
 
 
+def check_folder(option: str, folder: str | None) -> None:
+    """Raises InputError if an option that names a folder to write to names a file."""
+    if folder is not None and Path(folder).expanduser().is_file():
+        raise InputError(f"{option}={folder} is a file: give a folder, which is made if needed")
+
+
 def grant_usual_access(path: Path) -> None:
     """Adds the permissions that the umask leaves new files, to a file or all files in a folder.
 

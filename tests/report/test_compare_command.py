@@ -14,6 +14,7 @@ from amlm.compare import CompareOptions, compare_runs
 from amlm.evaluation.places import find_model
 from amlm.evaluation.results import about, write_scores
 from amlm.report import comparison_text as text
+from amlm.report.__main__ import ReportOptions, check_report
 from amlm.report.comparison import compare
 from amlm.report.html_page import html_page
 from amlm.report.report_data import read_report
@@ -27,9 +28,20 @@ from tests.report.made_up_runs import make_up_run
 
 
 @pytest.mark.parametrize("given", [{}, {"baseline": "mlm", "pairs": ["hard:mlm"]}])
-def test_either_a_baseline_or_pairs_are_needed(given: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=r"one of baseline=<group> and pairs=.* is required"):
-        compare_runs(CompareOptions(["outputs"], **given))
+def test_either_a_baseline_or_pairs_are_needed(given: dict[str, Any], tmp_path: Path) -> None:
+    write_runs(tmp_path / "runs.json", [*PLAIN, *BETTER])
+    required = r"one of baseline=<group> and pairs=.* is required, .*; the groups are mlm, hard$"
+    with pytest.raises(InputError, match=required):
+        compare_runs(CompareOptions([str(tmp_path / "runs.json")], **given))
+
+
+def test_a_file_is_no_folder_to_write_to(tmp_path: Path) -> None:
+    file = tmp_path / "runs.json"
+    write_runs(file, [*PLAIN, *BETTER])
+    with pytest.raises(InputError, match=r"out=.*runs\.json is a file: give a folder"):
+        compare_runs(CompareOptions([str(file)], "mlm", out=str(file)))
+    with pytest.raises(InputError, match=r"out=.*runs\.json is a file: give a folder"):
+        check_report(ReportOptions(["outputs"], str(file)))
 
 
 def test_kept_results_give_the_same_text(tmp_path: Path) -> None:

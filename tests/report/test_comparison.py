@@ -64,12 +64,12 @@ def test_one_seed_has_no_interval_and_the_reason_is_said() -> None:
 def test_unequal_words_ratios_and_options_are_pointed_out() -> None:
     other = runs(
         "hard",
-        [35.0, 36.1],
+        [35.0, 36.1, 35.4],
         words_seen=4_000_000,
         ratio=0.15,
         options={"trainer.max_steps": 3000, "masking.floor": 0.1},
     )
-    notes = compare([*PLAIN[:2], *other], "mlm").notes
+    notes = compare([*PLAIN[:3], *other], "mlm").notes
     assert notes == [
         "Unequal: hard has words seen 4,000,000, mlm 2,000,000.",
         "Unequal: hard has mask ratio 0.1500, mlm 0.2750.",
@@ -154,6 +154,28 @@ def test_what_cannot_be_compared_is_refused_in_words(
         compare(chosen, baseline, metrics)
     for each in words:
         assert each in str(error.value)
+
+
+def test_a_refusal_names_classes_of_tokens_once() -> None:
+    classes = {f"accuracy/{name}": 1.0 for name in ("noun", "1023-2046")}
+    run = replace(PLAIN[0], metrics=PLAIN[0].metrics | classes)
+    with pytest.raises(InputError, match=r"has accuracy, accuracy/<class>, loss$"):
+        compare([run], "mlm", ["acuracy"])
+
+
+def test_intervals_of_two_seeds_are_explained() -> None:
+    few = [*runs("mlm", [1.0, 3.0]), *runs("hard", [20.0, 21.0, 22.0])]
+    found = compare(few, "mlm")
+    value = found.tables[0].rows[0].value
+    assert value.low is not None and value.sd is not None and value.low < 0  # as it is
+    assert (value.mean - value.low) / value.sd == pytest.approx(9.0, abs=0.05)
+    third = found.tables[0].rows[1].value
+    assert third.low is not None and third.sd is not None
+    assert (third.mean - third.low) / third.sd == pytest.approx(2.5, abs=0.05)
+    assert found.notes[0] == (
+        "mlm: an interval over two seeds (Student's t) reaches 9.0 SD to each side, at times "
+        "beyond 0 or 100 %; over three, 2.5 SD."
+    )
 
 
 def test_pairs_have_baselines_of_their_own_and_share_one_correction() -> None:
