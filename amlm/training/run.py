@@ -36,6 +36,7 @@ from amlm.training.devices import (
 )
 from amlm.training.launch import Ranks, joined, launched, share, start_ranks
 from amlm.training.mirrors import check_logger, make_mirrors
+from amlm.training.monitors import explained
 from amlm.training.record import Record, read_log
 from amlm.training.run_folder import RunFolder
 from amlm.training.run_log import RunLog
@@ -177,7 +178,8 @@ def _run_in_folder(config: Config, parts: Parts, claimed: RunFolder, ranks: Rank
         loggers = [run_log, *run_log.mirrors]
         trainer = make_trainer(config.trainer, parts.plan, claimed.path, callbacks, loggers, ranks)
         started = True
-        with request, fixed_order_of_sums(config.trainer):
+        known = explained(config.callbacks, trainer, claimed.path)
+        with request, fixed_order_of_sums(config.trainer), known:
             _fit(saves, stop, parts, trainer, run_log)
         result = _export(claimed, parts, trainer.global_step, run_log, names, start)
         failed = False

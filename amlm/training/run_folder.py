@@ -19,6 +19,7 @@ from amlm.training.checkpoint_files import has_checkpoint
 from amlm.training.run_description import (
     CONFIG_FILE,
     DIVERGED,
+    UNLOGGED,
     precision_of,
     read_config,
     read_description,
@@ -185,13 +186,15 @@ def _check_content(path: Path, config: Config) -> dict[str, Any]:
     new = flat(masked(as_dict(config)))
     if (path / DIVERGED).is_dir():
         new["optimizer.lr"] = flat(old)["optimizer.lr"]
+    run = read_description(path)
+    if UNLOGGED in run:  # that callback has done nothing yet
+        new[run[UNLOGGED]] = flat(old)[run[UNLOGGED]]
     difference = _first_difference(flat(old), new)
     if difference:
         raise InputError(
             f"run_dir={path} holds a run of another configuration ({difference}): give the same "
             "command to resume it, or choose another folder"
         )
-    run = read_description(path)
     if run.get("finished"):
         raise RunFinished(
             f"run_dir={path} holds a run that finished at {run['finished']}: choose another "
