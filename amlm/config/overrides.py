@@ -26,7 +26,7 @@ from amlm.util.nearest import nearest
 FREE = re.compile(
     r"(data\.(sources|shares|cleaning)|callbacks)[.=]"
     r"|data\.sequence_length="
-    r"|masking\.(signal|schedule|sampler|replacement)\."
+    r"|masking\.(unit|signal|schedule|sampler|replacement)\."
 )
 TEXTS = re.compile(r"data\.sources\.[^.]+\.(path|dev|column)")  # in sections of the user's own
 MARKS = set("[]{}(),'\"")  # where quoting the whole value could hide a mistake
