@@ -30,6 +30,7 @@ from amlm.training.datasheet import data_record, write_datasheet
 from amlm.training.devices import (
     check_compiler,
     check_device,
+    check_memory,
     fixed_order_of_sums,
     uses_cuda,
     world_size,
@@ -104,6 +105,7 @@ def run(config: Config) -> Result:
     ranks = launched()
     check_device(config.trainer, ranks)
     check_compiler(config.trainer)
+    check_memory(config)
     size = ranks.size if ranks else world_size(config.trainer)
     check_division(config, size)
     if ranks is None and size > 1:

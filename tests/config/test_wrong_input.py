@@ -119,6 +119,20 @@ def test_train_explains_invalid_overrides(overrides: list[str], parts: list[str]
         ("data.words=0", "at least 1"),
         ("optimizer.lr=inf", "out of range"),
         ("optimizer.eps=1e-35", "at least 1e-30"),
+        ("optimizer.lr=1e300", r"optimizer\.lr=1e\+300 is out of range: .*at most 1e\+30"),
+        ("optimizer.eps=1e300", "at most 1"),
+        ("optimizer.weight_decay=1e300", "at most 1,000"),
+        ("optimizer.clip=1e300", "at most 1,000,000,000"),
+        ("model.initializer_range=1e300", "at most 10"),
+        ("model.max_positions=9999999999999", "at most 1,000,000"),
+        (
+            "trainer.max_steps=99999999999999999999",
+            r"trainer\.max_steps=99999999999999999999 is out of range: .* at most 1,000,000,000",
+        ),
+        ("data.epochs=99999999999999999999", "at most 1,000,000"),
+        ("data.sample_words=99999999999999999999", "at most 1,000,000,000"),
+        ("tokenizer.vocab_size=99999999999999999999", "at most 10,000,000"),
+        ("trainer.threads=99999999999999999999", "at most 4,096"),
     ],
 )
 def test_train_reports_values_that_do_not_fit(override: str, part: str) -> None:
