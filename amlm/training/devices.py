@@ -28,7 +28,10 @@ def check_device(options: TrainerConfig, ranks: Ranks | None = None) -> None:
     """Raises InputError if there is no GPU for each process of this machine, or if a launcher
     started another number of processes than ``trainer.devices``."""
     if options.accelerator == "gpu" and not torch.cuda.is_available():
-        raise InputError("impl=gpu needs a GPU and torch finds none: use impl=cpu")
+        raise InputError(
+            "trainer.accelerator=gpu, which impl=gpu sets too, needs a GPU, and torch finds none: "
+            "use trainer.accelerator=cpu"
+        )
     if options.attention == "triton":
         _check_triton(options)
     here = ranks.per_node if ranks else world_size(options)

@@ -80,6 +80,17 @@ SMALL = Command("amlm.x", "About x.", Options, print)
         (["experiment="], ["experiment"]),
         (["trainer.max_steps"], ["'trainer.max_steps' is not of the form option=value"]),
         (["evaluation.tasks=sample"], ["evaluation.tasks is a list: evaluation.tasks=[sample]"]),
+        (["trainer.max_step"], ["(did you mean trainer.max_steps?)"]),
+        (["max_steps"], ["(did you mean trainer.max_steps?)"]),
+        (["trainer.max_steps=1e3"], ["max_steps=1e3 is not an integer: write 1000 or 1_000"]),
+        (["trainer.max_steps=8.0"], ["max_steps=8.0 is not an integer: write 8"]),
+        (["run_dir="], ["run_dir= is empty: give a value (folder of this run", "or leave it out"]),
+        (["data.sources.sample.path="], ["data.sources.sample.path= is empty"]),
+        (["masking/signal=table", "masking.signal.path="], ["masking.signal.path= is empty"]),
+        (
+            ["trainer.devices=9999999"],
+            ["trainer.devices=9999999 starts as many processes", "CPU cores", "one for each GPU"],
+        ),
         (["optimizer.lr=abc"], ["optimizer.lr=abc is not a number"]),
         (["trainer.max_steps=1.5"], ["trainer.max_steps=1.5 is not an integer; for"]),
         (
@@ -105,6 +116,12 @@ def test_train_explains_invalid_overrides(overrides: list[str], parts: list[str]
         check_command(TRAIN, overrides)
     assert all(part in str(caught.value) for part in parts), str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("word", ["train", "foo", "bar"])
+def test_a_word_that_is_no_option_gets_no_hint(word: str) -> None:
+    with pytest.raises(InputError, match=f"^'{word}' is not of the form option=value$"):
+        check_command(TRAIN, [word, "seed=1"])
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,10 @@ def test_folders_with_another_configuration_or_other_files_are_refused(
     (tmp_path / "letters" / "love.txt").write_text("dear")
     with pytest.raises(InputError, match="holds no run"):
         claim(tiny(f"run_dir={tmp_path / 'letters'}"))
+    (tmp_path / "run" / "config.yaml").unlink()
+    message = r"run holds a run whose config\.yaml is missing: restore it from a copy to resume"
+    with pytest.raises(InputError, match=message):
+        claim(tiny("seed=1", f"run_dir={tmp_path / 'run'}"))
 
 
 @pytest.mark.parametrize(
