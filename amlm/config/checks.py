@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import fields
 from operator import attrgetter
 from pathlib import PurePath
@@ -11,6 +12,8 @@ from amlm.config.options import check_ranges
 from amlm.config.schema import Config, DataConfig, as_dict, flat
 from amlm.util.errors import InputError
 from amlm.util.nearest import nearest
+
+CROWDED = 4  # processes of a run on one CPU core
 
 
 def _is_unicode(text: str) -> bool:
@@ -63,7 +66,13 @@ def check(config: Config) -> None:
                 f"data.sequence_length={{{epoch}: {length}}} is out of range: a length must be at "
                 f"least 4 and at most model.max_positions={model.max_positions}"
             )
-    check_division(config, devices=max(config.trainer.devices, 1))
+    devices, cores = config.trainer.devices, os.cpu_count() or 1
+    if devices > CROWDED * cores and config.slurm.submit == "none":
+        raise InputError(
+            f"trainer.devices={devices} starts as many processes, and this machine has {cores} CPU "
+            f"cores, which do not serve more than {CROWDED * cores}: give one for each GPU, or core"
+        )
+    check_division(config, devices=max(devices, 1))
     if config.trainer.compile == "reduce-overhead" and config.trainer.accumulate > 1:
         raise InputError(
             "trainer.compile=reduce-overhead writes gradients to the same memory at each "

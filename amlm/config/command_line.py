@@ -34,7 +34,8 @@ def _parse_flags(arguments: Sequence[str]) -> argparse.Namespace:
     from hydra._internal.utils import get_args_parser
 
     def refuse(message: str) -> NoReturn:
-        raise InputError(f"{message} (options are written option=value, without dashes)")
+        hint = " (options are written option=value, without dashes)"
+        raise InputError(message + hint * message.startswith("unrecognized"))
 
     parser = get_args_parser()
     parser.error = refuse

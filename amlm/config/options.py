@@ -60,6 +60,9 @@ def check_ranges(section: Any, prefix: str = "") -> None:
     for name, each, value in options(section, prefix):
         if value is None or isinstance(value, (bool, dict)):
             continue
+        if value == "" != each.default:
+            meaning = each.metadata.get("help", "a text")
+            raise InputError(f"{name}= is empty: give a value ({meaning}), or leave it out")
         for one in value if isinstance(value, list) else [value]:
             if _outside(one, each.metadata):
                 meaning = each.metadata.get("help")

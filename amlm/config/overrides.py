@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -26,7 +27,7 @@ from amlm.util.nearest import nearest
 FREE = re.compile(
     r"(data\.(sources|shares|cleaning)|callbacks)[.=]"
     r"|data\.sequence_length="
-    r"|masking\.(signal|schedule|sampler|replacement)\."
+    r"|masking\.(unit|signal|schedule|sampler|replacement)\."
 )
 TEXTS = re.compile(r"data\.sources\.[^.]+\.(path|dev|column)")  # in sections of the user's own
 MARKS = set("[]{}(),'\"")  # where quoting the whole value could hide a mistake
@@ -88,7 +89,9 @@ def _to_override(argument: str, known: Mapping[str, str]) -> str:
         argument = f"++{argument}"
     key, sign, value = argument.partition("=")
     if not sign and not argument.startswith("~"):
-        hint = "" if argument in known else nearest(argument, list(known))
+        # A bare word is perhaps no option at all: only the same word in a section is worth a hint.
+        names = [n for n in known if "." in argument or "." not in n or n.endswith(f".{argument}")]
+        hint = "" if argument in known else nearest(argument, names)
         raise InputError(f"{argument!r} is not of the form option=value{hint}")
     if _is_readable(argument):
         return _as_it_stands(argument, known) if sign else argument
@@ -157,5 +160,17 @@ def explain(
     wrong = re.match(r"Error merging override (.*): Value '.*' of .* could not .* (\w+)$", text)
     if not wrong or wrong[2] not in KINDS:
         return text
-    whole = "; for integers from an interval, use int(interval(a,b))" * ("'float'" in text)
-    return f"{wrong[1]} is not {KINDS[wrong[2]]}{whole}"
+    return f"{wrong[1]} is not {KINDS[wrong[2]]}{_whole(wrong[1], text)}"
+
+
+def _whole(override: str, text: str) -> str:
+    """A hint for a number with a fraction or an exponent where an integer belongs."""
+    written, hint = override.partition("=")[2], ""
+    with suppress(ValueError):
+        number = float(written)
+        if number.is_integer():
+            whole = int(number)
+            hint = f": write {' or '.join(dict.fromkeys((f'{whole}', f'{whole:_}')))}"
+        if written != str(number):  # as a draw from an interval is written
+            return hint
+    return hint + "; for integers from an interval, use int(interval(a,b))" * ("'float'" in text)

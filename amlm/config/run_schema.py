@@ -18,7 +18,9 @@ ATTENTIONS = ("torch", "triton")
 
 @dataclass
 class TrainerConfig:
-    max_steps: int | None = option(None, "optimizer steps; null: data.epochs passes", ge=1)
+    max_steps: int | None = option(
+        None, "optimizer steps; null: data.epochs passes", ge=1, le=10**9
+    )
     accelerator: str = option("auto", "device type", choices=("auto", "cpu", "gpu"))
     devices: int = option(
         1,
@@ -54,11 +56,12 @@ class TrainerConfig:
         False, "repeat the steps in which the run in run_dir diverged (set by debug=replay)"
     )
     profile: bool = option(False, "profile a few steps into the run folder")
-    threads: int = option(0, "CPU threads; 0: torch's default", ge=0)
+    threads: int = option(0, "CPU threads; 0: torch's default", ge=0, le=4_096)
     rank_timeout: float = option(
         600.0,
         "of several processes: seconds that one waits for another that hangs, before the run ends",
         gt=0,
+        le=10**7,
     )
 
 

@@ -63,7 +63,7 @@ class DataConfig:
     sources: dict[str, Any] = option({}, "text sources: a path for each name")
     dir: str | None = option(None, "for data=babylm: folder of <source>.train and <source>.dev")
     triplets: str | None = option(None, "for data=paper: file of triplets")
-    sample_words: int = option(300_000, "words in the built-in sample corpus", ge=1_000)
+    sample_words: int = option(300_000, "words in the built-in sample corpus", ge=1_000, le=10**9)
     cleaning: dict[str, dict[str, bool]] = option(
         {}, "cleaning rules per source, on or off (config group data/cleaning)"
     )
@@ -93,11 +93,13 @@ class DataConfig:
         {0: 64}, "tokens per block from each epoch on, e.g. {0: 64, 5: 256}"
     )
     tokens_per_step: int = option(2_048, "tokens per optimizer step, at any sequence length", ge=8)
-    epochs: int = option(10, "passes over the text, unless trainer.max_steps is set", ge=1)
+    epochs: int = option(
+        10, "passes over the text, unless trainer.max_steps is set", ge=1, le=10**6
+    )
     validation_tokens: int = option(
         65_536, "held-out tokens per validation, spread evenly over the dev files", ge=64
     )
-    workers: int = option(0, "data-loading processes; 0: load in the main process", ge=0)
+    workers: int = option(0, "data-loading processes; 0: load in the main process", ge=0, le=1_024)
 
 
 @dataclass
@@ -108,7 +110,7 @@ class TokenizerConfig:
         "train a BPE",
     )
     vocab_size: int = option(
-        8_192, "vocabulary size of the BPE, including special and byte tokens", ge=300
+        8_192, "vocabulary size of the BPE, including special and byte tokens", ge=300, le=10**7
     )
 
 
@@ -119,7 +121,9 @@ class NHotConfig:
         "how substring embeddings are fused with the token's",
         choices=("none", "add", "gate", "attention", "frequency"),
     )
-    dim: int | None = option(None, "width of substring embeddings; null: hidden_size", ge=1)
+    dim: int | None = option(
+        None, "width of substring embeddings; null: hidden_size", ge=1, le=65_536
+    )
     include_self: bool = option(True, "count a token as one of its own substrings")
 
 
@@ -131,9 +135,11 @@ class ModelConfig:
     intermediate_size: int = option(512, "feed-forward size", ge=1)
     dropout: float = option(0.1, "dropout on hidden states and attention", ge=0, lt=1)
     position_buckets: int = option(256, "log buckets of relative positions", ge=2)
-    max_positions: int = option(1_024, "maximum sequence length of the model", ge=2)
-    layer_norm_eps: float = option(1e-7, "epsilon of the layer norms", gt=0)
-    initializer_range: float = option(0.02, "standard deviation of the initial weights", gt=0)
+    max_positions: int = option(1_024, "maximum sequence length of the model", ge=2, le=10**6)
+    layer_norm_eps: float = option(1e-7, "epsilon of the layer norms", gt=0, le=1)
+    initializer_range: float = option(
+        0.02, "standard deviation of the initial weights", gt=0, le=10
+    )
     nhot: NHotConfig = field(default_factory=NHotConfig)
 
 
@@ -188,12 +194,15 @@ class OptimizerConfig:
         "LAMB as published, LAMB as in bitsandbytes (the authors' script), or AdamW",
         choices=("lamb", "lamb_bnb", "adamw"),
     )
-    lr: float = option(7e-3, "peak learning rate", gt=0)
+    lr: float = option(7e-3, "peak learning rate", gt=0, le=1e30)
     beta1: float = option(0.9, "decay rate of the first moment", ge=0, lt=1)
     beta2: float = option(0.98, "decay rate of the second moment", ge=0, lt=1)
-    eps: float = option(1e-8, "added to the square root of the second moment", ge=1e-30)
+    eps: float = option(1e-8, "added to the square root of the second moment", ge=1e-30, le=1)
     weight_decay: float = option(
-        0.1, "decoupled weight decay of matrices; with lamb_bnb of biases and norms too", ge=0
+        0.1,
+        "decoupled weight decay of matrices; with lamb_bnb of biases and norms too",
+        ge=0,
+        le=1_000,
     )
     adapt_vectors: bool = option(
         True,
@@ -207,7 +216,7 @@ class OptimizerConfig:
         "rounded down), as in the authors' script",
         choices=("positive", "zero"),
     )
-    clip: float = option(1.0, "maximum gradient norm; 0: no clipping", ge=0)
+    clip: float = option(1.0, "maximum gradient norm; 0: no clipping", ge=0, le=10**9)
 
 
 @dataclass

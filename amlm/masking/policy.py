@@ -19,7 +19,7 @@ from amlm.masking import controls
 from amlm.masking.exclusions import hold
 from amlm.masking.keep_dtype import KeepDtype
 from amlm.masking.marginals import clipped_marginals, exact_marginals
-from amlm.masking.replacement import Replacement
+from amlm.masking.replacement import Replaces
 from amlm.masking.rows import Corruption, MaskedRows, gather_rows, slots
 from amlm.masking.sampler import Sampler
 from amlm.masking.schedule import Schedule
@@ -79,7 +79,7 @@ class MaskingPolicy(KeepDtype):
         signal: Signal,
         schedule: Schedule,
         sampler: Sampler,
-        replacement: Replacement,
+        replacement: Replaces,
         special: SpecialIds,
         unit: Unit | None = None,
         exclude: Sequence[int] = (),
@@ -121,7 +121,7 @@ class MaskingPolicy(KeepDtype):
         breaks_V[sorted({*special.all()} - {special.unk})] = True
         self.register_buffer("breaks_V", breaks_V, persistent=False)
         candidates_V = torch.ones(vocab_size, dtype=torch.bool)
-        if replacement.random_ids == "ordinary":
+        if getattr(replacement, "random_ids", "ordinary") == "ordinary":
             candidates_V[special.all()] = False
         self.register_buffer("candidates_C", candidates_V.nonzero().squeeze(1), persistent=False)
         self._start(torch.full((vocab_size,), self.ratio(0)))

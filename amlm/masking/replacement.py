@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -10,6 +11,32 @@ from torch import Tensor
 from amlm.config.options import option
 from amlm.masking.sampler import uniform
 from amlm.util.errors import InputError
+
+
+class Replaces(Protocol):
+    """What a replacement is: a dataclass with this one method."""
+
+    def apply(
+        self,
+        ids_BL: Tensor,
+        selected_BL: Tensor,
+        mask_id: int,
+        candidates_C: Tensor,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Corrupts the selected positions; all others keep their ids.
+
+        Args:
+            ids_BL: token ids, int64, not to be changed in place.
+            selected_BL: bool.
+            mask_id: id of ``[MASK]``.
+            candidates_C: ids that random replacements are drawn from: all but special ones, or with
+                an attribute ``random_ids = "any"`` all.
+            generator: a host generator, so that replacements are the same on every device.
+
+        Returns: corrupted ids ``[B, L]``.
+        """
+        ...
 
 
 @dataclass
@@ -39,17 +66,6 @@ class Replacement:
         candidates_C: Tensor,
         generator: torch.Generator,
     ) -> Tensor:
-        """Corrupts the selected positions.
-
-        Args:
-            ids_BL: token ids.
-            selected_BL: bool.
-            mask_id: id of ``[MASK]``.
-            candidates_C: ids that random replacements are drawn from.
-            generator: a host generator.
-
-        Returns: corrupted ids ``[B, L]``.
-        """
         device = ids_BL.device
         u_BL = uniform(ids_BL.shape, generator, device)
         drawn_BL = torch.randint(len(candidates_C), ids_BL.shape, generator=generator)

@@ -194,12 +194,13 @@ def open_store(
     except OSError as error:
         if error.errno not in ENVIRONMENT_ERRNOS:
             raise
-        if error.filename and not str(error.filename).startswith(str(cache)):
-            raise InputError(f"{error.filename}: {error.strerror}") from error
+        place = Path(str(error.filename or cache))
+        if not str(place).startswith(str(cache)) and place not in cache.parents:
+            raise InputError(f"{place}: {error.strerror}") from error
         raise InputError(
-            f"the store can't be written to {cache}: {error.strerror}. Free up space or grant "
-            "access there, or choose another folder with paths.cache=<folder>; no partial files "
-            "remain"
+            f"the store can't be written to {cache}: {error.strerror} ({place}). Free up space or "
+            "grant access there, or choose another folder with paths.cache=<folder>; no partial "
+            "files remain"
         ) from error
 
 

@@ -200,9 +200,10 @@ class PartCorpus(Corpus):
                 waiting.clear()
         if len(waiting) == 1:
             raise InputError(
-                f"data.holdout={self.share} can't divide {self.name}: its {len(waiting[0][1])} "
-                f"lines are a single run of up to {RUN_LINES}. Give it held-out text of its own "
-                "(data.sources.<name>.dev, or a .dev file beside it), or more text"
+                f"data.holdout={self.share} can't divide {self.name}: holding out needs more than "
+                f"{RUN_LINES} lines, and it has {len(waiting[0][1])}. Put each sentence or "
+                "paragraph on a line of its own, add text, or give it held-out text "
+                "(data.sources.<name>.dev, or a .dev file beside it)"
             )
         if waiting:
             held_out = waiting[0][0] < limit

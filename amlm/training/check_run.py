@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from amlm.config.schema import Config
 from amlm.util.errors import InputError
-from amlm.util.nearest import nearest
 
 
 def check_run(config: Config, in_sweep: bool = False) -> None:
@@ -49,7 +46,10 @@ def check_run(config: Config, in_sweep: bool = False) -> None:
         except InputError as error:
             raise InputError(f"evaluation.{error}") from error
     check_objective(config)
-    _check_monitors(config.callbacks)
+    if config.callbacks:
+        from amlm.training.monitors import check_monitors
+
+        check_monitors(config.callbacks)
     if in_sweep:
         from amlm.training.launch import launched
 
@@ -58,19 +58,3 @@ def check_run(config: Config, in_sweep: bool = False) -> None:
                 f"a sweep in {ranks.size} processes of torchrun or srun: start it once, its runs "
                 "start their own processes (trainer.devices)"
             )
-
-
-def _check_monitors(callbacks: Mapping[str, Any]) -> None:
-    """A misspelt ``monitor`` would be found hours later, by Lightning."""
-    if any(not str(node["_target_"]).startswith("lightning.") for node in callbacks.values()):
-        return  # a user's callback may log what only it knows
-    for name, node in callbacks.items():
-        monitor = node.get("monitor")
-        if str(monitor).startswith(("train/", "validation/")):
-            from amlm.training.callbacks.metrics import MONITORED
-
-            if monitor not in MONITORED:
-                raise InputError(
-                    f"callbacks.{name}.monitor={monitor} is not logged{nearest(monitor, MONITORED)}"
-                    f": one of {', '.join(MONITORED)}"
-                )

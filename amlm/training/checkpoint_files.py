@@ -118,22 +118,24 @@ def newest(
     Args:
         run: the run folder.
         fault: what keeps a run from resuming with a state; None if nothing does.
-        say: is told of every checkpoint that is skipped.
+        say: is told of every checkpoint that is skipped, once one is found.
 
     Returns: its path, and its content, whose tensors are memory-mapped.
 
     Raises:
         InputError: there is none.
     """
-    faults = []
+    skipped: list[tuple[Path, str]] = []
     for path, wrong in _candidates(run):
         if wrong is None:
             state = read_checkpoint(path)
             if (found := fault(state)) is None:
+                for other, why in skipped:
+                    say(f"{other} {why}; falling back to the checkpoint before it")
                 return path, state
             wrong = f"can't be used: {found}"
-        faults.append(f"{path.name} {wrong}")
-        say(f"{path} {wrong}; falling back to the checkpoint before it")
+        skipped.append((path, wrong))
+    faults = [f"{path.name} {wrong}" for path, wrong in skipped]
     raise InputError(
         f"no checkpoint in {run / FOLDER} can be resumed from ({'; '.join(faults) or 'none'}): "
         "restore the files from a copy, or choose another folder with run_dir= to start again"

@@ -16,8 +16,10 @@ from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from lightning.pytorch.strategies import DDPStrategy
 
 from amlm.config.run_schema import TrainerConfig
+from amlm.config.schema import Config
 from amlm.training.launch import Ranks
 from amlm.util.errors import InputError
+from amlm.util.memory import physical
 
 BF16_AUTOCAST = "bf16-true-autocast"
 
@@ -26,7 +28,10 @@ def check_device(options: TrainerConfig, ranks: Ranks | None = None) -> None:
     """Raises InputError if there is no GPU for each process of this machine, or if a launcher
     started another number of processes than ``trainer.devices``."""
     if options.accelerator == "gpu" and not torch.cuda.is_available():
-        raise InputError("impl=gpu needs a GPU and torch finds none: use impl=cpu")
+        raise InputError(
+            "trainer.accelerator=gpu, which impl=gpu sets too, needs a GPU, and torch finds none: "
+            "use trainer.accelerator=cpu"
+        )
     if options.attention == "triton":
         _check_triton(options)
     here = ranks.per_node if ranks else world_size(options)
@@ -40,6 +45,28 @@ def check_device(options: TrainerConfig, ranks: Ranks | None = None) -> None:
         raise InputError(
             f"trainer.devices={options.devices}, but the launcher started {here} processes on this "
             "machine: leave trainer.devices out, or start as many"
+        )
+
+
+def check_memory(config: Config) -> None:
+    """Raises InputError if the model has no room in the memory of this machine."""
+    model, trainer = config.model, config.trainer
+    width, layers = model.hidden_size, model.layers
+    per_layer = 4 * width + 2 * model.intermediate_size  # attention, feed-forward
+    parameters = width * (layers * per_layer + 2 * model.position_buckets)
+    # On a GPU and in bfloat16 the float32 weights are on the host for a moment only.
+    there = uses_cuda(trainer) or "bf16-true" in trainer.precision
+    needs, has = parameters * 4 * (1 if there else 4), physical()
+    if needs > has:
+        what = (
+            "its weights need" if there else "training it (weights, gradients, two moments) needs"
+        )
+        raise InputError(
+            f"a model with model.hidden_size={width}, model.layers={layers}, "
+            f"model.intermediate_size={model.intermediate_size} and "
+            f"model.position_buckets={model.position_buckets} has more than {parameters:,} "
+            f"parameters: {what} {needs / 1e9:,.0f} GB of memory, and this machine has "
+            f"{has / 1e9:,.0f} GB. Make it smaller"
         )
 
 

@@ -30,12 +30,14 @@ from amlm.training.datasheet import data_record, write_datasheet
 from amlm.training.devices import (
     check_compiler,
     check_device,
+    check_memory,
     fixed_order_of_sums,
     uses_cuda,
     world_size,
 )
 from amlm.training.launch import Ranks, joined, launched, share, start_ranks
 from amlm.training.mirrors import check_logger, make_mirrors
+from amlm.training.monitors import explained
 from amlm.training.record import Record, read_log
 from amlm.training.run_folder import RunFolder
 from amlm.training.run_log import RunLog
@@ -103,6 +105,7 @@ def run(config: Config) -> Result:
     ranks = launched()
     check_device(config.trainer, ranks)
     check_compiler(config.trainer)
+    check_memory(config)
     size = ranks.size if ranks else world_size(config.trainer)
     check_division(config, size)
     if ranks is None and size > 1:
@@ -177,7 +180,8 @@ def _run_in_folder(config: Config, parts: Parts, claimed: RunFolder, ranks: Rank
         loggers = [run_log, *run_log.mirrors]
         trainer = make_trainer(config.trainer, parts.plan, claimed.path, callbacks, loggers, ranks)
         started = True
-        with request, fixed_order_of_sums(config.trainer):
+        known = explained(config.callbacks, trainer, claimed.path)
+        with request, fixed_order_of_sums(config.trainer), known:
             _fit(saves, stop, parts, trainer, run_log)
         result = _export(claimed, parts, trainer.global_step, run_log, names, start)
         failed = False

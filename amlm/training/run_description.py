@@ -20,7 +20,7 @@ from yaml import YAMLError
 
 from amlm import __version__
 from amlm.config.run_schema import TrainerConfig
-from amlm.config.schema import Config, as_dict
+from amlm.config.schema import Config, as_dict, flat
 from amlm.store.identity import Content
 from amlm.util.errors import InputError
 from amlm.util.files import read_json, write_aside, write_json
@@ -29,6 +29,7 @@ from amlm.util.secrets import masked
 CONFIG_FILE = "config.yaml"
 RUN_FILE = "run.json"
 DIVERGED = "diverged"  # what a run leaves that cannot go on; it may resume at another learning rate
+UNLOGGED = "unlogged"  # in run.json: the option of a monitor for which a run failed
 PACKAGES = (
     *("lightning", "transformers", "tokenizers", "hydra-core", "numpy", "wandb"),
     "HanTa",  # tells parts of speech
@@ -141,14 +142,23 @@ def describe(
     write_json(folder / RUN_FILE, described, indent=2)
 
 
+def note_unlogged(folder: Path, option: str) -> None:
+    """Notes in ``run.json`` that a callback failed at once since nothing logs what it monitors."""
+    write_json(folder / RUN_FILE, {**read_description(folder), UNLOGGED: option}, indent=2)
+
+
 def note_resumed(folder: Path, step: int, config: Config) -> None:
     """Adds to ``run.json`` from which step the run resumes, when, and with which software. After a
-    divergence the learning rate may be another, and ``config.yaml`` is written anew."""
+    divergence the learning rate may be another, and where a callback failed what it monitors:
+    ``config.yaml`` is written anew."""
     run = read_description(folder)
     again = {"time": _now(), "step": step, **_software()}
-    if _set_dump_aside(folder):
+    options = flat(masked(as_dict(config)))
+    changed = [run.pop(UNLOGGED)] if UNLOGGED in run else []
+    changed += ["optimizer.lr"] * _set_dump_aside(folder)
+    if changed:
         _write_config(folder, config)
-        again["optimizer.lr"] = config.optimizer.lr
+        again |= {name: options[name] for name in changed}
     write_json(folder / RUN_FILE, {**run, "resumed": [*run.get("resumed", []), again]}, indent=2)
 
 

@@ -19,6 +19,8 @@ from amlm.training.checkpoint_files import has_checkpoint
 from amlm.training.run_description import (
     CONFIG_FILE,
     DIVERGED,
+    RUN_FILE,
+    UNLOGGED,
     precision_of,
     read_config,
     read_description,
@@ -174,6 +176,12 @@ def _check_content(path: Path, config: Config) -> dict[str, Any]:
     if not entries:
         return {}
     if CONFIG_FILE not in entries:
+        if RUN_FILE in entries or has_checkpoint(path):
+            raise InputError(
+                f"run_dir={path} holds a run whose {CONFIG_FILE} is missing: restore it from a "
+                "copy to resume (`--cfg job` shows what a command's configuration is), or choose "
+                "another folder"
+            )
         raise InputError(f"run_dir={path} is not empty and holds no run: choose another folder")
     old = read_config(path)
     lost = next((section for section in as_dict(config) if section not in old), None)
@@ -185,13 +193,15 @@ def _check_content(path: Path, config: Config) -> dict[str, Any]:
     new = flat(masked(as_dict(config)))
     if (path / DIVERGED).is_dir():
         new["optimizer.lr"] = flat(old)["optimizer.lr"]
+    run = read_description(path)
+    if UNLOGGED in run:  # that callback has done nothing yet
+        new[run[UNLOGGED]] = flat(old)[run[UNLOGGED]]
     difference = _first_difference(flat(old), new)
     if difference:
         raise InputError(
             f"run_dir={path} holds a run of another configuration ({difference}): give the same "
             "command to resume it, or choose another folder"
         )
-    run = read_description(path)
     if run.get("finished"):
         raise RunFinished(
             f"run_dir={path} holds a run that finished at {run['finished']}: choose another "

@@ -44,7 +44,10 @@ def make_folder(folder: Path) -> list[Path]:
     if folder.exists():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     above = make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileNotFoundError as error:  # as in /proc, though the folder above is there
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(folder)) from error
     _sync_one(folder.parent)
     return [folder, *above]
 

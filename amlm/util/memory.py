@@ -1,7 +1,8 @@
-"""How much memory this process has taken."""
+"""How much memory this process has taken, and this machine has."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
@@ -18,3 +19,10 @@ def resident_peak() -> int | None:
     except ModuleNotFoundError:  # Windows
         return None
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+
+
+def physical() -> float:
+    """The memory of this machine in bytes; infinite where the system does not say."""
+    if not hasattr(os, "sysconf"):  # Windows
+        return float("inf")
+    return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))

@@ -80,6 +80,17 @@ SMALL = Command("amlm.x", "About x.", Options, print)
         (["experiment="], ["experiment"]),
         (["trainer.max_steps"], ["'trainer.max_steps' is not of the form option=value"]),
         (["evaluation.tasks=sample"], ["evaluation.tasks is a list: evaluation.tasks=[sample]"]),
+        (["trainer.max_step"], ["(did you mean trainer.max_steps?)"]),
+        (["max_steps"], ["(did you mean trainer.max_steps?)"]),
+        (["trainer.max_steps=1e3"], ["max_steps=1e3 is not an integer: write 1000 or 1_000"]),
+        (["trainer.max_steps=8.0"], ["max_steps=8.0 is not an integer: write 8"]),
+        (["run_dir="], ["run_dir= is empty: give a value (folder of this run", "or leave it out"]),
+        (["data.sources.sample.path="], ["data.sources.sample.path= is empty"]),
+        (["masking/signal=table", "masking.signal.path="], ["masking.signal.path= is empty"]),
+        (
+            ["trainer.devices=9999999"],
+            ["trainer.devices=9999999 starts as many processes", "CPU cores", "one for each GPU"],
+        ),
         (["optimizer.lr=abc"], ["optimizer.lr=abc is not a number"]),
         (["trainer.max_steps=1.5"], ["trainer.max_steps=1.5 is not an integer; for"]),
         (
@@ -107,6 +118,12 @@ def test_train_explains_invalid_overrides(overrides: list[str], parts: list[str]
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("word", ["train", "foo", "bar"])
+def test_a_word_that_is_no_option_gets_no_hint(word: str) -> None:
+    with pytest.raises(InputError, match=f"^'{word}' is not of the form option=value$"):
+        check_command(TRAIN, [word, "seed=1"])
+
+
 @pytest.mark.parametrize(
     ("override", "part"),
     [
@@ -119,6 +136,20 @@ def test_train_explains_invalid_overrides(overrides: list[str], parts: list[str]
         ("data.words=0", "at least 1"),
         ("optimizer.lr=inf", "out of range"),
         ("optimizer.eps=1e-35", "at least 1e-30"),
+        ("optimizer.lr=1e300", r"optimizer\.lr=1e\+300 is out of range: .*at most 1e\+30"),
+        ("optimizer.eps=1e300", "at most 1"),
+        ("optimizer.weight_decay=1e300", "at most 1,000"),
+        ("optimizer.clip=1e300", "at most 1,000,000,000"),
+        ("model.initializer_range=1e300", "at most 10"),
+        ("model.max_positions=9999999999999", "at most 1,000,000"),
+        (
+            "trainer.max_steps=99999999999999999999",
+            r"trainer\.max_steps=99999999999999999999 is out of range: .* at most 1,000,000,000",
+        ),
+        ("data.epochs=99999999999999999999", "at most 1,000,000"),
+        ("data.sample_words=99999999999999999999", "at most 1,000,000,000"),
+        ("tokenizer.vocab_size=99999999999999999999", "at most 10,000,000"),
+        ("trainer.threads=99999999999999999999", "at most 4,096"),
     ],
 )
 def test_train_reports_values_that_do_not_fit(override: str, part: str) -> None:

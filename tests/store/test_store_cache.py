@@ -143,7 +143,7 @@ def test_invalid_text_leaves_no_files(
 
 def test_a_cache_path_that_is_a_file_is_an_input_error(tmp_path: Path, tiny: DataConfig) -> None:
     (tmp_path / "cache").touch()
-    with pytest.raises(InputError, match=r"cache: Not a directory\..*choose .* paths\.cache="):
+    with pytest.raises(InputError, match=r"cache: Not a directory \(.*choose .* paths\.cache="):
         open_store(tiny, up_to(320), tmp_path / "cache")
 
 
@@ -209,6 +209,13 @@ def test_a_cache_without_write_permission_is_named(
 ) -> None:
     with pytest.raises(InputError, match=r"can't be written to .*cache.*denied.*paths\.cache"):
         open_store(data_config(unprivileged / "text"), up_to(320), unprivileged / "cache")
+
+
+@pytest.mark.parametrize("place", ["/dev/null", "/dev/null/x", "/dev/null/x/y"])
+def test_a_cache_that_is_no_folder_is_named(place: str, tiny: DataConfig) -> None:
+    message = rf"can't be written to {place}: Not a directory \(/dev/null.*another .* paths\.cache="
+    with pytest.raises(InputError, match=message):
+        open_store(tiny, up_to(320), Path(place))
 
 
 def test_text_without_read_permission_is_named(unprivileged: Path, data_config: MakeConfig) -> None:

@@ -105,8 +105,10 @@ def test_no_usable_checkpoint_is_an_error_that_names_them_all(
 ) -> None:
     saved[1].write_bytes(b"")
     saved[2].unlink()
+    said: list[str] = []
     with pytest.raises(InputError) as raised:
-        newest(tmp_path)
+        newest(tmp_path, say=said.append)
+    assert said == []  # no promise to fall back to what is not there
     message = str(raised.value)
     assert message.startswith(f"no checkpoint in {tmp_path / 'checkpoints'} can be resumed from (")
     assert f"{saved[2].name} is missing; {saved[1].name} is damaged" in message

@@ -136,7 +136,10 @@ def test_a_missing_gpu_is_reported_before_any_work(
     with pytest.raises(SystemExit) as ended:
         command_here("impl=gpu")
     assert ended.value.code == 2
-    assert "use impl=cpu" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "error: trainer.accelerator=gpu, which impl=gpu sets too, needs a GPU, and torch finds "
+        "none: use trainer.accelerator=cpu\n"
+    )
     assert not (tmp_path / "outputs").exists()
 
 

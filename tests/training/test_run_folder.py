@@ -16,6 +16,7 @@ from amlm.config.schema import Config
 from amlm.store.identity import Content
 from amlm.store.token_store import open_store
 from amlm.train import train
+from amlm.training import devices
 from amlm.training.record import read_log
 from amlm.training.run_description import describe
 from amlm.training.run_folder import claim
@@ -114,6 +115,10 @@ def test_folders_with_another_configuration_or_other_files_are_refused(
     (tmp_path / "letters" / "love.txt").write_text("dear")
     with pytest.raises(InputError, match="holds no run"):
         claim(tiny(f"run_dir={tmp_path / 'letters'}"))
+    (tmp_path / "run" / "config.yaml").unlink()
+    message = r"run holds a run whose config\.yaml is missing: restore it from a copy to resume"
+    with pytest.raises(InputError, match=message):
+        claim(tiny("seed=1", f"run_dir={tmp_path / 'run'}"))
 
 
 @pytest.mark.parametrize(
@@ -189,6 +194,33 @@ def test_a_name_that_no_file_system_takes_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=r"the run folder can't be made in .*File name too long"):
         claim(tiny(f"paths.outputs={tmp_path}", f"name={'n' * 300}"))
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc, in which nobody makes folders")
+def test_a_place_in_which_no_folder_can_be_made_is_named(tiny: Callable[..., Config]) -> None:
+    with pytest.raises(InputError, match=r"can't be made in /proc/x: .*\(/proc/x\)\. Grant access"):
+        claim(tiny("run_dir=/proc/x"))
+
+
+def test_a_model_that_no_memory_holds_is_refused_before_text_is_prepared(
+    tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny("model.hidden_size=10000000", f"paths.cache={tmp_path / 'cache'}")
+    monkeypatch.setattr(devices, "physical", lambda: 16e9)
+    # Two layers of four square matrices and two to and from 64; two rows per position bucket.
+    parameters = 2 * (4 * 10**14 + 2 * 64 * 10**7) + 2 * 256 * 10**7
+    with pytest.raises(InputError) as raised:
+        train(config)
+    for text in (
+        "model.hidden_size=10000000, model.layers=2, ",
+        f"more than {parameters:,} parameters: training it (weights, gradients, two moments) needs",
+        f" {parameters * 16 / 1e9:,.0f} GB of memory, and this machine has 16 GB. Make it smaller",
+    ):
+        assert text in str(raised.value), raised.value
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match=r"model\.position_buckets=1000000000 has more than"):
+        devices.check_memory(tiny("model.position_buckets=1000000000"))
+    devices.check_memory(tiny())
 
 
 def test_a_folder_in_use_is_refused(tiny: Callable[..., Config], tmp_path: Path) -> None:

@@ -260,12 +260,71 @@ def test_callbacks_have_and_keep_their_order(
     [
         ("callbacks.stop.mode=lowest", r"callbacks\.stop: `mode` can be"),
         ("callbacks.stop.monitor=validation/los", r"did you mean validation/loss\?"),
+        (
+            "callbacks.stop.monitor=val/loss",
+            r"callbacks\.stop\.monitor=val/loss is not logged \(did you mean validation/loss\?\): "
+            r"one of train/loss, train/accuracy, .*validation/accuracy",
+        ),
+        ("callbacks.stop.monitor=step", r"callbacks\.stop\.monitor=step is not logged"),
+        ("callbacks.best.monitor=val_loss", r"best.* \(did you mean validation/loss\?\)"),
     ],
 )
 def test_wrong_options_of_callbacks_are_found_beforehand(
     wrong: str, message: str, tiny: Callable[..., Config]
 ) -> None:
     with pytest.raises(InputError, match=message):
-        config = tiny(*STOPS, wrong)
+        config = tiny(*STOPS, *OTHERS, wrong)
         check_run(config)
         build_callbacks(config)
+
+
+def test_a_user_callback_may_log_what_others_monitor(tiny: Callable[..., Config]) -> None:
+    mine = "+callbacks.mine._target_=tests.training.callbacks.test_lightning_callbacks.Mine"
+    check_run(tiny(*STOPS, "callbacks.stop.monitor=mine", mine, "components=[tests]"))
+    check_run(tiny(*OTHERS, "callbacks.best.monitor=step"))  # which ModelCheckpoint counts itself
+
+
+@pytest.mark.parametrize("callback", [STOPS, OTHERS[:3]], ids=["EarlyStopping", "ModelCheckpoint"])
+def test_a_run_that_failed_for_its_monitor_resumes_with_another(
+    callback: tuple[str, ...],
+    mine: None,
+    tiny: Callable[..., Config],
+    same_run: Callable[[Path, Path], None],
+    tmp_path: Path,
+) -> None:
+    key = callback[0].partition("._target_")[0].lstrip("+")
+    whole = train(tiny(*STEPS, *callback, f"run_dir={tmp_path / 'whole'}")).folder
+    folder = tmp_path / "failed"
+    failed = (*STEPS, *callback, f"run_dir={folder}")
+    # At step 5 there is no checkpoint of the step yet, one of step 3, and no `train` record of it.
+    with pytest.raises(InputError) as raised:
+        train(tiny(*failed, f"{key}.monitor=yours"))
+    for text in (
+        f"{key}.monitor=yours: nothing has logged it by step 5, only mine, mine/validation, ",
+        "train/loss, train/ratio, train/realised_ratio, validation/accuracy, validation/loss. ",
+        "Name another metric, or have this one logged earlier (trainer.log_every for train/...)",
+        f"the same command with that and run_dir={folder} resumes the run",
+    ):
+        assert text in str(raised.value), raised.value
+    with pytest.raises(InputError, match=r"optimizer\.beta1 was"):
+        train(tiny(*failed, "optimizer.beta1=0.5"))
+    same_run(train(tiny(*failed)).folder, whole)
+    description = json.loads((folder / "run.json").read_text())
+    assert description["resumed"][0]["step"] == 3
+    assert description["resumed"][0][f"{key}.monitor"] == "validation/loss"
+    assert "unlogged" not in description
+
+
+def test_the_monitor_of_a_run_that_did_not_fail_for_it_stays(
+    tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = (*STEPS, *STOPS, f"run_dir={tmp_path}")
+
+    def killed(*_: object) -> None:
+        raise RuntimeError("no metric called 'mine'")
+
+    monkeypatch.setattr(run, "save_hugging_face", killed)
+    with pytest.raises(RuntimeError):
+        train(tiny(*config))
+    with pytest.raises(InputError, match=r"callbacks\.stop\.monitor was validation/loss"):
+        train(tiny(*config, "callbacks.stop.monitor=train/loss"))
