@@ -50,8 +50,13 @@ def leave_signals_to_parent(_worker: int = 0) -> None:
         return
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
+    # Not `os.getppid`: from Python 3.14 on a server forks the workers.
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "a worker has a parent"
+    pid = parent.pid
+
     def end() -> None:
-        while signal.sigwaitinfo(SIGNALS).si_pid != os.getppid():
+        while signal.sigwaitinfo(SIGNALS).si_pid != pid:
             pass
         os._exit(0)
 
